@@ -1,0 +1,1 @@
+"""The books: what is reconciled against what, declared on one engine."""

@@ -1,0 +1,1 @@
+"""The book made on the fly: any two files, one leg, a plan inferred from their content."""

@@ -1,0 +1,475 @@
+"""Compare two inputs: receive, read, plan, run, publish. One way for the command line, for Python and for every test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+
+from tieout import __version__
+from tieout.books.compare.infer import InferOptions, infer
+from tieout.core.settings import Settings
+from tieout.engine.checkpoint import Checkpoint
+from tieout.engine.identity import code_digest
+from tieout.engine.loading import FastReadFailed, SideName, sample_relation
+from tieout.engine.plan import Plan
+from tieout.engine.plan_file import plan_from_toml, plan_to_toml
+from tieout.engine.run import FACTS, Input, Outcome, PlanMisfit, execute
+from tieout.intake.csv_careful import locate_rows, read_csv_carefully
+from tieout.intake.reading import Direct, Limits, ReadOptions, read
+from tieout.intake.records import Records
+from tieout.intake.tables import is_table, write_table
+from tieout.store.artifacts import Artifact
+from tieout.store.duck import connect
+from tieout.store.folders import storing
+from tieout.store.opening import Store
+from tieout.store.publish import ActiveRun, begin_run, fail_run, publish
+from tieout.store.runs import Run, RunFile, RunInput, RunRequest, Window, measure_file
+
+BOOK = "compare"
+WINDOW = "all"
+SAMPLE_ROWS = 100_000
+SUMMARY = "summary.json"
+PLAN = "plan.toml"
+FACT_FOLDER = "facts"
+CHECKPOINT_FOLDER = "checkpoint"
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What the actions work on, wired by compose: settings, the open store and the clock."""
+
+    settings: Settings
+    store: Store
+    now: Callable[[], datetime]
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """Two inputs (paths, or tables in Python) and what the user settled about them.
+
+    `plan` takes the place of inference. `is_fresh` runs again what is on record already.
+    """
+
+    ours: Any
+    theirs: Any
+    options: InferOptions = field(default_factory=InferOptions)
+    plan: Plan | None = None
+    limits: Limits = field(default_factory=Limits)
+    reading: ReadOptions = field(default_factory=ReadOptions)
+    is_fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison: the run, its plan, its folder, and the seconds of each stage.
+
+    `timings` has receive_s, read_s and infer_s, and engine_s: files to result tables (receive, read, load, steps, publish),
+    all but inference. `is_reused` tells that the same run was on record and nothing was computed.
+    """
+
+    run: Run
+    summary: Mapping[str, Any]
+    plan: Plan
+    run_dir: Path
+    timings: Mapping[str, float]
+    is_reused: bool
+
+
+@dataclass(frozen=True)
+class Received:
+    """One side as received: the name it came under, its content, and how the engine reads it."""
+
+    name: str
+    artifact: Artifact
+    source: Direct | Records
+
+    def as_input(self) -> Input:
+        """Return it as the engine takes it."""
+        source = self.source
+        dialect = source.dialect if isinstance(source, Direct) else None
+
+        def locate(row_nos: list[int]) -> dict[int, tuple[int, str]]:
+            return locate_rows(self.artifact.path, dialect, row_nos) if dialect is not None else {}
+
+        return Input(self.name, self.artifact.artifact_id, self.artifact.byte_count, source, locate)
+
+
+def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = lambda _: None) -> Compared:
+    """Reconcile the two inputs and publish the run.
+
+    Raises a TieoutError that names the input, the column or the option when it cannot be done; then nothing is
+    published. A repeat of the same inputs, plan and code returns the run on record.
+    """
+    watch = _Watch()
+    with _scratch(workspace) as scratch:
+        on_step("receive")
+        if request.plan is not None:
+            request = replace(request, reading=_reading_of(request.plan))
+        received = _receive(workspace, request, scratch)
+        watch.lap("receive")
+        on_step("read")
+        sides = _read_sides(request, received, scratch)
+        watch.lap("read")
+        plan = request.plan or _infer(workspace, request, sides, scratch, on_step)
+        watch.lap("infer")
+        try:
+            done = _run(workspace, request, sides, plan, scratch, on_step)
+        except PlanMisfit as misfit:
+            if request.plan is not None:
+                raise
+            on_step(f"infer again: {misfit}")
+            plan = _infer(workspace, request, sides, scratch, on_step, is_whole=True)
+            watch.lap("infer")
+            done = _run(workspace, request, sides, plan, scratch, on_step, is_final=True)
+        watch.lap("engine")
+    return replace(done, timings=watch.timings())
+
+
+@dataclass
+class _Watch:
+    seconds: dict[str, float] = field(default_factory=dict)
+    last: float = field(default_factory=time.perf_counter)
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self.last
+        self.last = now
+
+    def timings(self) -> dict[str, float]:
+        total = sum(seconds for name, seconds in self.seconds.items() if name != "infer")
+        return {
+            **{f"{name}_s": seconds for name, seconds in self.seconds.items() if name != "engine"},
+            "engine_s": total,
+        }
+
+
+@contextmanager
+def _scratch(workspace: Workspace) -> Iterator[Path]:
+    with storing("scratch files"):
+        folder = Path(tempfile.mkdtemp(prefix="compare-", dir=workspace.store.folders.incoming))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _receive(workspace: Workspace, request: CompareRequest, scratch: Path) -> dict[SideName, Artifact]:
+    """Take both inputs in, side by side: reading a file is mostly hashing, which leaves the other core free."""
+
+    def receive(side: SideName, given: Any) -> Artifact:
+        name = None
+        if is_table(given):
+            name = f"{side}.parquet"
+            given = write_table(given, scratch / name)
+        return workspace.store.artifacts.receive(
+            Path(given),
+            name=name,
+            received_by=workspace.settings.actor,
+            received_at=workspace.now(),
+            max_bytes=request.limits.max_bytes,
+        )
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        ours = pool.submit(receive, "ours", request.ours)
+        theirs = pool.submit(receive, "theirs", request.theirs)
+        return {"ours": ours.result(), "theirs": theirs.result()}
+
+
+def _read_sides(
+    request: CompareRequest, received: Mapping[SideName, Artifact], scratch: Path
+) -> dict[SideName, Received]:
+    sides: dict[SideName, Received] = {}
+    for side, artifact in received.items():
+        folder = scratch / side
+        folder.mkdir(exist_ok=True)
+        source = read(artifact.path, artifact.name, folder, limits=request.limits, options=request.reading)
+        sides[side] = Received(artifact.name, artifact, source)
+    return sides
+
+
+def _infer(
+    workspace: Workspace,
+    request: CompareRequest,
+    sides: dict[SideName, Received],
+    scratch: Path,
+    on_step: Progress,
+    *,
+    is_whole: bool = False,
+) -> Plan:
+    on_step("infer")
+    con = connect(workspace.settings, scratch / "infer")
+    try:
+        limit = None if is_whole else SAMPLE_ROWS
+        for side in sides:
+            _sample_side(con, side, sides, scratch, limit)
+        counts = [con.sql(f"select count(*) from {side}_sample").fetchall()[0][0] for side in ("ours", "theirs")]
+        plan = infer(
+            con,
+            "ours_sample",
+            "theirs_sample",
+            request.options,
+            ours_name=sides["ours"].name,
+            theirs_name=sides["theirs"].name,
+            is_sample=limit is not None and max(counts) >= limit,
+        )
+        return _with_reading(plan, request.reading)
+    finally:
+        con.close()
+
+
+def _sample_side(
+    con: duckdb.DuckDBPyConnection, side: SideName, sides: dict[SideName, Received], scratch: Path, limit: int | None
+) -> None:
+    """Bring the first rows of a side under inference; a CSV that is not plain after all is read the careful way."""
+    try:
+        sample_relation(con, f"{side}_sample", sides[side].source, limit)
+    except FastReadFailed:
+        sides[side] = read_carefully(sides[side], scratch / side)
+        sample_relation(con, f"{side}_sample", sides[side].source, limit)
+
+
+def read_carefully(side: Received, folder: Path) -> Received:
+    """Return the side read the careful way, for the fast way refused it."""
+    source = side.source
+    if not isinstance(source, Direct) or source.dialect is None:
+        raise TypeError(f"{side.name} has no careful way of reading")
+    return replace(side, source=read_csv_carefully(source.path, source.dialect, folder))
+
+
+def _run(
+    workspace: Workspace,
+    request: CompareRequest,
+    sides: dict[SideName, Received],
+    plan: Plan,
+    scratch: Path,
+    on_step: Progress,
+    *,
+    is_final: bool = False,
+) -> Compared:
+    runs = workspace.store.runs
+    asked = _run_request(sides, plan)
+    with begin_run(runs, asked, now=workspace.now(), on_wait=lambda: on_step("wait")) as active:
+        former = active.former
+        if former is not None and not request.is_fresh and former.files_dropped_at is None:
+            return _reuse(workspace, active, former, plan)
+        try:
+            outcome = _execute(workspace, active, sides, plan, scratch, on_step, is_final=is_final)
+            on_step("publish")
+            files = write_outputs(active.out_dir, active.work_dir / FACT_FOLDER, outcome, plan)
+            steps = [asdict(step) for step in outcome.steps]
+            published = publish(runs, active, files, steps=steps, summary=outcome.summary, now=workspace.now())
+        except PlanMisfit:
+            active.discard()
+            fail_run(runs, active, reason="the plan does not fit the whole file", now=workspace.now())
+            raise
+        except Exception as error:
+            fail_run(runs, active, reason=str(error)[:1000], now=workspace.now())
+            raise
+    run_dir = workspace.store.folders.run(published.run.run_id)
+    return Compared(published.run, outcome.summary, plan, run_dir, {}, is_reused=False)
+
+
+def _reuse(workspace: Workspace, active: ActiveRun, former: Run, plan: Plan) -> Compared:
+    """Return the run on record, and point its window to it again if it points elsewhere by now."""
+    runs, folders = workspace.store.runs, workspace.store.folders
+    current = runs.current_run(former.window)
+    if current is None or current.run_id != former.run_id:
+        shutil.copytree(folders.run(former.run_id), active.out_dir, dirs_exist_ok=True)
+        publish(runs, active, former.files, steps=list(former.steps), summary=former.summary or {}, now=workspace.now())
+    else:
+        active.discard()
+    return Compared(former, former.summary or {}, plan, folders.run(former.run_id), {}, is_reused=True)
+
+
+def _run_request(sides: Mapping[SideName, Received], plan: Plan) -> RunRequest:
+    ours, theirs = sides["ours"], sides["theirs"]
+    return RunRequest(
+        window=Window(BOOK, f"{ours.name} ~ {theirs.name}", WINDOW),
+        inputs=tuple(RunInput(side, given.name, given.artifact.artifact_id) for side, given in sides.items()),
+        config=plan_to_toml(plan),
+        code_version=__version__,
+        code_digest=code_digest(),
+        engine_versions={"duckdb": duckdb.__version__},
+    )
+
+
+def _execute(
+    workspace: Workspace,
+    active: ActiveRun,
+    sides: dict[SideName, Received],
+    plan: Plan,
+    scratch: Path,
+    on_step: Progress,
+    *,
+    is_final: bool,
+) -> Outcome:
+    fact_dir = active.work_dir / FACT_FOLDER
+    with storing(f"run {active.run_id}"):
+        fact_dir.mkdir(exist_ok=True)
+    while True:
+        con = connect(workspace.settings, active.work_dir)
+        try:
+            return execute(
+                con,
+                sides["ours"].as_input(),
+                sides["theirs"].as_input(),
+                plan,
+                run_id=active.run_id,
+                fact_dir=fact_dir,
+                on_step=on_step,
+                checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
+                max_refused_share=None if is_final else MAX_REFUSED_SHARE,
+            )
+        except FastReadFailed as failed:
+            on_step(f"read {failed.side} carefully")
+            sides[failed.side] = read_carefully(sides[failed.side], scratch / failed.side)
+        finally:
+            con.close()
+
+
+def write_outputs(out_dir: Path, fact_dir: Path, outcome: Outcome, plan: Plan) -> list[RunFile]:
+    """Move the facts into the folder to publish, with the plan and the summary, and return what to record of each.
+
+    The summary gains the digests of the facts.
+    """
+    files = []
+    rows = {step.name: step.rows for step in outcome.steps}
+    with storing(str(out_dir)):
+        for fact in FACTS:
+            name = f"{fact}.parquet"
+            (fact_dir / name).replace(out_dir / name)
+            files.append(measure_file(out_dir, name, row_count=rows.get(fact)))
+        outcome.summary["digests"] = {file.path: file.sha256 for file in files}
+        (out_dir / PLAN).write_text(plan_to_toml(plan), encoding="utf-8")
+        (out_dir / SUMMARY).write_bytes(summary_bytes(outcome.summary))
+    return [*files, measure_file(out_dir, PLAN, name=PLAN), measure_file(out_dir, SUMMARY, name=SUMMARY)]
+
+
+def summary_bytes(summary: Mapping[str, Any]) -> bytes:
+    """Return the summary as JSON, the same bytes for the same summary."""
+    return orjson.dumps(summary, default=str, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+@dataclass(frozen=True)
+class StepDifference:
+    """A step (or file) of a replay that gave something else than the recorded run."""
+
+    name: str
+    recorded: str
+    replayed: str
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay found: no difference means the same bytes. `is_same_code` tells whether the code was the same."""
+
+    run: Run
+    differences: tuple[StepDifference, ...]
+    is_same_code: bool
+
+
+def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None) -> Replayed:
+    """Run a published run again from the files as received and compare every step and every file by digest.
+
+    Nothing is published. Raises RunUnknown, RunAmbiguous, ArtifactRemoved, ArtifactDamaged.
+    """
+    run = workspace.store.runs.find_run(prefix)
+    plan = plan_from_toml(run.config)
+    for given in run.inputs:
+        workspace.store.artifacts.verify(given.artifact_id)
+    with _scratch(workspace) as scratch:
+        sides = open_sides(workspace, run, scratch)
+        outcome, files = _replay_in(workspace, run, sides, plan, scratch, on_step)
+    recorded_steps = [(step["name"], step["digest"]) for step in run.steps]
+    replayed_steps = [(step.name, step.digest) for step in outcome.steps]
+    differences = _differences(recorded_steps, replayed_steps)
+    differences += _differences(
+        [(file.path, file.sha256) for file in run.files],
+        [(file.path, file.sha256) for file in sorted(files, key=_name)],
+    )
+    return Replayed(run, tuple(differences), run.code_digest == code_digest())
+
+
+def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, Received]:
+    """Read the inputs of a run again from the files as received; what is converted goes into `scratch`."""
+    received: dict[SideName, Artifact] = {}
+    for given in run.inputs:
+        side: SideName = "ours" if given.side == "ours" else "theirs"
+        received[side] = replace(workspace.store.artifacts.get(given.artifact_id), name=given.name)
+    reading = _reading_of(plan_from_toml(run.config))
+    return _read_sides(CompareRequest(None, None, reading=reading), received, scratch)
+
+
+def _reading_of(plan: Plan) -> ReadOptions:
+    return ReadOptions(sheet=plan.ours.sheet or None, records=plan.ours.records or None)
+
+
+def _with_reading(plan: Plan, reading: ReadOptions) -> Plan:
+    """Return the plan with where in a file its rows are, for that is part of what makes a run."""
+    sheet, records = reading.sheet or "", reading.records or ""
+    return replace(
+        plan,
+        ours=replace(plan.ours, sheet=sheet, records=records),
+        theirs=replace(plan.theirs, sheet=sheet, records=records),
+    )
+
+
+def _name(file: RunFile) -> str:
+    return file.name
+
+
+def _replay_in(
+    workspace: Workspace,
+    run: Run,
+    sides: dict[SideName, Received],
+    plan: Plan,
+    scratch: Path,
+    on_step: Progress,
+) -> tuple[Outcome, list[RunFile]]:
+    fact_dir, out_dir = scratch / FACT_FOLDER, scratch / "out"
+    fact_dir.mkdir()
+    out_dir.mkdir()
+    while True:
+        con = connect(workspace.settings, scratch / "work")
+        try:
+            outcome = execute(
+                con,
+                sides["ours"].as_input(),
+                sides["theirs"].as_input(),
+                plan,
+                run_id=run.run_id,
+                fact_dir=fact_dir,
+                on_step=on_step,
+            )
+            return outcome, write_outputs(out_dir, fact_dir, outcome, plan)
+        except FastReadFailed as failed:
+            sides[failed.side] = read_carefully(sides[failed.side], scratch / failed.side)
+        finally:
+            con.close()
+
+
+def _differences(recorded: list[tuple[str, str]], replayed: list[tuple[str, str]]) -> list[StepDifference]:
+    found = []
+    for position in range(max(len(recorded), len(replayed))):
+        before = recorded[position] if position < len(recorded) else ("", "")
+        after = replayed[position] if position < len(replayed) else ("", "")
+        if before != after:
+            found.append(StepDifference(before[0] or after[0], before[1], after[1]))
+    return found

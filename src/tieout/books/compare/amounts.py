@@ -1,0 +1,114 @@
+"""Which columns of a side could be its amount: single columns of numbers, and pairs of credit and debit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from tieout.books.compare.column_profile import Column, SideProfile
+from tieout.books.compare.names import is_technical, meanings_of, says
+from tieout.books.compare.statements import column
+from tieout.engine.plan import SignedColumn
+from tieout.engine.trees import call, integer, is_present, try_cast
+
+FIRST_AMOUNT_NO = 10_000
+"""Amounts that are no single column are numbered from here on; the others bear the number of their column."""
+
+
+@dataclass(frozen=True)
+class AmountChoice:
+    """A way to an amount: one column, or credit less debit, or (with `rate`) a column times an exchange rate.
+
+    `weight` says how much the names alone speak for it, 0 to 1.
+    """
+
+    no: int
+    terms: tuple[SignedColumn, ...]
+    weight: float
+    rate: str | None = None
+
+    @property
+    def label(self) -> str:
+        parts = [("- " if term.sign < 0 else "+ ") + term.column for term in self.terms]
+        text = " ".join(parts).removeprefix("+ ")
+        return f"{text} × {self.rate}" if self.rate else text
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(term.column for term in self.terms)
+
+
+def amount_choices(side: SideProfile, ignored: frozenset[str] = frozenset()) -> tuple[AmountChoice, ...]:
+    """Return every way to an amount that a side offers, by name of its columns."""
+    numbers = [c for c in side.columns if c.kind == "number" and c.parsed and c.name not in ignored]
+    numbers = sorted((c for c in numbers if not is_technical(c.name)), key=lambda c: c.name)
+    terms: list[tuple[tuple[SignedColumn, ...], float, str | None]] = []
+    for credit, debit in _credit_and_debit(numbers):
+        sign = 1 if debit.negatives and debit.negatives >= 0.9 * (debit.parsed - debit.zeros) else -1
+        terms.append(((SignedColumn(credit.name), SignedColumn(debit.name, sign)), 1.0, None))
+    terms += [((SignedColumn(c.name),), weight_of(c), None) for c in numbers]
+    rates = [c for c in numbers if is_rate(c)]
+    for c in numbers:
+        if weight_of(c) >= 0.5:
+            terms += [((SignedColumn(c.name),), 0.5 * weight_of(c), rate.name) for rate in rates]
+    return tuple(
+        AmountChoice(_number(side, term, rate, place), term, weight, rate)
+        for place, (term, weight, rate) in enumerate(terms, start=FIRST_AMOUNT_NO)
+    )
+
+
+def _number(side: SideProfile, terms: tuple[SignedColumn, ...], rate: str | None, otherwise: int) -> int:
+    return side.column(terms[0].column).no if len(terms) == 1 and rate is None else otherwise
+
+
+def is_rate(c: Column) -> bool:
+    """Say whether a column holds exchange rates, by name and sign."""
+    return c.kind == "number" and says(c.name, "rate") and not says(c.name, "tax") and not c.negatives and not c.zeros
+
+
+def weight_of(c: Column) -> float:
+    """Return how much the name of a column of numbers speaks for its being the amount, 0 to 1."""
+    meanings = set(meanings_of(c.name))
+    if meanings & {"rate", "quantity", "percent", "id", "account", "phone"}:
+        return 0.02
+    if meanings & {"fee", "tax", "discount", "tip", "refunded", "balance", "saldo"}:
+        return 0.15
+    if meanings & {"amount"}:
+        return 1.0 if meanings <= {"amount", "transaction", "payment", "net", "gross"} else 0.85
+    if meanings & {"net", "gross", "payment", "debit", "credit", "paid", "subtotal", "revenue", "spend", "cost"}:
+        return 0.7
+    return 0.1 if c.is_whole and c.high is not None and c.high < 100 else 0.3
+
+
+def _credit_and_debit(numbers: list[Column]) -> list[tuple[Column, Column]]:
+    """Return the pairs of columns that are a credit and a debit of the same thing, by the rest of their names."""
+    pairs = []
+    for credit in numbers:
+        for debit in numbers:
+            of_credit, of_debit = set(meanings_of(credit.name)), set(meanings_of(debit.name))
+            is_pair = "credit" in of_credit and "debit" in of_debit and credit is not debit
+            if is_pair and of_credit - {"credit", "amount"} == of_debit - {"debit", "amount"}:
+                pairs.append((credit, debit))
+    return pairs
+
+
+def amount_value(choice: AmountChoice, side: SideProfile) -> exp.Expression:
+    """Return the expression of an amount over the values of its side; null where none of its columns has one."""
+    values: list[exp.Expression] = []
+    for term in choice.terms:
+        value = column(side.column(term.column).alias)
+        values.append(exp.Neg(this=exp.paren(value)) if term.sign < 0 else value)
+    if len(values) == 1:
+        total = values[0]
+    else:
+        present = exp.or_(*[is_present(value.copy()) for value in values])
+        summed: exp.Expression = call("coalesce", values[0].copy(), integer(0))
+        for value in values[1:]:
+            summed = exp.Add(this=summed, expression=call("coalesce", value.copy(), integer(0)))
+        total = exp.Case().when(present, summed)
+    if choice.rate:
+        rate = try_cast(column(side.column(choice.rate).alias), "DECIMAL(12, 6)")
+        product = exp.Mul(this=try_cast(exp.paren(total), "DECIMAL(24, 6)"), expression=rate)
+        total = call("round", product, integer(2))
+    return try_cast(exp.paren(total), "DECIMAL(18, 6)")

@@ -1,0 +1,233 @@
+"""What paired rows say: pair the rows of both sides by a key, then see which of their columns agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+from sqlglot import exp
+
+from tieout.books.compare.amounts import FIRST_AMOUNT_NO, AmountChoice, amount_value
+from tieout.books.compare.column_profile import Column, SideProfile, kept_value, table_of
+from tieout.books.compare.column_type import TEXT
+from tieout.books.compare.overlap import Domain, domain_value, domains_of
+from tieout.books.compare.statements import column, create, create_from_file, run_file, union
+from tieout.engine.parse import is_text, parse_expression
+from tieout.engine.trees import call, cast, integer, is_present, string
+
+KEY_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True)
+class KeyOverlap:
+    """How a key meets on both sides; `low` and `high` are there when all its values are whole numbers."""
+
+    ours_rows: int
+    theirs_rows: int
+    ours_filled: int
+    ours_distinct: int
+    theirs_filled: int
+    theirs_distinct: int
+    common: int
+    common_unique: int
+    ours_low: int | None
+    ours_high: int | None
+    theirs_low: int | None
+    theirs_high: int | None
+
+    @property
+    def ours_uniqueness(self) -> float:
+        return self.ours_distinct / self.ours_filled if self.ours_filled else 0.0
+
+    @property
+    def theirs_uniqueness(self) -> float:
+        return self.theirs_distinct / self.theirs_filled if self.theirs_filled else 0.0
+
+    @property
+    def containment(self) -> float:
+        """The share of the smaller set of values that the other side has too."""
+        smaller = min(self.ours_distinct, self.theirs_distinct)
+        return self.common / smaller if smaller else 0.0
+
+    @property
+    def expected_by_chance(self) -> float:
+        """The containment that whole numbers in these ranges would have if they had nothing to do with each other."""
+        if self.ours_low is None or self.ours_high is None or self.theirs_low is None or self.theirs_high is None:
+            return 0.0
+        low, high = max(self.ours_low, self.theirs_low), min(self.ours_high, self.theirs_high)
+        if high < low:
+            return 0.0
+        ours_density = self.ours_distinct / (self.ours_high - self.ours_low + 1)
+        theirs_density = self.theirs_distinct / (self.theirs_high - self.theirs_low + 1)
+        met = ours_density * theirs_density * (high - low + 1)
+        return min(1.0, met / max(1, min(self.ours_distinct, self.theirs_distinct)))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often two columns say the same on paired rows that have both; for numbers also with a sign or in cents."""
+
+    domain: Domain
+    present: int
+    equal: int
+    opposite: int
+    hundredfold: int
+    hundredth: int
+    opposite_hundredfold: int
+    opposite_hundredth: int
+    near: int
+    close_days: int
+    lag_days: float | None
+
+    @property
+    def rate(self) -> float:
+        return self.equal / self.present if self.present else 0.0
+
+    @property
+    def factors(self) -> dict[tuple[int, int], float]:
+        """Share of pairs that agree when theirs is multiplied by this sign and this power of ten."""
+        counts = {
+            (1, 0): self.equal,
+            (-1, 0): self.opposite,
+            (1, 2): self.hundredfold,
+            (1, -2): self.hundredth,
+            (-1, 2): self.opposite_hundredfold,
+            (-1, -2): self.opposite_hundredth,
+        }
+        return {factor: count / self.present if self.present else 0.0 for factor, count in counts.items()}
+
+
+Agreements = dict[tuple[int, int], Agreement]
+"""By the numbers of a column or amount of ours and one of theirs."""
+
+
+def key_value(columns: Sequence[Column]) -> exp.Expression:
+    """Return the text of a key over the raw rows, as the engine makes a reference of it; null when a part is."""
+    parts: list[exp.Expression] = []
+    for c in columns:
+        if is_text(c.source_type) and not c.look.padded:
+            parts.append(call("nullif", column(c.alias), string("")))
+        else:
+            parts.append(parse_expression(column(c.alias), TEXT, c.source_type))
+    tree = parts[0]
+    for part in parts[1:]:
+        tree = exp.DPipe(this=exp.DPipe(this=tree, expression=string(KEY_SEPARATOR)), expression=part)
+    return tree
+
+
+def meet_by_key(con: duckdb.DuckDBPyConnection, ours: Sequence[Column], theirs: Sequence[Column]) -> KeyOverlap:
+    """Count how a key meets; leaves the values of both sides for `pair_rows`."""
+    for columns in (ours, theirs):
+        side = columns[0].side
+        keep_keys(con, side, key_value(columns), f"infer_{side}_raw")
+    return _key_overlap(con, ours[0].rows, theirs[0].rows)
+
+
+def keep_keys(con: duckdb.DuckDBPyConnection, side: str, key: exp.Expression, table: str) -> None:
+    """Keep the distinct values of a key expression over a table of a side, with their rows and one row number."""
+    keyed = exp.select(exp.alias_(key, "key"), "row_no").from_(table)
+    grouped = exp.select(
+        "key", exp.alias_(exp.Count(this=exp.Star()), "rows"), exp.alias_(call("min", exp.column("row_no")), "row_no")
+    )
+    create(
+        con,
+        f"infer_key_{side}",
+        grouped.from_(keyed.subquery("keyed")).where(is_present(exp.column("key"))).group_by("key"),
+    )
+
+
+def _key_overlap(con: duckdb.DuckDBPyConnection, ours_rows: int, theirs_rows: int) -> KeyOverlap:
+    return KeyOverlap(ours_rows, theirs_rows, *run_file(con, "key_overlap")[0])
+
+
+def pair_rows(con: duckdb.DuckDBPyConnection) -> int:
+    """Pair rows by the key that was met last, where it is unique on both sides. Return how many."""
+    create_from_file(con, "infer_pair", "pair")
+    return int(con.sql("select count(*) from infer_pair").fetchall()[0][0])
+
+
+def measure_agreements(
+    con: duckdb.DuckDBPyConnection,
+    ours: SideProfile,
+    theirs: SideProfile,
+    ours_amounts: Sequence[AmountChoice],
+    theirs_amounts: Sequence[AmountChoice],
+) -> Agreements:
+    """See on the paired rows how often every column of ours agrees with every column of theirs."""
+    for side, amounts in ((ours, ours_amounts), (theirs, theirs_amounts)):
+        _keep_values(con, side, amounts)
+    found: Agreements = {}
+    for ours_no, theirs_no, domain, *counts in run_file(con, "agreement"):
+        agreement = Agreement(domain, *counts)
+        before = found.get((ours_no, theirs_no))
+        if before is None or agreement.rate > before.rate:
+            found[ours_no, theirs_no] = agreement
+    return found
+
+
+def _keep_values(con: duckdb.DuckDBPyConnection, side: SideProfile, amounts: Sequence[AmountChoice]) -> None:
+    """Keep the values of the paired rows of a side as one long table: pair, column, and the value in its domain."""
+    paired: list[exp.Expression] = [exp.column("pair_no", table="pair")]
+    usable = [c for c in side.columns if domains_of(c)]
+    for c in usable:
+        for domain in domains_of(c):
+            paired.append(exp.alias_(_qualified(domain_value(c, domain), c), _name(c.no, domain)))
+    amounts = [amount for amount in amounts if amount.no >= FIRST_AMOUNT_NO]
+    for amount in amounts:
+        value = amount_value(amount, side)
+        for node in value.find_all(exp.Column):
+            node.set("table", exp.to_identifier("value"))
+        paired.append(exp.alias_(value, _name(amount.no, "number")))
+    row = exp.column(f"{side.side}_row", table="pair")
+    query = (
+        exp.select(*paired)
+        .from_(exp.to_table("infer_pair").as_("pair"))
+        .join(
+            exp.to_table(f"infer_{side.side}_raw").as_("raw"),
+            on=exp.EQ(this=exp.column("row_no", table="raw"), expression=row),
+        )
+        .join(
+            exp.to_table(f"infer_{side.side}").as_("value"),
+            on=exp.EQ(this=exp.column("row_no", table="value"), expression=row.copy()),
+        )
+    )
+    create(con, "infer_paired", query)
+    cells = [_cell(c.no, domain) for c in usable for domain in domains_of(c)]
+    cells += [_cell(amount.no, "number") for amount in amounts]
+    create(con, f"infer_value_{side.side}", union(cells or [_cell(0, "text").where(exp.false())]))
+
+
+def _name(no: int, domain: Domain) -> str:
+    return f"v{no}_{domain}"
+
+
+def _qualified(value: exp.Expression, c: Column) -> exp.Expression:
+    table = "raw" if table_of(c).endswith("_raw") else "value"
+    for node in value.find_all(exp.Column):
+        node.set("table", exp.to_identifier(table))
+    return value
+
+
+def _cell(no: int, domain: Domain) -> exp.Select:
+    value = exp.column(_name(no, domain)) if no else exp.null()
+    null_number, null_day, null_word = (
+        cast(exp.null(), "DECIMAL(18, 6)"),
+        cast(exp.null(), "DATE"),
+        cast(exp.null(), "UBIGINT"),
+    )
+    where = is_present(value.copy())
+    if domain == "number":
+        where = exp.NEQ(this=value.copy(), expression=integer(0))
+    return (
+        exp.select(
+            "pair_no",
+            exp.alias_(integer(no), "column_no"),
+            exp.alias_(string(domain), "domain"),
+            exp.alias_(value.copy() if domain == "number" else null_number, "number"),
+            exp.alias_(value.copy() if domain == "day" else null_day, "day"),
+            exp.alias_(call("hash", value.copy()) if domain == "text" else null_word, "word"),
+        )
+        .from_("infer_paired")
+        .where(where)
+    )

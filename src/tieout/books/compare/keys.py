@@ -1,0 +1,371 @@
+"""Which columns identify a row on both sides, or say which rows belong together, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
+
+import duckdb
+from sqlglot import exp
+
+from tieout.books.compare.amounts import AmountChoice, amount_value, weight_of
+from tieout.books.compare.column_profile import Column, SideProfile
+from tieout.books.compare.correspondence import ColumnPair, Likenesses, lift_of, lower_bound
+from tieout.books.compare.evidence import (
+    Agreement,
+    Agreements,
+    KeyOverlap,
+    key_value,
+    measure_agreements,
+    meet_by_key,
+    pair_rows,
+)
+from tieout.books.compare.names import is_technical, says
+from tieout.books.compare.overlap import Overlaps
+from tieout.books.compare.statements import create, rows_of, run_file, union
+from tieout.engine.trees import call, integer, is_present, string
+
+UNIQUE = 0.90
+"""A column identifies a row when its values are at least this unique; the rest are duplicates to be found."""
+TRIED_KEYS = 5
+TRIED_PARTS = 6
+SUPPORTED = 0.2
+MIN_CONTAINMENT = 0.02
+Form = Literal["key", "group", "hint"]
+
+
+@dataclass(frozen=True)
+class GroupSum:
+    """How the sums of one amount of ours and one of theirs tie over rows with the same group key."""
+
+    groups: int
+    many: int
+    equal: int
+    opposite: int
+    hundredfold: int
+    hundredth: int
+    opposite_hundredfold: int
+    opposite_hundredth: int
+    many_tied: int
+    many_row_equal: int
+
+    @property
+    def factors(self) -> dict[tuple[int, int], float]:
+        """Share of groups that tie when theirs is multiplied by this sign and this power of ten."""
+        counts = {
+            (1, 0): self.equal,
+            (-1, 0): self.opposite,
+            (1, 2): self.hundredfold,
+            (1, -2): self.hundredth,
+            (-1, 2): self.opposite_hundredfold,
+            (-1, -2): self.opposite_hundredth,
+        }
+        return {factor: count / self.groups if self.groups else 0.0 for factor, count in counts.items()}
+
+
+GroupSums = dict[tuple[int, int], GroupSum]
+
+
+@dataclass(frozen=True)
+class KeyFinding:
+    """Columns that tie rows of both sides together, and what was seen.
+
+    `form` is `key` (one row each), `group` (rows that belong together) or `hint` (they may). `support` is how far the
+    other columns of the paired rows agree beyond chance, None when there is nothing to hold against each other.
+    """
+
+    ours: tuple[Column, ...]
+    theirs: tuple[Column, ...]
+    form: Form
+    overlap: KeyOverlap
+    agreements: Agreements
+    support: float | None
+    name: float
+    strength: float
+    sums: GroupSums | None = None
+    rival: str = ""
+
+    @property
+    def label(self) -> str:
+        ours, theirs = ", ".join(c.name for c in self.ours), ", ".join(c.name for c in self.theirs)
+        return ours if ours == theirs else f"{ours} = {theirs}"
+
+    @property
+    def nos(self) -> frozenset[tuple[int, int]]:
+        return frozenset((o.no, t.no) for o, t in zip(self.ours, self.theirs, strict=True))
+
+
+@dataclass(frozen=True)
+class Search:
+    """All that the search for a key rests on."""
+
+    con: duckdb.DuckDBPyConnection
+    ours: SideProfile
+    theirs: SideProfile
+    ours_amounts: tuple[AmountChoice, ...]
+    theirs_amounts: tuple[AmountChoice, ...]
+    likenesses: Likenesses
+    overlaps: Overlaps
+    ignored: frozenset[tuple[str, str]]
+    is_sample: bool
+
+
+def measure(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) -> KeyFinding:
+    """Meet both sides by these columns and judge them as a key."""
+    overlap = meet_by_key(search.con, ours, theirs)
+    pair_rows(search.con)
+    agreements = measure_agreements(
+        search.con, search.ours, search.theirs, search.ours_amounts, search.theirs_amounts
+    )
+    nos = frozenset((o.no, t.no) for o, t in zip(ours, theirs, strict=True))
+    name = min(search.likenesses[no] for no in nos)
+    support = support_of(search, agreements, nos)
+    least, most = sorted((overlap.ours_uniqueness, overlap.theirs_uniqueness))
+    form: Form = "key" if least >= UNIQUE else "group" if most >= UNIQUE else "hint"
+    finding = KeyFinding(tuple(ours), tuple(theirs), form, overlap, agreements, support, name, 0.0)
+    return replace(finding, strength=_strength(finding))
+
+
+def _strength(finding: KeyFinding) -> float:
+    overlap = finding.overlap
+    met = (overlap.containment - overlap.expected_by_chance) / max(1e-9, 1 - overlap.expected_by_chance)
+    supported = 0.4 if finding.support is None else finding.support
+    unique = min(overlap.ours_uniqueness, overlap.theirs_uniqueness)
+    filled = min(overlap.ours_filled / overlap.ours_rows, overlap.theirs_filled / overlap.theirs_rows)
+    told = 0.5 * finding.name + 0.5 * min(_named_as_key(c) for c in (*finding.ours, *finding.theirs))
+    words = 0.85 if any(c.is_free_text for c in (*finding.ours, *finding.theirs)) else 1.0
+    return words * (0.5 + 0.5 * unique) * (0.4 * max(0.0, met) + 0.3 * supported + 0.2 * told + 0.1 * filled)
+
+
+def _named_as_key(c: Column) -> float:
+    return 1.0 if says(c.name, "id", "reference", "invoice", "order", "transaction") else 0.3
+
+
+def support_of(search: Search, agreements: Agreements, key: frozenset[tuple[int, int]]) -> float | None:
+    """Return the best agreement beyond chance of two columns outside the key that could be the same."""
+    ours_key, theirs_key = {o for o, _ in key}, {t for _, t in key}
+    ours_by_no = {c.no: c for c in search.ours.columns}
+    theirs_by_no = {c.no: c for c in search.theirs.columns}
+    lifts = []
+    for (o_no, t_no), agreement in agreements.items():
+        o, t = ours_by_no.get(o_no), theirs_by_no.get(t_no)
+        if (o_no in ours_key) or (t_no in theirs_key) or _is_useless(search, o, t):
+            continue
+        overlap = search.overlaps.get((o_no, t_no))
+        chance = overlap.chance if overlap else 0.0
+        if chance > 0.6 or agreement.present < 2 or (o and t and min(o.distinct, t.distinct) < 2):
+            continue
+        lifts.append(_pair_lift(agreement, chance, o, t))
+    return max(lifts) if lifts else None
+
+
+def _is_useless(search: Search, o: Column | None, t: Column | None) -> bool:
+    return any(c is not None and (is_technical(c.name) or (c.side, c.name) in search.ignored) for c in (o, t))
+
+
+def _pair_lift(agreement: Agreement, chance: float, o: Column | None, t: Column | None) -> float:
+    if agreement.domain == "day" and o is not None and t is not None:
+        span = max((max(o.high, t.high) - min(o.low, t.low)).days, 1)
+        close_by_chance = min(1.0, 11 / span)
+        return max(lift_of(agreement, chance), lift_of(agreement, close_by_chance, agreement.close_days))
+    best = max(agreement.factors.values())
+    return lift_of(agreement, chance, round(best * agreement.present))
+
+
+def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
+    """Say whether a key is believable: the sides share values, and not by accident."""
+    overlap = finding.overlap
+    if overlap.common < min(2, overlap.ours_distinct, overlap.theirs_distinct) or not overlap.common:
+        return False
+    if finding.support is not None and finding.support >= SUPPORTED:
+        return is_sample or overlap.containment >= MIN_CONTAINMENT
+    if is_sample and overlap.common < 5:
+        return False
+    met = overlap.containment - overlap.expected_by_chance
+    if finding.support is None:
+        return met >= 0.3 or (is_telling(finding) and met > MIN_CONTAINMENT)
+    return met >= 0.4 and is_telling(finding)
+
+
+def is_telling(finding: KeyFinding) -> bool:
+    """Say whether values of a key are too long to be shared by accident (not 1, 2, 3, and not a word)."""
+    return all(max(c.look.mean_length, _width(c)) >= 6 and not c.is_free_text for c in (*finding.ours, *finding.theirs)[:2]) and (
+        finding.overlap.expected_by_chance < 0.05
+    )
+
+
+def _width(c: Column) -> float:
+    return float(c.max_length)
+
+
+def candidates(search: Search) -> list[tuple[Column, Column]]:
+    """Return the pairs of single columns that could tie rows together, the most promising first."""
+    found = []
+    theirs_by_no = {c.no: c for c in search.theirs.columns}
+    for o in search.ours.columns:
+        for no, t in theirs_by_no.items():
+            overlap = search.overlaps.get((o.no, no))
+            if overlap is None or overlap.domain == "day" or not (_may_be_key(search, o) and _may_be_key(search, t)):
+                continue
+            most, least = max(o.uniqueness, t.uniqueness), min(o.uniqueness, t.uniqueness)
+            if most < UNIQUE - 0.05 or min(o.distinct, t.distinct) < 2:
+                continue
+            name = search.likenesses[o.no, no]
+            rank = least + 1.2 * overlap.containment + 0.6 * name + 0.3 * _named_as_key(o) + 0.3 * _named_as_key(t)
+            found.append((-rank, o.name, t.name, o, t))
+    return [(o, t) for *_, o, t in sorted(found, key=lambda item: item[:3])]
+
+
+def _may_be_key(search: Search, c: Column) -> bool:
+    if is_technical(c.name) or (c.side, c.name) in search.ignored or c.filled_share < 0.2:
+        return False
+    if c.kind == "number":
+        return c.is_whole and not c.negatives and weight_of(c) < 0.5 and not says(c.name, "quantity", "rate", "fee", "tax")
+    return c.kind == "text" and c.look.mean_length <= 45
+
+
+def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]:
+    """Return the best key of single columns, else of several, and every other finding that could tie rows together."""
+    measured = [measure(search, [o], [t]) for o, t in candidates(search)[:TRIED_KEYS]]
+    believable = [finding for finding in measured if is_acceptable(finding, is_sample=search.is_sample)]
+    keys = sorted((f for f in believable if f.form == "key"), key=lambda f: (-f.strength, f.label))
+    if keys:
+        return keys[0], [*keys[1:], *(f for f in believable if f.form != "key")]
+    return None, sorted(believable, key=lambda f: (-f.strength, f.label))
+
+
+def find_composite(search: Search, pairs: Sequence[ColumnPair]) -> KeyFinding | None:
+    """Return the best key of two or three corresponding columns, the shorter where both serve."""
+    parts = [pair for pair in pairs if _may_be_part(search, pair)]
+    parts = sorted(parts, key=lambda pair: (-min(pair.ours.distinct, pair.theirs.distinct), pair.ours.name))[:TRIED_PARTS]
+    for size in (2, 3):
+        tuples = list(_promising(search, parts, size))
+        for chosen in tuples[:2]:
+            finding = measure(search, [pair.ours for pair in chosen], [pair.theirs for pair in chosen])
+            if finding.form == "key" and _is_composite_acceptable(finding, search):
+                return finding
+    return None
+
+
+def _may_be_part(search: Search, pair: ColumnPair) -> bool:
+    o, t = pair.ours, pair.theirs
+    if any(is_technical(c.name) or c.is_free_text or c.distinct < 2 or c.filled_share < 0.9 for c in (o, t)):
+        return False
+    if o.kind == "number" and not (o.is_whole and t.is_whole and weight_of(o) < 0.5 and weight_of(t) < 0.5):
+        return False
+    # The engine compares a key as text, so that dates serve only when both sides write them alike.
+    if o.kind in ("date", "timestamp") and (o.type != t.type or o.source_type != t.source_type):
+        return False
+    return o.kind == t.kind and (pair.name >= 0.6 or pair.content >= 0.5)
+
+
+def _promising(search: Search, parts: Sequence[ColumnPair], size: int) -> Iterator[tuple[ColumnPair, ...]]:
+    """Yield the tuples that seem unique on both sides by an estimate, the best first."""
+    rows = (search.ours.rows, search.theirs.rows)
+    tuples = []
+    for chosen in combinations(parts, size):
+        products = [1.0, 1.0]
+        for pair in chosen:
+            products = [products[0] * pair.ours.distinct, products[1] * pair.theirs.distinct]
+        if products[0] >= 0.9 * rows[0] and products[1] >= 0.9 * rows[1]:
+            tuples.append(chosen)
+    if not tuples:
+        return
+    ours = _estimates(search, search.ours, [[pair.ours for pair in chosen] for chosen in tuples])
+    theirs = _estimates(search, search.theirs, [[pair.theirs for pair in chosen] for chosen in tuples])
+    ranked = sorted(
+        (-min(u, v), sorted(pair.ours.name for pair in chosen), place)
+        for place, (chosen, u, v) in enumerate(zip(tuples, ours, theirs, strict=True))
+        if min(u, v) >= UNIQUE - 0.02
+    )
+    for *_, place in ranked:
+        yield tuple(sorted(tuples[place], key=lambda pair: (-pair.ours.distinct, pair.ours.name)))
+
+
+def _estimates(search: Search, side: SideProfile, tuples: Sequence[Sequence[Column]]) -> list[float]:
+    wanted = [exp.alias_(call("approx_count_distinct", key_value(columns)), f"v{i}") for i, columns in enumerate(tuples)]
+    row = rows_of(search.con, exp.select(*wanted).from_(f"infer_{side.side}_raw"))[0]
+    return [count / max(side.rows, 1) for count in row]
+
+
+def _is_composite_acceptable(finding: KeyFinding, search: Search) -> bool:
+    """Say whether several columns are a key: parts that repeat meet by accident more easily than an id does."""
+    if finding.support is not None and finding.support < SUPPORTED:
+        return False
+    has_day = any(c.kind != "text" for c in finding.ours)
+    has_id = any(says(c.name, "id", "reference", "invoice", "order", "transaction", "product") for c in finding.ours)
+    needed = 0.5 if has_id else 0.9 if has_day else 0.7
+    if search.is_sample:
+        return finding.overlap.common >= 5
+    return finding.overlap.containment >= needed
+
+
+def measure_sums(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) -> GroupSums:
+    """See for every amount of both sides whether it ties in sum over the rows that share these columns."""
+    meet_by_key(search.con, ours, theirs)
+    create(search.con, "infer_group_key", _common_keys())
+    cells: list[exp.Select] = []
+    for side, columns, amounts in (
+        (search.ours, ours, search.ours_amounts),
+        (search.theirs, theirs, search.theirs_amounts),
+    ):
+        usable = [amount for amount in amounts if amount.weight >= 0.1]
+        if not usable:
+            return {}
+        _keep_members(search.con, side, columns, usable)
+        cells += [_member(side, amount) for amount in usable]
+    create(search.con, "infer_member", union(cells))
+    return {(ours_no, theirs_no): GroupSum(*counts) for ours_no, theirs_no, *counts in run_file(search.con, "group_sum")}
+
+
+def _common_keys() -> exp.Select:
+    common = exp.select(exp.column("key", table="o")).from_(exp.to_table("infer_key_ours").as_("o"))
+    common = common.join(exp.to_table("infer_key_theirs").as_("t"), using=["key"])
+    return common.order_by(call("hash", exp.column("key", table="o")), "o.key").limit(1000)
+
+
+def _keep_members(
+    con: duckdb.DuckDBPyConnection, side: SideProfile, columns: Sequence[Column], amounts: Sequence[AmountChoice]
+) -> None:
+    keys = exp.select(exp.alias_(key_value(columns), "key"), "row_no").from_(f"infer_{side.side}_raw")
+    values = [exp.alias_(amount_value(amount, side), f"a{amount.no}") for amount in amounts]
+    amounts_by_row = exp.select("row_no", *values).from_(f"infer_{side.side}")
+    query = (
+        exp.select("k.key", *[f"v.a{amount.no}" for amount in amounts])
+        .from_(keys.subquery("k"))
+        .join(exp.to_table("infer_group_key").as_("g"), using=["key"])
+        .join(amounts_by_row.subquery("v"), using=["row_no"])
+    )
+    create(con, f"infer_member_{side.side}", query)
+
+
+def _member(side: SideProfile, amount: AmountChoice) -> exp.Select:
+    value = exp.column(f"a{amount.no}")
+    return (
+        exp.select(
+            exp.alias_(string(side.side), "side"),
+            "key",
+            exp.alias_(integer(amount.no), "amount_no"),
+            exp.alias_(value, "amount"),
+        )
+        .from_(f"infer_member_{side.side}")
+        .where(is_present(value.copy()))
+    )
+
+
+def best_sum(sums: GroupSums, search: Search) -> tuple[tuple[int, int], GroupSum] | None:
+    """Return the amounts that tie in sum for most groups; among equals those that are named as amounts."""
+    ours = {amount.no: amount.weight for amount in search.ours_amounts}
+    theirs = {amount.no: amount.weight for amount in search.theirs_amounts}
+    ranked = sorted(
+        sums.items(),
+        key=lambda item: (-round(max(item[1].factors.values()), 2), -ours[item[0][0]] - theirs[item[0][1]], item[0]),
+    )
+    return ranked[0] if ranked else None
+
+
+def tied_share(group: GroupSum) -> float:
+    """Return the cautious share of groups that tie in sum under the best sign and scale."""
+    return lower_bound(round(max(group.factors.values()) * group.groups), group.groups)

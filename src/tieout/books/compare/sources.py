@@ -1,0 +1,61 @@
+"""Back to the received files: where a row stands, and the rows of a run as relations for SQL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from tieout.books.compare.actions import Workspace, open_sides
+from tieout.engine.loading import source_relation
+from tieout.engine.projection import column, sql_of
+from tieout.intake.csv_careful import locate_rows
+from tieout.intake.reading import Direct
+from tieout.intake.records import LINE, ROW_NO, Records
+from tieout.store.runs import Run
+
+
+def locate_source_rows(
+    workspace: Workspace, run: Run, wanted: Mapping[str, Sequence[int]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for each side the rows asked for: file, row, physical line (None where the format has none) and raw text."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory(prefix="tieout-explain-") as folder:
+        sides = open_sides(workspace, run, Path(folder))
+        for side, given in sides.items():
+            numbers = list(wanted.get(side, ()))
+            places = _places(given.source, numbers) if numbers else {}
+            found[side] = [
+                {
+                    "file": given.name,
+                    "row": number,
+                    "line": places.get(number, (None, ""))[0],
+                    "raw": places.get(number, (None, ""))[1],
+                }
+                for number in numbers
+            ]
+    return found
+
+
+def _places(source: Direct | Records, numbers: list[int]) -> dict[int, tuple[int | None, str]]:
+    if isinstance(source, Direct) and source.dialect is not None:
+        return dict(locate_rows(source.path, source.dialect, numbers))
+    con = duckdb.connect()
+    con.execute("set TimeZone = 'UTC'")
+    if isinstance(source, Records):
+        number, line = column(ROW_NO), column(LINE)
+    else:
+        number = exp.Add(this=column("file_row_number"), expression=exp.Literal.number(1))
+        line = exp.null()
+    query = exp.select(exp.alias_(number, "n"), exp.alias_(line, "l"), "s").from_(
+        exp.alias_(source_relation(source), "s", table=True)
+    )
+    rows = con.execute(
+        f"select n, l, to_json(s) from ({sql_of(query)}) where n in (select unnest(?::bigint[]))", [numbers]
+    ).fetchall()
+    con.close()
+    return {n: (l, str(record)[:2000]) for n, l, record in rows}

@@ -1,0 +1,282 @@
+"""The commands of `tieout`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tieout import __version__
+from tieout.core.errors import EXIT_ERROR, TieoutError
+
+if TYPE_CHECKING:
+    from tieout.books.compare.actions import Workspace
+
+OpenWorkspace = Callable[[], "Workspace"]
+
+INTERRUPTED = 130
+
+_opener: list[OpenWorkspace] = []
+
+app = typer.Typer(
+    name="tieout",
+    help="Reconcile what counterparties report with your own records, and explain every difference.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def build(open_workspace: OpenWorkspace) -> typer.Typer:
+    """Return the command line over the workspace that `open_workspace` opens when a command needs it."""
+    _opener[:] = [open_workspace]
+    return app
+
+
+def run(open_workspace: OpenWorkspace) -> None:
+    """Run the command line: one handler turns an expected failure into one message and its exit code."""
+    try:
+        build(open_workspace)(standalone_mode=True)
+    except TieoutError as error:
+        show_error(error)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("Interrupted. Nothing was published; the same command goes on where it stopped.", file=sys.stderr)  # noqa: T201
+        raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise SystemExit(EXIT_ERROR) from None
+
+
+def show_error(error: TieoutError) -> None:
+    """Print what happened, to which object, and what to do next; as JSON where the command was asked for JSON."""
+    if "--json" in sys.argv[1:]:
+        import orjson  # noqa: PLC0415 - only where JSON is asked for
+
+        shown = {"error": error.code, "message": error.what, "subject": error.subject, "remedy": error.remedy}
+        sys.stdout.write(orjson.dumps(shown).decode() + "\n")
+        return
+    from rich.console import Console  # noqa: PLC0415 - help answers without it
+    from rich.text import Text  # noqa: PLC0415
+
+    message = Text("error: ", style="bold red") + Text(error.what, style="default")
+    if error.remedy:
+        message += Text("\n  → ", style="bold") + Text(error.remedy)
+    Console(stderr=True).print(message, soft_wrap=True)
+
+
+@contextmanager
+def workspace() -> Iterator[Workspace]:
+    """Open the workspace for one command and close it afterwards."""
+    opened = _opener[0]()
+    try:
+        yield opened
+    finally:
+        opened.state.close()
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as indented JSON; Decimals and dates as text."""
+    import orjson  # noqa: PLC0415 - only where JSON is asked for
+
+    sys.stdout.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer's callback
+    if value:
+        typer.echo(f"tieout {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Reconcile what counterparties report with your own records, and explain every difference."""
+
+
+@app.command(
+    epilog="""
+    [bold]Examples[/bold]
+
+    tieout compare ledger.csv bank.mt940
+
+    tieout compare orders.parquet statement.xlsx --on order_id --tolerance 0.01 --tolerance 0.5% --out result
+
+    tieout compare payouts.csv transactions.csv --group-by id=payout_id --amount amount=net
+
+    Exit codes: 0 the two tie out, 10 differences found, 20 error.
+    """
+)
+def compare(
+    ours: Annotated[Path, typer.Argument(help="Our records: CSV, TSV, XLSX, ODS, JSON, NDJSON, Parquet, OFX, MT940, CAMT, BAI2.")],
+    theirs: Annotated[Path, typer.Argument(help="Their records, of any of the same formats.")],
+    on: Annotated[list[str] | None, typer.Option("--on", help="Column that identifies a row; OURS=THEIRS where names differ. Repeat for a key of several.")] = None,
+    amount: Annotated[str | None, typer.Option(help="Column of the amount (OURS=THEIRS); CREDIT-DEBIT for two columns.")] = None,
+    date: Annotated[str | None, typer.Option(help="Column of the date (OURS=THEIRS).")] = None,
+    currency: Annotated[str | None, typer.Option(help="Column of the currency (OURS=THEIRS), or a code for all rows.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the memo or name (OURS=THEIRS).")] = None,
+    group_by: Annotated[str | None, typer.Option(help="Columns that say what belongs together (OURS=THEIRS): a payout against its parts.")] = None,
+    tolerance: Annotated[list[str] | None, typer.Option(help="Gap that is forgiven: 0.01 (absolute) or 0.5% (of ours). Repeat for both; the larger counts.")] = None,
+    window_days: Annotated[int | None, typer.Option(min=0, max=3660, help="Days that two matching rows may lie apart.")] = None,
+    number_format: Annotated[str | None, typer.Option(help="How numbers are written, as 1,234.56 or 1.234,56, where a column leaves it open.")] = None,
+    date_format: Annotated[str | None, typer.Option(help="How dates are written, as DMY, MDY or a strptime pattern, where a column leaves it open.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out. Repeat for several.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Plan to use; where the file does not exist, the inferred plan is saved there.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report and the full result (HTML, CSV, XLSX, Parquet, JSON).")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    records: Annotated[str | None, typer.Option(help="Dotted path of the array of records in a JSON file.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run again even if the same run is on record.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Reconcile two files: what agrees, what differs, why, and how much money it is."""
+    from tieout.cli.comparing import compare_files, infer_options  # noqa: PLC0415 - help answers without the engine
+
+    options = infer_options(
+        on=on,
+        amount=amount,
+        date=date,
+        currency=currency,
+        text=text,
+        group_by=group_by,
+        tolerance=tolerance,
+        window_days=window_days,
+        number_format=number_format,
+        date_format=date_format,
+        ignore=ignore,
+    )
+    with workspace() as opened:
+        code = compare_files(
+            opened, ours, theirs, options, plan_file=plan, out=out, sheet=sheet, records=records, fresh=fresh,
+            as_json=as_json,
+        )
+    raise typer.Exit(code)
+
+
+@app.command(epilog="[bold]Example[/bold]\n\ntieout inspect statement.sta --json")
+def inspect(
+    file: Annotated[Path, typer.Argument(help="File to read.")],
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    records: Annotated[str | None, typer.Option(help="Dotted path of the array of records in a JSON file.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show how a file is read: format, columns, first rows, what is refused and why, and whether its balances tie.
+
+    Exit codes: 0 all is well, 10 rows were refused or a check failed, 20 error.
+    """
+    from tieout.cli.comparing import inspect_file  # noqa: PLC0415 - help answers without the engine
+
+    with workspace() as opened:
+        code = inspect_file(opened, file, sheet=sheet, records=records, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="[bold]Examples[/bold]\n\ntieout runs\n\ntieout runs --as-of 2026-01-31T18:00:00Z")
+def runs(
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many to list.")] = 20,
+    as_of: Annotated[str | None, typer.Option(help="What each window showed at that instant (ISO 8601).")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the runs, latest first; with --as-of the run that each window pointed to at that time."""
+    from tieout.cli.records import list_runs  # noqa: PLC0415
+
+    with workspace() as opened:
+        list_runs(opened, limit=limit, as_of=as_of, as_json=as_json)
+
+
+@app.command(epilog="[bold]Example[/bold]\n\ntieout show 3f9a1c2b --out result")
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run, or the first characters of its id.")],
+    out: Annotated[Path | None, typer.Option(help="Write the report and the full result there.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the result of a run, its steps and its digests."""
+    from tieout.cli.records import show_run  # noqa: PLC0415
+
+    with workspace() as opened:
+        show_run(opened, run_id, out=out, as_json=as_json)
+
+
+@app.command(epilog="[bold]Example[/bold]\n\ntieout explain 3f9a1c2b-17")
+def explain(
+    delta_id: Annotated[str, typer.Argument(metavar="DELTA", help="Delta, as `tieout show` or deltas.csv name it.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Explain one delta: the rule, the parts it splits into, the candidates considered, file and line of both sides."""
+    from tieout.cli.records import explain_delta  # noqa: PLC0415
+
+    with workspace() as opened:
+        explain_delta(opened, delta_id, as_json=as_json)
+
+
+@app.command(epilog="[bold]Example[/bold]\n\ntieout replay 3f9a1c2b")
+def replay(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run, or the first characters of its id.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Run it again from the files as received: the same digests, or which step differs.
+
+    Exit codes: 0 the same, 10 a step or file differs, 20 error.
+    """
+    from tieout.cli.records import replay_run  # noqa: PLC0415
+
+    with workspace() as opened:
+        code = replay_run(opened, run_id, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@app.command(
+    epilog="""
+    [bold]Examples[/bold]
+
+    tieout sql "select kind, sum(amount) from recon_deltas group by kind"
+
+    tieout sql --run 3f9a1c2b "select * from recon_expected limit 5"
+
+    Tables: recon_statements_raw, recon_statements_norm, recon_expected, recon_match, recon_match_review, recon_deltas.
+    """
+)
+def sql(
+    query: Annotated[str | None, typer.Argument(help="Query; without one a prompt opens.")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only this run; by default the current run of each window.")] = None,
+    as_json: JsonFlag = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Query the facts with SQL, read only."""
+    from tieout.cli.query import query_facts  # noqa: PLC0415
+
+    with workspace() as opened:
+        query_facts(opened, query, run_id=run_id, as_json=as_json, as_csv=as_csv)
+
+
+@app.command(epilog="[bold]Examples[/bold]\n\ntieout sweep --dry-run\n\ntieout sweep --keep-days 90")
+def sweep(
+    keep_days: Annotated[int | None, typer.Option(min=0, help="Also drop the files of runs superseded for longer.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Remove what no run refers to: leftovers of killed runs, and files that retention no longer keeps."""
+    from tieout.cli.records import sweep_files  # noqa: PLC0415
+
+    with workspace() as opened:
+        sweep_files(opened, keep_days=keep_days, dry_run=dry_run, as_json=as_json)
+
+
+@app.command(epilog="[bold]Example[/bold]\n\ntieout demo --out demo-out")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("demo-out"),
+    as_json: JsonFlag = False,
+) -> None:
+    """Reconcile the real sample data that comes with Tieout and write a report for each."""
+    from tieout.cli.demo import run_demo  # noqa: PLC0415
+
+    with workspace() as opened:
+        run_demo(opened, out, as_json=as_json)

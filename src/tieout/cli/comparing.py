@@ -1,0 +1,151 @@
+"""`tieout compare` and `tieout inspect`: parse, call the action, show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tieout.books.compare.actions import CompareRequest, Workspace, compare
+from tieout.books.compare.infer import InferOptions
+from tieout.books.compare.options import infer_options
+from tieout.books.compare.planning import chosen_plan, save_plan
+from tieout.cli.app import print_json
+from tieout.cli.progress import stepping
+from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
+from tieout.engine.loading import FastReadFailed, sample_relation
+from tieout.engine.plan_file import plan_to_toml
+from tieout.intake.csv_careful import read_csv_carefully
+from tieout.intake.reading import Direct, ReadOptions, read
+from tieout.intake.records import Records
+from tieout.report.console import render
+from tieout.report.exports import write_out
+
+__all__ = ["compare_files", "infer_options", "inspect_file"]
+
+PREVIEW_ROWS = 5
+
+
+def compare_files(
+    workspace: Workspace,
+    ours: Path,
+    theirs: Path,
+    options: InferOptions,
+    *,
+    plan_file: Path | None,
+    out: Path | None,
+    sheet: str | None,
+    records: str | None,
+    fresh: bool,
+    as_json: bool,
+) -> int:
+    """Compare two files and show the result; return the exit code."""
+    plan = chosen_plan(plan_file, options) if plan_file is not None and plan_file.exists() else None
+    request = CompareRequest(
+        ours, theirs, options, plan, reading=ReadOptions(sheet=sheet, records=records), is_fresh=fresh
+    )
+    with stepping() as on_step:
+        done = compare(workspace, request, on_step)
+        if plan_file is not None and plan is None:
+            save_plan(done.plan, plan_file)
+        if out is not None:
+            on_step("report")
+            write_out(done.run_dir, dict(done.summary), plan_to_toml(done.plan), out)
+    if as_json:
+        print_json(done.summary)
+    else:
+        console = Console()
+        render(dict(done.summary), console)
+        if out is not None:
+            console.print(f"Report: {out / 'report.html'}", markup=False, highlight=False)
+        if done.is_reused:
+            console.print("The same run was on record; --fresh computes it again.", style="dim")
+    return int(done.summary["exit_code"])
+
+
+def inspect_file(workspace: Workspace, file: Path, *, sheet: str | None, records: str | None, as_json: bool) -> int:
+    """Show how a file is read; return the exit code."""
+    with TemporaryDirectory(prefix="tieout-inspect-") as folder, stepping() as on_step:
+        on_step("read")
+        artifact = workspace.store.artifacts.receive(
+            file, received_by=workspace.settings.actor, received_at=workspace.now()
+        )
+        source = read(artifact.path, file.name, Path(folder), options=ReadOptions(sheet=sheet, records=records))
+        con = duckdb.connect()
+        try:
+            sample_relation(con, "preview", source, PREVIEW_ROWS)
+        except FastReadFailed:
+            if not isinstance(source, Direct) or source.dialect is None:
+                raise
+            source = read_csv_carefully(artifact.path, source.dialect, Path(folder))
+            sample_relation(con, "preview", source, PREVIEW_ROWS)
+        relation = con.sql("from preview")
+        names, rows = relation.columns, relation.fetchall()
+        refused: list[tuple[object, ...]] = []
+        if isinstance(source, Records) and source.rejected is not None:
+            con.execute("select row_no, line, reason_code, reason, raw from read_parquet(?)", [str(source.rejected)])
+            refused = con.fetchall()
+        con.close()
+    checks = source.checks if isinstance(source, Records) else ()
+    failed = [check for check in checks if not check.is_ok]
+    if as_json:
+        print_json(
+            {
+                "file": file.name,
+                "format": source.format,
+                "columns": names,
+                "rows": source.row_count if isinstance(source, Records) else None,
+                "preview": [dict(zip(names, row, strict=True)) for row in rows],
+                "refused": [
+                    dict(zip(("row_no", "line", "reason_code", "reason", "raw"), row, strict=True)) for row in refused
+                ],
+                "checks": [
+                    {
+                        "name": check.name,
+                        "subject": check.subject,
+                        "currency": check.currency,
+                        "stated": str(check.stated),
+                        "computed": str(check.computed),
+                        "ok": check.is_ok,
+                        "message": check.message,
+                    }
+                    for check in checks
+                ],
+                "notes": list(source.notes),
+            }
+        )
+    else:
+        _show_inspection(file, source, names, rows, refused)
+    return EXIT_DIFFERENCES if refused or failed else EXIT_OK
+
+
+def _show_inspection(
+    file: Path,
+    source: Direct | Records,
+    names: list[str],
+    rows: list[tuple[object, ...]],
+    refused: list[tuple[object, ...]],
+) -> None:
+    console = Console()
+    count = f", {source.row_count:,} rows" if isinstance(source, Records) else ""
+    console.print(Text(f"{file.name}: {source.format}, {len(names)} columns{count}", style="bold"))
+    table = Table(*[Text(name) for name in names], title="first rows", title_justify="left")
+    for row in rows:
+        table.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
+    console.print(table)
+    if isinstance(source, Records):
+        for check in source.checks:
+            mark = Text("✓ ", style="green") if check.is_ok else Text("✗ ", style="bold red")
+            console.print(mark + Text(f"{check.name} {check.subject}: {check.message}"))
+    for row_no, line, code, reason, raw in refused[:20]:
+        console.print(Text(f"refused line {line} (row {row_no}), {code}: {reason}  {str(raw)[:80]!r}", style="yellow"))
+    if len(refused) > 20:
+        console.print(Text(f"… and {len(refused) - 20:,} more refused"))
+    for note in source.notes:
+        console.print(Text(f"note: {note}", style="dim"))
+    sys.stdout.flush()

@@ -1,0 +1,256 @@
+"""`tieout runs`, `show`, `explain`, `replay` and `sweep`: what is on record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tieout.books.compare.actions import Workspace, replay
+from tieout.books.compare.sources import locate_source_rows
+from tieout.cli.app import print_json
+from tieout.cli.progress import stepping
+from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
+from tieout.engine.explain import explain
+from tieout.report.console import render
+from tieout.report.exports import write_out
+from tieout.store.runs import Run
+from tieout.store.sweep import apply_retention, sweep
+
+SHORT_ID = 12
+
+
+class BadInstant(TieoutError):
+    """A text that should be an instant is not one."""
+
+    code = "bad_instant"
+
+
+def list_runs(workspace: Workspace, *, limit: int, as_of: str | None, as_json: bool) -> None:
+    """List the runs, or with `as_of` the run that each window pointed to at that instant."""
+    runs = workspace.store.runs
+    found: list[Run]
+    if as_of is None:
+        found = list(runs.list_runs(limit=limit).runs)
+    else:
+        instant = _instant(as_of)
+        pointed = (runs.run_as_of(window, instant) for window in runs.list_windows())
+        found = [run for run in pointed if run is not None][:limit]
+    if as_json:
+        print_json([_run_row(run) for run in found])
+        return
+    console = Console()
+    if not found:
+        console.print("No runs. `tieout compare OURS THEIRS` makes one.")
+        return
+    table = Table("run", "started", "status", "what", "result", box=None, pad_edge=False)
+    for run in found:
+        row = _run_row(run)
+        table.add_row(
+            row["run_id"][:SHORT_ID], row["started_at"][:19].replace("T", " "), row["status"], Text(row["leg"]),
+            str(row["result"] or ""),
+        )
+    console.print(table)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInstant(
+            f"{text!r} is no instant.", subject=text, remedy="Write ISO 8601, such as 2026-01-31 or 2026-01-31T18:00:00Z."
+        ) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "book": run.window.book,
+        "leg": run.window.leg,
+        "window": run.window.window,
+        "status": run.status,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "result": (run.summary or {}).get("result"),
+        "failure": run.failure,
+    }
+
+
+def show_run(workspace: Workspace, prefix: str, *, out: Path | None, as_json: bool) -> None:
+    """Show a run's result, steps and digests; with `out` write the report and full result there."""
+    runs = workspace.store.runs
+    run = runs.find_run(prefix)
+    summary = dict(run.summary or {})
+    if out is not None:
+        place = runs.file_path(run, "summary.json").parent
+        write_out(place, summary, run.config, out)
+    if as_json:
+        print_json(
+            {
+                **_run_row(run),
+                "code_version": run.code_version,
+                "code_digest": run.code_digest,
+                "config_digest": run.config_digest,
+                "engine_versions": dict(run.engine_versions),
+                "inputs": [{"side": one.side, "name": one.name, "artifact": one.artifact_id} for one in run.inputs],
+                "steps": list(run.steps),
+                "files": [
+                    {"name": file.name, "rows": file.row_count, "bytes": file.byte_count, "sha256": file.sha256}
+                    for file in run.files
+                ],
+                "summary": summary,
+            }
+        )
+        return
+    console = Console()
+    if not summary:
+        console.print(Text(f"Run {run.run_id[:SHORT_ID]} is {run.status}. {run.failure or ''}"))
+        return
+    render(summary, console)
+    table = Table("step", "rows", "seconds", title="steps", title_justify="left", box=None, pad_edge=False)
+    for step in run.steps:
+        table.add_row(str(step["name"]), f"{step['rows']:,}", f"{step['seconds']:.2f}")
+    console.print(table)
+    _show_largest(console, runs.file_path(run, "delta"))
+    if out is not None:
+        console.print(f"Report: {out / 'report.html'}", markup=False, highlight=False)
+
+
+def _show_largest(console: Console, deltas: Path) -> None:
+    import duckdb  # noqa: PLC0415 - only here
+
+    rows = duckdb.execute(
+        "select delta_id, kind, amount_micros, currency, ours_row, theirs_row, reason_code from read_parquet(?)"
+        " order by abs(amount_micros) desc nulls last, delta_id limit 10",
+        [str(deltas)],
+    ).fetchall()
+    if not rows:
+        return
+    table = Table("delta", "kind", title="largest differences", title_justify="left", box=None, pad_edge=False)
+    table.add_column("amount", justify="right")
+    for name in ("", "our row", "their row", "reason"):
+        table.add_column(name)
+    for delta_id, kind, micros, currency, ours, theirs, reason in rows:
+        amount = "" if micros is None else f"{Decimal(micros).scaleb(-6):,.2f}"
+        table.add_row(
+            delta_id, kind, amount, Text(currency), str(ours or ""), str(theirs or ""), Text(reason)
+        )
+    console.print(table)
+
+
+def explain_delta(workspace: Workspace, delta_id: str, *, as_json: bool) -> None:
+    """Explain one delta, with the file and line of both sides."""
+    runs = workspace.store.runs
+    run = runs.find_run(delta_id.partition("-")[0])
+    found = explain(runs.file_path(run, "delta").parent, delta_id)
+    rows = {
+        "ours": [found["delta"]["ours_row"], *(row["ours_row"] for row in found["members"])],
+        "theirs": [found["delta"]["theirs_row"], *(row["theirs_row"] for row in found["members"])],
+    }
+    wanted = {side: sorted({row for row in numbers if row is not None})[:20] for side, numbers in rows.items()}
+    places = locate_source_rows(workspace, run, wanted)
+    if as_json:
+        print_json({**found, "run_id": run.run_id, "sources": places})
+        return
+    _show_explanation(Console(), found, places)
+
+
+def _show_explanation(console: Console, found: dict[str, Any], places: dict[str, list[dict[str, Any]]]) -> None:
+    delta = found["delta"]
+    amount = "not computable" if delta["amount"] is None else f"{delta['amount']:,f} {delta['currency']}"
+    console.print(Text(f"{delta['delta_id']}  {delta['kind']}  {amount}", style="bold"))
+    console.print(Text(f"  {found['meaning']} ({delta['reason_code']})"))
+    console.print(Text(f"  rule: {found['rule']}"))
+    match = found["match"]
+    if match is not None:
+        console.print(
+            Text(
+                f"  match {match['match_id']}: pass {match['pass']}, {match['outcome']}, confidence"
+                f" {match['confidence']:.2f}, {match['alternatives']} alternatives"
+            )
+        )
+    if found["searched"]:
+        console.print(Text(f"  searched: {found['searched']}"))
+    for part, value in found["parts"].items():
+        console.print(Text(f"  part {part}: {value:,f} {delta['currency']}"))
+    for row in found["differences"]:
+        console.print(Text(f"  {row['column']}: ours {row['ours_value']} | theirs {row['theirs_value']}"))
+    for side, sources in places.items():
+        for source in sources:
+            where = f"{source['file']} row {source['row']}" + (f", line {source['line']}" if source["line"] else "")
+            console.print(Text(f"  {side}: {where}", style="cyan"))
+            if source["raw"]:
+                console.print(Text(f"      {source['raw']}", style="dim"))
+    if found["candidates"]:
+        table = Table("our row", "their row", "score", "time", "amount", "unit", "text", "", box=None, pad_edge=False)
+        table.title, table.title_justify = "candidates considered", "left"
+        for row in found["candidates"][:10]:
+            scores = [row[f"score_{name}"] for name in ("time", "amount", "unit", "text")]
+            table.add_row(
+                str(row["ours_row"]), str(row["theirs_row"]), f"{row['score']:.3f}",
+                *["–" if score is None else f"{score:.2f}" for score in scores], "chosen" if row["chosen"] else "",
+            )
+        console.print(table)
+
+
+def replay_run(workspace: Workspace, prefix: str, *, as_json: bool) -> int:
+    """Run a run again and tell whether every digest is the same; return the exit code."""
+    with stepping() as on_step:
+        done = replay(workspace, prefix, on_step)
+    if as_json:
+        print_json(
+            {
+                "run_id": done.run.run_id,
+                "same": not done.differences,
+                "same_code": done.is_same_code,
+                "differences": [
+                    {"name": one.name, "recorded": one.recorded, "replayed": one.replayed} for one in done.differences
+                ],
+            }
+        )
+    else:
+        console = Console()
+        short = done.run.run_id[:SHORT_ID]
+        if done.differences:
+            first = done.differences[0]
+            console.print(Text(f"Run {short} replays differently, first in {first.name}:", style="bold red"))
+            for one in done.differences:
+                console.print(Text(f"  {one.name}: recorded {one.recorded[:20]}, now {one.replayed[:20]}"))
+        else:
+            count = len(done.run.steps)
+            console.print(Text(f"Run {short} replays to the same bytes: {count} steps, {len(done.run.files)} files."))
+        if not done.is_same_code:
+            console.print(Text("The code is not the one that made the run.", style="yellow"))
+    return EXIT_DIFFERENCES if done.differences else EXIT_OK
+
+
+def sweep_files(workspace: Workspace, *, keep_days: int | None, dry_run: bool, as_json: bool) -> None:
+    """Remove what nothing refers to, and with `keep_days` the files of runs superseded for longer."""
+    now = workspace.now()
+    dropped = ()
+    if keep_days is not None:
+        dropped = apply_retention(workspace.store.runs, now=now, keep_days=keep_days, dry_run=dry_run)
+    removed = tuple(sweep(workspace.store.state, workspace.store.folders, now=now, dry_run=dry_run))
+    if as_json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "dropped": [str(one.run_id) for one in dropped],
+                "removed": [{"kind": one.kind, "path": str(one.path), "bytes": one.byte_count} for one in removed],
+            }
+        )
+        return
+    console = Console()
+    verb = "would be" if dry_run else "were"
+    for one in dropped:
+        console.print(Text(f"files of run {one.run_id[:SHORT_ID]} {verb} dropped"))
+    total = sum(one.byte_count for one in removed)
+    for one in removed:
+        console.print(Text(f"{one.kind} {one.path.name[:40]} ({one.byte_count:,} bytes)"))
+    console.print(Text(f"{len(removed)} leftovers, {total:,} bytes, {verb} removed."))

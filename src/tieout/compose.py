@@ -1,0 +1,101 @@
+"""The only place that wires concrete parts together: settings, store and clock; the command line and Python."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tieout.books.compare.actions import Workspace
+    from tieout.core.settings import Settings
+    from tieout.report.comparison import Comparison
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_workspace(settings: Settings | None = None) -> Workspace:
+    """Open the workspace that the settings (by default the environment) name; make what is missing."""
+    from tieout.books.compare.actions import Workspace  # noqa: PLC0415 - help answers without the engine
+    from tieout.core.settings import Settings  # noqa: PLC0415
+    from tieout.store.opening import open_store  # noqa: PLC0415
+
+    chosen = settings or Settings.from_environment(os.environ)
+    return Workspace(chosen, open_store(chosen, now=_now()), _now)
+
+
+def main() -> None:
+    """Run the command line."""
+    from tieout.cli.app import run  # noqa: PLC0415
+
+    run(open_workspace)
+
+
+def compare(
+    ours: Any,
+    theirs: Any,
+    *,
+    on: str | list[str] | None = None,
+    amount: str | None = None,
+    date: str | None = None,
+    currency: str | None = None,
+    text: str | None = None,
+    group_by: str | None = None,
+    tolerance: str | list[str] | None = None,
+    window_days: int | None = None,
+    number_format: str | None = None,
+    date_format: str | None = None,
+    ignore: list[str] | None = None,
+    plan: str | Path | None = None,
+    sheet: str | None = None,
+    records: str | None = None,
+    out: str | Path | None = None,
+    fresh: bool = False,
+    settings: Settings | None = None,
+) -> Comparison:
+    """Reconcile two inputs: paths, or Arrow, Polars or pandas tables.
+
+    The options are those of `tieout compare`; `OURS=THEIRS` names a column on both sides. Raises a TieoutError that
+    names the input, column or option when it cannot be done.
+    """
+    from tieout.books.compare.actions import CompareRequest  # noqa: PLC0415
+    from tieout.books.compare.actions import compare as run_compare  # noqa: PLC0415
+    from tieout.books.compare.options import infer_options  # noqa: PLC0415
+    from tieout.books.compare.planning import chosen_plan  # noqa: PLC0415
+    from tieout.engine.plan_file import plan_to_toml  # noqa: PLC0415
+    from tieout.intake.reading import ReadOptions  # noqa: PLC0415
+    from tieout.report.comparison import Comparison, Report  # noqa: PLC0415
+
+    options = infer_options(
+        on=[on] if isinstance(on, str) else on,
+        amount=amount,
+        date=date,
+        currency=currency,
+        text=text,
+        group_by=group_by,
+        tolerance=[tolerance] if isinstance(tolerance, str) else tolerance,
+        window_days=window_days,
+        number_format=number_format,
+        date_format=date_format,
+        ignore=ignore,
+    )
+    opened = open_workspace(settings)
+    try:
+        request = CompareRequest(
+            ours,
+            theirs,
+            options,
+            chosen_plan(Path(plan), options) if plan else None,
+            reading=ReadOptions(sheet=sheet, records=records),
+            is_fresh=fresh,
+        )
+        done = run_compare(opened, request)
+    finally:
+        opened.close()
+    report = Report(done.run_dir, done.summary, plan_to_toml(done.plan))
+    if out is not None:
+        report.save(out)
+    return Comparison(done.run.run_id, done.summary, report, done.run_dir, done.timings)

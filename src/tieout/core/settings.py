@@ -1,0 +1,185 @@
+"""Everything that an operator may set, read once from the environment and handed down."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from tieout.core.errors import TieoutError
+
+STATE_FILE = "state.db"
+MIN_MEMORY_BYTES = 64 * 1024**2
+MAX_THREADS = 1024
+
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.IGNORECASE)
+_BYTES_PER_UNIT = {
+    **{unit: 1000**power for power, unit in enumerate(("kb", "mb", "gb", "tb"), start=1)},
+    **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
+}
+_STATE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+
+
+class BadSetting(TieoutError):
+    """An environment variable holds a value that cannot be used; `subject` is its name."""
+
+    code = "bad_setting"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may set, each by an environment variable; one that is unset or empty takes its default."""
+
+    data_dir: Path
+    """The folder that holds received files and runs; `~/.tieout` by default, made when it does not exist."""
+
+    # Out of the repr, for it may hold a password.
+    state_url: str = field(repr=False, metadata={"environment": "TIEOUT_STATE"})
+    """The state database: `sqlite:////absolute/path/state.db` (everything after `sqlite:///` is the path) or
+    `postgresql://user:password@host/database`; by default the SQLite file `state.db` in the data folder."""
+
+    actor: str
+    """Who is recorded as having received files and started runs; by default the account's name."""
+
+    threads: int
+    """Threads of the engine; by default as many as the process may use."""
+
+    tenant: str = "default"
+    """Whose data is read and written; no tenant sees another's."""
+
+    memory_limit: str = "3GB"
+    """Memory of the engine, such as `512MB`, `3GB` or `8GiB`; what does not fit spills to disk."""
+
+    max_upload_bytes: int = 50 * 1024**2
+    """The largest upload, in bytes; files named on the command line have no limit."""
+
+    max_upload_rows: int = 500_000
+    """The most rows an upload may have; files named on the command line have no limit."""
+
+    checkpoint_after_s: float = 60.0
+    """Seconds after which a run that is still working keeps its finished steps, so that it can be resumed."""
+
+    retention_days: int = 540
+    """Days for which the files of a superseded run are kept; its record and the current run stay."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the TIEOUT_* variables.
+
+        Raises BadSetting, naming the variable, for a value that cannot be used.
+        """
+        data_dir = _data_dir(environ)
+        return cls(
+            data_dir=data_dir,
+            state_url=_state_url(environ, data_dir),
+            actor=_actor(environ),
+            threads=_whole(environ, "TIEOUT_THREADS", len(os.sched_getaffinity(0)), at_most=MAX_THREADS),
+            tenant=_tenant(environ),
+            memory_limit=_memory_limit(environ),
+            max_upload_bytes=_whole(environ, "TIEOUT_MAX_UPLOAD_BYTES", cls.max_upload_bytes),
+            max_upload_rows=_whole(environ, "TIEOUT_MAX_UPLOAD_ROWS", cls.max_upload_rows),
+            checkpoint_after_s=_seconds(environ, "TIEOUT_CHECKPOINT_AFTER_S", cls.checkpoint_after_s),
+            retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
+        )
+
+
+def _data_dir(environ: Mapping[str, str]) -> Path:
+    text = environ.get("TIEOUT_DATA_DIR") or "~/.tieout"
+    if text == "~" or text.startswith("~/"):
+        home = environ.get("HOME") or _account().pw_dir
+        text = home + text[1:]
+    if "\0" in text:
+        raise BadSetting("TIEOUT_DATA_DIR holds a NUL character.", subject="TIEOUT_DATA_DIR")
+    path = Path(text).absolute()
+    if path.exists() and not path.is_dir():
+        raise BadSetting(
+            f"TIEOUT_DATA_DIR is {path}, which is no folder.",
+            subject="TIEOUT_DATA_DIR",
+            remedy="Name a folder; it is made when it does not exist.",
+        )
+    return path
+
+
+def _state_url(environ: Mapping[str, str], data_dir: Path) -> str:
+    url = environ.get("TIEOUT_STATE") or f"sqlite:///{data_dir / STATE_FILE}"
+    # The value itself stays out of the message: it may hold a password.
+    if not url.startswith(_STATE_SCHEMES) or url.endswith("///"):
+        raise BadSetting(
+            "TIEOUT_STATE is not the address of a state database.",
+            subject="TIEOUT_STATE",
+            remedy="Use sqlite:////absolute/path/state.db or postgresql://user:password@host/database.",
+        )
+    return url
+
+
+def _tenant(environ: Mapping[str, str]) -> str:
+    tenant = environ.get("TIEOUT_TENANT") or Settings.tenant
+    if not _TENANT.fullmatch(tenant):
+        raise BadSetting(
+            f"TIEOUT_TENANT is {tenant!r}.",
+            subject="TIEOUT_TENANT",
+            remedy="Use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit.",
+        )
+    return tenant
+
+
+def _actor(environ: Mapping[str, str]) -> str:
+    actor = environ.get("TIEOUT_ACTOR") or _account_name()
+    if not actor.isprintable() or not actor.strip() or len(actor) > 200:
+        raise BadSetting(
+            f"TIEOUT_ACTOR is {actor[:50]!r}.",
+            subject="TIEOUT_ACTOR",
+            remedy="Use a name of 1 to 200 printable characters.",
+        )
+    return actor
+
+
+def _memory_limit(environ: Mapping[str, str]) -> str:
+    text = environ.get("TIEOUT_MEMORY_LIMIT") or Settings.memory_limit
+    found = _MEMORY.fullmatch(text.strip())
+    if found is None or Decimal(found[1]) * _BYTES_PER_UNIT[found[2].lower()] < MIN_MEMORY_BYTES:
+        raise BadSetting(
+            f"TIEOUT_MEMORY_LIMIT is {text!r}.",
+            subject="TIEOUT_MEMORY_LIMIT",
+            remedy="Use a size of at least 64MiB such as 512MB, 3GB or 8GiB.",
+        )
+    return f"{found[1]}{found[2]}"
+
+
+def _whole(environ: Mapping[str, str], variable: str, default: int, *, at_most: int = 2**63 - 1) -> int:
+    text = (environ.get(variable) or str(default)).strip()
+    # isdecimal() also accepts digits of other scripts, int() reads them, and nobody types them by mistake.
+    if not text.isdecimal() or len(text) > 19 or not 1 <= int(text) <= at_most:
+        raise BadSetting(
+            f"{variable} is {text!r}.",
+            subject=variable,
+            remedy=f"Use a whole number from 1 to {at_most}, or unset it for {default}.",
+        )
+    return int(text)
+
+
+def _seconds(environ: Mapping[str, str], variable: str, default: float) -> float:
+    text = (environ.get(variable) or str(default)).strip()
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        raise BadSetting(
+            f"{variable} is {text!r}.",
+            subject=variable,
+            remedy=f"Use a number of seconds, 0 or more, or unset it for {default:g}.",
+        )
+    return float(text)
+
+
+def _account() -> pwd.struct_passwd:
+    return pwd.getpwuid(os.getuid())
+
+
+def _account_name() -> str:
+    try:
+        return _account().pw_name
+    except KeyError:  # a container may run under a number that has no account
+        return f"uid-{os.getuid()}"

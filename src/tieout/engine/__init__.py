@@ -1,0 +1,1 @@
+"""The reconciliation engine: SQL steps with contracts, and the runner that asserts them."""

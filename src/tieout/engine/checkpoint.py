@@ -1,0 +1,78 @@
+"""Keep the finished steps of a long run on disk, so that a killed run goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from tieout.engine.steps import StepRecord
+
+MANIFEST = "checkpoint.json"
+
+
+@dataclass
+class Checkpoint:
+    """The finished steps of one run in `folder`, with every scratch table they left.
+
+    Tables are written as Parquet in row order, so that row numbers survive; the manifest is replaced last and at
+    once, so a kill at any point leaves the former checkpoint whole. `after_s` is how much work is put at risk.
+    """
+
+    folder: Path
+    after_s: float
+    clock: Callable[[], float] = time.monotonic
+    _last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._last = self.clock()
+
+    def restore(self, con: duckdb.DuckDBPyConnection) -> list[StepRecord]:
+        """Load the tables of the last checkpoint and return the records of the steps that are done."""
+        try:
+            manifest = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return []
+        for table, file in manifest["tables"].items():
+            source = _quoted(self.folder / file)
+            con.execute(f"""create or replace table "{table}" as from read_parquet('{source}')""")
+        return [StepRecord(**record) for record in manifest["steps"]]
+
+    def consider(self, con: duckdb.DuckDBPyConnection, steps: list[StepRecord]) -> None:
+        """Keep what is done when the last checkpoint is old enough."""
+        if self.clock() - self._last >= self.after_s:
+            self.save(con, steps)
+            self._last = self.clock()
+
+    def save(self, con: duckdb.DuckDBPyConnection, steps: list[StepRecord]) -> None:
+        """Write a checkpoint: tables into a new folder, then the manifest in one rename."""
+        generation = f"tables-{len(steps)}"
+        target = self.folder / generation
+        target.mkdir(parents=True, exist_ok=True)
+        names = con.sql("select table_name from duckdb_tables() where not temporary order by table_name").fetchall()
+        tables = {}
+        con.execute("set preserve_insertion_order = true")
+        for (name,) in names:
+            tables[name] = f"{generation}/{name}.parquet"
+            con.execute(f"""copy "{name}" to '{_quoted(self.folder / tables[name])}' (format parquet)""")
+        con.execute("set preserve_insertion_order = false")
+        manifest = {"tables": tables, "steps": [asdict(step) for step in steps]}
+        fresh = self.folder / f"{MANIFEST}.new"
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(manifest, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.folder / MANIFEST)
+        for old in self.folder.glob("tables-*"):
+            if old.name != generation:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,95 @@
+"""Why a delta is what it is: the rule that met, the parts, what was compared, who else was considered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tieout.core.errors import TieoutError
+from tieout.core.money import from_micros
+
+PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
+
+RULES = {
+    "reference": "both rows carry the same reference",
+    "group": "both sides carry the same group reference, or a repeated reference that ties in sum",
+    "scored": "the most alike pair left in its block: each row prefers the other to every free row",
+    None: "no pass found a partner",
+}
+
+MEANINGS = {
+    "underpay": "reported less than expected, beyond the tolerance",
+    "overpay": "reported more than expected, beyond the tolerance",
+    "missing": "ours has it, theirs does not",
+    "unexpected": "theirs has it, ours does not",
+    "duplicate": "another row of the same side says the same and stands for it",
+    "timing_lag": "so close to the edge of what the other side covers that its partner may lie beyond it",
+    "currency_mismatch": "the pair is in two currencies, so each side stands in its own",
+    "value_mismatch": "the amounts agree and another compared column does not",
+}
+
+
+class DeltaUnknown(TieoutError):
+    """No delta of that name is in the run."""
+
+    code = "delta_unknown"
+    http_status = 404
+
+
+def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
+    """Return everything that the facts of a run say about one delta.
+
+    Keys: delta, meaning, rule, parts (name to amount, those that are not zero), differences, candidates, members
+    (rows of a group) and searched. Amounts are Decimals. Raises DeltaUnknown.
+    """
+    con = duckdb.connect(":memory:")
+    con.execute("set TimeZone = 'UTC'")
+
+    def rows(fact: str, where: str, *values: object) -> list[dict[str, Any]]:
+        path = str(run_dir / f"{fact}.parquet").replace("'", "''")
+        relation = con.execute(f"select * from read_parquet('{path}') where {where}", list(values))
+        names = [column[0] for column in relation.description]
+        return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+
+    found = rows("delta", "delta_id = ?", delta_id)
+    if not found:
+        raise DeltaUnknown(
+            f"Run {run_dir.name} has no delta {delta_id}.",
+            subject=delta_id,
+            remedy="`tieout show RUN` lists the largest; deltas.csv of --out lists all.",
+        )
+    delta = found[0]
+    match_id, ours, theirs = delta["match_id"], delta["ours_row"], delta["theirs_row"]
+    matched = rows("match", "match_id = ?", match_id) if match_id is not None else []
+    rule = matched[0]["pass"] if matched else None
+    considered = rows(
+        "candidate", "ours_row = ? or theirs_row = ? order by score desc, ours_row, theirs_row", ours, theirs
+    )
+    lone = []
+    if match_id is None:
+        side = "ours" if ours is not None else "theirs"
+        lone = rows(f"unmatched_{side}", f"{side}_row = ?", ours if ours is not None else theirs)
+    return {
+        "delta": _in_units(delta),
+        "meaning": MEANINGS[delta["kind"]],
+        "pass": rule,
+        "rule": RULES[rule],
+        "parts": {part: from_micros(delta[f"{part}_micros"]) for part in PARTS if delta[f"{part}_micros"]},
+        "differences": [_in_units(row) for row in rows("difference", "match_id = ?", match_id)] if matched else [],
+        "candidates": considered,
+        "members": [{"ours_row": row["ours_row"], "theirs_row": row["theirs_row"]} for row in matched],
+        "match": matched[0] if matched else None,
+        "searched": lone[0]["searched"] if lone else "",
+    }
+
+
+def _in_units(row: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, value in row.items():
+        if name.endswith("_micros"):
+            shown[name.removesuffix("_micros")] = None if value is None else from_micros(value)
+        else:
+            shown[name] = value
+    return shown

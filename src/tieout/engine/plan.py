@@ -1,0 +1,124 @@
+"""The plan of a leg: how each side's columns become canonical entries, and the rules of the match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["text", "number", "date", "timestamp"]
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """How the text of one column becomes a value.
+
+    `decimal_mark` and `group_mark` apply to numbers ('.' and ',' or '' for none); `date_format` is a strptime
+    pattern for dates and timestamps that are text ('' means the column is typed already or ISO 8601).
+    A number keeps six decimals; more are rounded half away from zero.
+    """
+
+    kind: Kind
+    decimal_mark: str = "."
+    group_mark: str = ""
+    date_format: str = ""
+
+
+@dataclass(frozen=True)
+class SignedColumn:
+    """A column that adds to the amount, or with sign -1 takes from it (credit and debit columns)."""
+
+    column: str
+    sign: Literal[1, -1] = 1
+
+
+@dataclass(frozen=True)
+class SidePlan:
+    """One side of the leg: the type of each column and the role that some of them play.
+
+    `columns` holds every column of the file in file order. `amount` is a sum of signed columns (null
+    counts as absent while another is present). `amount_exponent` scales it: -2 where the file has cents.
+    `currency` names a column, `currency_constant` is used where there is none or it is null. With `converts` the
+    amount is in another currency and is multiplied by `fx_rate` to be in `currency`; without it `fx_rate` only informs.
+    `sheet` and `records` say where in a workbook or JSON file the rows are, '' where the reader decides.
+    """
+
+    columns: dict[str, ColumnType]
+    key: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    amount: tuple[SignedColumn, ...] = ()
+    amount_exponent: int = 0
+    currency: str | None = None
+    currency_constant: str = ""
+    date: str | None = None
+    text: tuple[str, ...] = ()
+    quantity: str | None = None
+    fee: str | None = None
+    fx_rate: str | None = None
+    converts: bool = False
+    units: tuple[str, ...] = ()
+    sheet: str = ""
+    records: str = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A pair of columns whose values must agree on matched rows."""
+
+    name: str
+    ours: str
+    theirs: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the scored pass; those of evidence that a leg lacks are spread over the rest."""
+
+    time: float = 0.5
+    amount: float = 0.3
+    unit: float = 0.2
+    text: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as equal, and what as a match. Thresholds are inclusive; a tolerance is exceeded only strictly.
+
+    An automatic match by score also stands clear of its runner-up by `required_margin`. Evidence of time is
+    1 / (1 + lag / `lag_half_days`). A gap is tolerated up to the larger of both tolerances.
+    """
+
+    tolerance_micros: int = 0
+    tolerance_ppm: int = 0
+    window_days: int = 0
+    weights: Weights = field(default_factory=Weights)
+    auto_threshold: float = 0.80
+    review_threshold: float = 0.50
+    required_margin: float = 0.0
+    lag_half_days: float = 3.0
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thing that was decided for the user: what, the choice, how sure, on what evidence, and how to settle it.
+
+    `confidence` is 0..1; `option` names the command-line option that overrides the decision.
+    """
+
+    subject: str
+    choice: str
+    confidence: float
+    evidence: str
+    option: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A leg ready to run."""
+
+    ours: SidePlan
+    theirs: SidePlan
+    compared: tuple[Compared, ...] = ()
+    rules: Rules = field(default_factory=Rules)
+    decisions: tuple[Decision, ...] = ()

@@ -1,0 +1,486 @@
+"""From a side's own columns to canonical entries: projections as expression trees, quoted by sqlglot, never as text.
+
+Columns of a user's file are known only at run time, so these few relations cannot be SQL files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from tieout.engine.parse import is_rejected_expression, parse_expression
+from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
+from tieout.engine.steps import Step
+from tieout.intake.records import ROW_NO
+
+REJECTED = "__rejected"
+REF_SEPARATOR = "\x1f"
+UNIT_COUNT = 6
+_TEXT_SOURCES = ("VARCHAR", "TEXT")
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """Return a quoted column."""
+    return exp.column(name, table=table, quoted=True)
+
+
+def sql_of(expression: exp.Expression) -> str:
+    """Return DuckDB's text of an expression tree."""
+    return expression.sql(dialect="duckdb", identify=True)
+
+
+def is_text_source(source_type: str) -> bool:
+    return source_type.upper().startswith(_TEXT_SOURCES)
+
+
+def typed_columns(side: SidePlan, compared: Sequence[str]) -> frozenset[str]:
+    """Return the columns that the run needs as values; all others stay as received.
+
+    A reference, a group key and free text stay text, so that 007 keeps its zeros.
+    """
+    wanted = {signed.column for signed in side.amount} | set(compared)
+    wanted |= {name for name in (side.date, side.quantity, side.fee) if name}
+    return frozenset(
+        name for name in wanted if name in side.columns and side.columns[name].kind != "text" and name not in side.key
+    )
+
+
+def rows_projection(
+    source: exp.Expression,
+    source_types: dict[str, str],
+    side: SidePlan,
+    compared: Sequence[str],
+    extra: Sequence[str],
+    *,
+    is_quick: bool,
+) -> exp.Select:
+    """Return the query of a side's typed rows: every column of the file, then `__rejected`.
+
+    With `is_quick` plain numbers and ISO dates are cast without the fallbacks for what people write around them; it
+    refuses more and never reads a value otherwise, so where it refuses nothing the result is the same, much sooner.
+
+    `__rejected` is 0, or the position from 1 (in file order) of the first column whose text is no value of its type.
+    `extra` names columns of the source (row number, line) handed through first.
+    """
+    typed = typed_columns(side, compared)
+    selected: list[exp.Expression] = [column(name) for name in extra]
+    refused = exp.Case()
+    has_case = False
+    for position, (name, kind) in enumerate(side.columns.items(), start=1):
+        source_type = source_types[name]
+        quick = _quick_cast(name, kind) if is_quick and is_text_source(source_type) else None
+        if name in typed and is_text_source(source_type):
+            is_refused = (
+                is_rejected_expression(column(name), kind, source_type) if quick is None else _is_refused(name, quick)
+            )
+            refused = refused.when(is_refused, exp.Literal.number(position))
+            has_case = True
+        value = (quick or parse_expression(column(name), kind, source_type)) if name in typed else column(name)
+        selected.append(exp.alias_(value, name, quoted=True))
+    rejected: exp.Expression = refused.else_(exp.Literal.number(0)) if has_case else exp.Literal.number(0)
+    selected.append(exp.alias_(exp.cast(rejected, "USMALLINT", dialect="duckdb"), REJECTED, quoted=True))
+    return exp.select(*selected).from_(source)
+
+
+def _quick_cast(name: str, kind: ColumnType) -> exp.Expression | None:
+    """Return the bare cast of a column that is written plainly, or None where it is not."""
+    if kind.kind == "number" and kind.decimal_mark == "." and not kind.group_mark:
+        return exp.TryCast(this=column(name), to=exp.DataType.build("DECIMAL(18, 6)", dialect="duckdb"))
+    if kind.kind == "date" and kind.date_format in ("", "%Y-%m-%d"):
+        return exp.TryCast(this=column(name), to=exp.DataType.build("DATE", dialect="duckdb"))
+    return None
+
+
+def _is_refused(name: str, quick: exp.Expression) -> exp.Expression:
+    is_given = exp.NEQ(this=column(name), expression=exp.Literal.string(""))
+    return exp.and_(is_given, exp.Is(this=quick.copy(), expression=exp.null()))
+
+
+def _text(name: str, source_type: str) -> exp.Expression:
+    value: exp.Expression = column(name)
+    if source_type.upper() in ("DOUBLE", "FLOAT"):
+        whole = exp.cast(exp.cast(value.copy(), "HUGEINT", dialect="duckdb"), "VARCHAR", dialect="duckdb")
+        is_whole = exp.EQ(this=exp.func("trunc", value.copy()), expression=value.copy())
+        value = exp.Case().when(is_whole, whole).else_(exp.cast(value, "VARCHAR", dialect="duckdb"))
+    elif not is_text_source(source_type):
+        value = exp.cast(value, "VARCHAR", dialect="duckdb")
+    return exp.func("nullif", exp.func("trim", value), exp.Literal.string(""))
+
+
+def _joined_text(names: Sequence[str], types: dict[str, str], separator: str, *, all_needed: bool) -> exp.Expression:
+    if not names:
+        return exp.cast(exp.null(), "VARCHAR", dialect="duckdb")
+    parts = [_text(name, types[name]) for name in names]
+    if len(parts) == 1:
+        return parts[0]
+    if not all_needed:
+        joined = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(separator), *parts])
+        return exp.func("nullif", joined, exp.Literal.string(""))
+    tree: exp.Expression = parts[0]
+    for part in parts[1:]:
+        tree = exp.DPipe(this=exp.DPipe(this=tree, expression=exp.Literal.string(separator)), expression=part)
+    return tree
+
+
+def _is_integer(source_type: str) -> bool:
+    return source_type.upper() in ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER")
+
+
+def _scaled(value: exp.Expression, exponent: int) -> exp.Expression:
+    """Return value × 10^exponent as BIGINT, or null where that does not fit 64 bits."""
+    number = exp.Mul(this=exp.paren(value), expression=exp.Literal.number(10**exponent))
+    return exp.TryCast(this=exp.paren(number), to=exp.DataType.build("BIGINT", dialect="duckdb"))
+
+
+def _number(name: str, side: SidePlan, types: dict[str, str], *, is_typed: bool) -> exp.Expression:
+    if is_typed:
+        return column(name)
+    return parse_expression(column(name), side.columns.get(name, ColumnType("number")), types[name])
+
+
+def _micros(name: str | None, side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expression:
+    if name is None:
+        return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+    return _scaled(_number(name, side, types, is_typed=name in typed), 6)
+
+
+def _rate_nanos(name: str | None, types: dict[str, str]) -> exp.Expression:
+    if name is None:
+        return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+    wide = exp.TryCast(this=_text(name, types[name]), to=exp.DataType.build("DECIMAL(28, 9)", dialect="duckdb"))
+    return _scaled(wide, 9)
+
+
+def _amount_micros(side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expression:
+    if not side.amount:
+        return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+    exponent = 6 + side.amount_exponent
+    terms: list[exp.Expression] = []
+    for signed in side.amount:
+        scaled = _scaled(_number(signed.column, side, types, is_typed=signed.column in typed), exponent)
+        terms.append(exp.Neg(this=exp.paren(scaled)) if signed.sign < 0 else scaled)
+    if len(terms) == 1:
+        micros = terms[0]
+    else:
+        some = exp.or_(*[exp.Not(this=exp.Is(this=term.copy(), expression=exp.null())) for term in terms])
+        total: exp.Expression = exp.func("coalesce", terms[0], exp.Literal.number(0))
+        for term in terms[1:]:
+            total = exp.Add(this=total, expression=exp.func("coalesce", term, exp.Literal.number(0)))
+        micros = exp.Case().when(some, total)
+    if not side.converts:
+        return micros
+    product = exp.Mul(
+        this=exp.cast(exp.paren(micros), "HUGEINT", dialect="duckdb"), expression=_rate_nanos(side.fx_rate, types)
+    )
+    return exp.Anonymous(this="fx_product", expressions=[product])
+
+
+def entry_projection(
+    rows: str,
+    source_types: dict[str, str],
+    side: SidePlan,
+    compared: Sequence[tuple[str, Compared]],
+    *,
+    zone: str,
+    has_rejects: bool,
+    row_no: exp.Expression,
+    shape: EntryShape,
+    is_ref_bare: bool,
+) -> exp.Select:
+    """Return the query that projects a side's rows onto the canonical entry.
+
+    `compared` pairs this side's column with what it is compared as; their values travel as one struct with the
+    fields c1, c2, … (and amount and currency where they can differ), so that every later step is the same SQL
+    whatever the file, and a pair agrees exactly when the structs do. With `is_ref_bare` the reference is taken as
+    it stands, for `padded_reference` found nothing to trim.
+    """
+    names = [name for name, _ in compared]
+    typed = typed_columns(side, names)
+    fields = [
+        exp.PropertyEQ(
+            this=exp.to_identifier(f"c{i}"), expression=_compared_value(name, item, side, source_types, typed)
+        )
+        for i, (name, item) in enumerate(compared, start=1)
+    ]
+    if shape.has_amount:
+        amount = _amount_micros(side, source_types, typed)
+        if shape.is_amount_plain:
+            amount = _number(side.amount[0].column, side, source_types, is_typed=side.amount[0].column in typed)
+        fields.append(exp.PropertyEQ(this=exp.to_identifier("amount"), expression=amount))
+    if shape.has_currency:
+        fields.append(exp.PropertyEQ(this=exp.to_identifier("currency"), expression=_currency(side, source_types)))
+    struct: exp.Expression = exp.Struct(expressions=fields) if fields else exp.true()
+    day, occurred = _day_and_instant(side, source_types, typed, zone)
+    ref = (
+        column(side.key[0])
+        if shape.is_ref_integer or is_ref_bare
+        else _joined_text(side.key, source_types, REF_SEPARATOR, all_needed=True)
+    )
+    units: list[exp.Expression] = [_text(name, source_types[name]) for name in side.units[:UNIT_COUNT]]
+    units += [exp.cast(exp.null(), "VARCHAR", dialect="duckdb")] * (UNIT_COUNT - len(units))
+    query = exp.select(
+        exp.alias_(row_no, "entry_no"),
+        exp.alias_(ref, "ref"),
+        exp.alias_(_joined_text(side.group, source_types, REF_SEPARATOR, all_needed=True), "group_ref"),
+        exp.alias_(day, "day"),
+        exp.alias_(occurred, "occurred_us"),
+        exp.alias_(_currency(side, source_types), "currency"),
+        exp.alias_(_amount_micros(side, source_types, typed), "amount_micros"),
+        exp.alias_(_micros(side.quantity, side, source_types, typed), "quantity_micros"),
+        exp.alias_(_micros(side.fee, side, source_types, typed), "fee_micros"),
+        exp.alias_(_rate_nanos(side.fx_rate, source_types), "fx_rate_nanos"),
+        exp.alias_(_joined_text(side.text, source_types, " ", all_needed=False), "text"),
+        *[exp.alias_(unit, f"unit_{i}") for i, unit in enumerate(units, start=1)],
+        exp.alias_(struct, "compared"),
+        exp.alias_(_source(side), "source"),
+    ).from_(exp.to_table(rows))
+    if has_rejects:
+        query = query.where(exp.EQ(this=column(REJECTED), expression=exp.Literal.number(0)))
+    return query
+
+
+def _source(side: SidePlan) -> exp.Expression:
+    """Return the file's own columns as one struct, for the rows that a person will look at."""
+    fields = [
+        exp.PropertyEQ(this=exp.to_identifier(f"f{i}"), expression=column(name))
+        for i, name in enumerate(side.columns, start=1)
+    ]
+    return exp.Struct(expressions=fields)
+
+
+def padded_reference(rows: str, side: SidePlan, types: dict[str, str]) -> exp.Select | None:
+    """Return the query for a reference that is blank or padded, or None where the reference is not one column of text.
+
+    Trimming every reference costs a third of the join, so it is done only where one needs it.
+    """
+    if len(side.key) != 1 or not is_text_source(types[side.key[0]]):
+        return None
+    key, blank = column(side.key[0]), exp.Literal.string(" ")
+    is_padded = exp.or_(
+        exp.EQ(this=key, expression=exp.Literal.string("")),
+        exp.Anonymous(this="prefix", expressions=[key.copy(), blank]),
+        exp.Anonymous(this="suffix", expressions=[key.copy(), blank.copy()]),
+    )
+    return exp.select(exp.Literal.number(1)).from_(exp.to_table(rows)).where(is_padded).limit(1)
+
+
+def _currency(side: SidePlan, types: dict[str, str]) -> exp.Expression:
+    constant = exp.Literal.string(side.currency_constant)
+    if side.currency is None:
+        return constant
+    return exp.func("coalesce", exp.func("upper", _text(side.currency, types[side.currency])), constant)
+
+
+def _day_and_instant(
+    side: SidePlan, types: dict[str, str], typed: frozenset[str], zone: str
+) -> tuple[exp.Expression, exp.Expression]:
+    no_day: exp.Expression = exp.cast(exp.null(), "DATE", dialect="duckdb")
+    no_instant: exp.Expression = exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+    if side.date is None:
+        return no_day, no_instant
+    kind = side.columns[side.date]
+    value = column(side.date) if side.date in typed else parse_expression(column(side.date), kind, types[side.date])
+    if kind.kind == "date":
+        return value, no_instant
+    instant = exp.Anonymous(this="epoch_us", expressions=[value.copy()])
+    if zone == "UTC":
+        return exp.cast(value, "DATE", dialect="duckdb"), instant
+    local = exp.Anonymous(
+        this="timezone",
+        expressions=[
+            exp.Literal.string(zone),
+            exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), value]),
+        ],
+    )
+    return exp.cast(local, "DATE", dialect="duckdb"), instant
+
+
+def _compared_value(
+    name: str, item: Compared, side: SidePlan, types: dict[str, str], typed: frozenset[str]
+) -> exp.Expression:
+    kind = side.columns[name]
+    if item.kind == "text":
+        return _text(name, types[name])
+    value = column(name) if name in typed else parse_expression(column(name), kind, types[name])
+    if item.kind == "number":
+        return value
+    target = "DATE" if item.kind == "date" else "TIMESTAMP"
+    return exp.cast(value, target, dialect="duckdb") if kind.kind != item.kind else value
+
+
+def compared_pairs(plan: Plan) -> tuple[Compared, ...]:
+    """Return the compared columns apart from the amount, which is compared as money in its own right."""
+    ours = {signed.column for signed in plan.ours.amount} if len(plan.ours.amount) == 1 else set()
+    theirs = {signed.column for signed in plan.theirs.amount} if len(plan.theirs.amount) == 1 else set()
+    return tuple(item for item in plan.compared if item.ours not in ours or item.theirs not in theirs)
+
+
+@dataclass(frozen=True)
+class EntryShape:
+    """What both sides have in common, so that the entries of one can be compared with those of the other cheaply.
+
+    With `is_ref_integer` the reference is joined as the integer that it is; with `is_amount_plain` amounts are compared
+    as read, for they scale alike; without `has_currency` all rows of both sides are in one currency.
+    """
+
+    is_ref_integer: bool
+    has_amount: bool
+    is_amount_plain: bool
+    has_currency: bool
+
+
+def entry_shape(plan: Plan, ours_types: dict[str, str], theirs_types: dict[str, str]) -> EntryShape:
+    """Return the shape that the entries of this plan share."""
+    ours, theirs = plan.ours, plan.theirs
+    return EntryShape(
+        is_ref_integer=len(ours.key) == 1
+        and len(theirs.key) == 1
+        and _is_integer(ours_types[ours.key[0]])
+        and _is_integer(theirs_types[theirs.key[0]]),
+        has_amount=bool(ours.amount and theirs.amount),
+        is_amount_plain=_is_plain(ours) and _is_plain(theirs) and ours.amount_exponent == theirs.amount_exponent,
+        has_currency=bool(ours.currency or theirs.currency or ours.currency_constant != theirs.currency_constant),
+    )
+
+
+def _is_plain(side: SidePlan) -> bool:
+    return len(side.amount) == 1 and side.amount[0].sign > 0 and not side.converts
+
+
+def difference_step(plan: Plan) -> Step:
+    """Return the step that lists each differing cell of the differing pairs, one row a compared column.
+
+    Numbers differ beyond the tolerance (strictly), dates beyond the window, text at once.
+    """
+    selects: list[exp.Expression] = []
+    if plan.ours.amount and plan.theirs.amount:
+        selects.append(_amount_difference(plan))
+    selects += [_difference_of(i, item) for i, item in enumerate(compared_pairs(plan), start=1)]
+    if not selects:
+        selects.append(_amount_difference(plan).where("false"))
+    tree = selects[0]
+    for select in selects[1:]:
+        tree = exp.Union(this=tree, expression=select, distinct=False)
+    body = exp.select(
+        exp.alias_(exp.maybe_parse("d.match_id + ours_offset"), "match_id"),
+        exp.alias_(exp.maybe_parse("d.ours_row + ours_offset"), "ours_row"),
+        exp.alias_(exp.maybe_parse("d.theirs_row + theirs_offset"), "theirs_row"),
+        column("column"),
+        "ours_value",
+        "theirs_value",
+    )
+    body = body.select("difference_micros").from_(exp.Subquery(this=tree, alias=exp.TableAlias(this="d")))
+    body = body.join("run", join_type="cross")
+    body = body.order_by("ours_row", "position")
+    return Step(
+        name="difference",
+        reads=("differing", "run"),
+        out="difference",
+        columns=("match_id", "ours_row", "theirs_row", "column", "ours_value", "theirs_value", "difference_micros"),
+        grain=("ours_row", '"column"'),
+        form="fact",
+        why="one row for each compared column in which a pair differs",
+        sql=sql_of(body),
+    )
+
+
+def _plain_number(value: exp.Expression) -> exp.Expression:
+    text = exp.cast(value, "VARCHAR", dialect="duckdb")
+    zeros = exp.Anonymous(this="rtrim", expressions=[text, exp.Literal.string("0")])
+    return exp.Anonymous(this="rtrim", expressions=[zeros, exp.Literal.string(".")])
+
+
+def _difference_select(position: int, name: str, ours: str, theirs: str, gap: str, where: str) -> exp.Select:
+    return (
+        exp.select("match_id", "ours_row", "theirs_row")
+        .select(exp.alias_(exp.Literal.string(name), "column", quoted=True))
+        .select(exp.alias_(exp.maybe_parse(ours, dialect="duckdb"), "ours_value"))
+        .select(exp.alias_(exp.maybe_parse(theirs, dialect="duckdb"), "theirs_value"))
+        .select(exp.alias_(exp.maybe_parse(gap, dialect="duckdb"), "difference_micros"))
+        .select(exp.alias_(exp.Literal.number(position), "position"))
+        .from_("differing")
+        .join("run", join_type="cross")
+        .where(exp.maybe_parse(where, dialect="duckdb"))
+    )
+
+
+def _amount_difference(plan: Plan) -> exp.Select:
+    name = plan.ours.amount[0].column if len(plan.ours.amount) == 1 else "amount"
+    gap = "coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0)"
+    allowed = (
+        "greatest(tolerance_micros::hugeint, abs(coalesce(expected_micros, 0))::hugeint * tolerance_ppm // 1000000)"
+    )
+
+    def text(side: str) -> str:
+        return sql_of(
+            _plain_number(exp.maybe_parse(f"{side}_micros::decimal(19, 0) * 0.000001::decimal(7, 6)", dialect="duckdb"))
+        )
+
+    return _difference_select(
+        0,
+        name,
+        text("expected"),
+        text("reported"),
+        f"try_cast({gap} as bigint)",
+        f"(expected_currency <> reported_currency) or abs({gap}) > {allowed} "
+        "or (expected_micros is null) <> (reported_micros is null)",
+    )
+
+
+def _difference_of(position: int, item: Compared) -> exp.Select:
+    ours = f"expected_compared.c{position}"
+    theirs = f"reported_compared.c{position}"
+    differs = f"{ours} is distinct from {theirs}"
+    if item.kind == "number":
+        gap = f"try_cast(({ours} - {theirs}) * 1000000 as bigint)"
+        allowed = (
+            f"greatest(tolerance_micros::hugeint, try_cast(abs({ours}) * 1000000 as hugeint) "
+            "* tolerance_ppm // 1000000)"
+        )
+        where = f"{differs} and coalesce(abs({gap}) > {allowed}, true)"
+        ours_text = sql_of(_plain_number(exp.maybe_parse(ours, dialect="duckdb")))
+        theirs_text = sql_of(_plain_number(exp.maybe_parse(theirs, dialect="duckdb")))
+        return _difference_select(position, item.name, ours_text, theirs_text, gap, where)
+    where = differs
+    if item.kind in ("date", "timestamp"):
+        where = (
+            f"{differs} and coalesce(abs(date_diff('day', {ours}, {theirs})) > window_days or window_days = 0, true)"
+        )
+    return _difference_select(position, item.name, f"{ours}::varchar", f"{theirs}::varchar", "null::bigint", where)
+
+
+def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]) -> Step:
+    """Return the step that writes a side's unmatched rows with the file's own columns beside them."""
+    lone, opened = f"lone_{canonical}", f"open_{canonical}"
+    names = [f"{side}_row", "reason_code", "searched", "amount_micros", "currency", "day", "ref", "text"]
+    taken = set(names)
+    query = (
+        exp.select(exp.alias_(exp.maybe_parse(f"l.entry_no + {side}_offset"), f"{side}_row"))
+        .select(column("reason_code", "l"), column("searched", "s"))
+        .select(*[column(name, "e") for name in ("amount_micros", "currency", "day")])
+        .select(exp.alias_(exp.cast(column("ref", "e"), "VARCHAR", dialect="duckdb"), "ref"), column("text", "e"))
+        .from_(exp.alias_(exp.to_table(lone), "l", table=True))
+        .join(exp.alias_(exp.to_table(opened), "e", table=True), on="e.entry_no = l.entry_no")
+        .join(exp.alias_(exp.to_table(f"search_{canonical}"), "s", table=True), on="s.entry_no = l.entry_no")
+        .join("run", join_type="cross")
+    )
+    for i, name in enumerate(columns, start=1):
+        label = f"{side}_{name}"
+        while label.lower() in taken:
+            label += "_"
+        taken.add(label.lower())
+        field = exp.Dot(this=column("source", "e"), expression=exp.to_identifier(f"f{i}", quoted=True))
+        query = query.select(exp.alias_(field, label, quoted=True))
+    query = query.order_by(f"{side}_row")
+    return Step(
+        name=f"unmatched_{side}",
+        reads=(lone, opened, f"search_{canonical}"),
+        out=f"unmatched_{side}",
+        columns=(*names, "…"),
+        grain=(f"{side}_row",),
+        form="fact",
+        why=f"rows of {side} that no pass paired with a row of {other}, why, and where was searched",
+        sql=sql_of(query),
+    )

@@ -1,0 +1,59 @@
+-- step:  lone_expected
+-- in:    open_expected, ungrouped_expected, scored_match, repeated_reference, expected, reported, run
+-- out:   lone_expected(entry_no, reason_code)
+-- grain: one row per (entry_no)
+-- why:   rows of ours that no pass matched, and what they are: a duplicate when another row of ours has the same
+--        reference and amount and was matched or comes first, or without a reference the same day, amount and text
+--        as one that was matched (of copies that all stand alone the first by day and content is none); timing when
+--        the row lies within the window of the end of what the other side covers; else missing
+with
+lone as (
+  select o.*
+  from open_expected o
+  semi join ungrouped_expected u using (entry_no)
+  anti join scored_match m on m.ours_row = o.entry_no
+),
+likely as (
+  select
+    entry_no, ref, currency, amount_micros, null::date as day, '' as text, true as is_open, day as own_day, source
+  from lone
+  where ref is not null
+  union all
+  select e.entry_no, e.ref, e.currency, e.amount_micros, null, '', false, null, null
+  from open_expected e
+  semi join (select ref from lone) x using (ref)
+  anti join lone l on l.entry_no = e.entry_no
+  union all
+  select e.entry_no, e.ref, e.currency, e.amount_micros, null, '', false, null, null
+  from expected e
+  semi join (select ref from lone semi join repeated_reference using (ref)) x using (ref)
+  anti join open_expected l on l.entry_no = e.entry_no
+  union all
+  select e.entry_no, null, e.currency, e.amount_micros, e.day, e.text, l.entry_no is not null, null, null
+  from open_expected e
+  semi join (select * from lone where ref is null and text <> '') x
+    on x.text = e.text and x.amount_micros = e.amount_micros and x.day = e.day
+  left join lone l on l.entry_no = e.entry_no
+  where e.ref is null
+),
+copy as (
+  select
+    entry_no,
+    row_number() over (
+      partition by ref, currency, amount_micros, day, text order by is_open, own_day, source, entry_no
+    ) as nth,
+    bool_or(not is_open) over (partition by ref, currency, amount_micros, day, text) as has_match
+  from likely
+),
+edge as (select max(day) as last_day from reported)
+select
+  e.entry_no,
+  case
+    when c.nth > 1 and (e.ref is not null or c.has_match) then 'duplicate'
+    when window_days > 0 and date_diff('day', e.day, last_day) < window_days then 'timing_lag'
+    else 'missing'
+  end as reason_code
+from lone e
+left join copy c on c.entry_no = e.entry_no
+cross join edge
+cross join run

@@ -1,0 +1,112 @@
+-- step:  score_candidate
+-- in:    block_candidate, ungrouped_expected, ungrouped_reported, open_expected, open_reported, run
+-- out:   scored_candidate(preference, ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text, ours_content, theirs_content)
+-- grain: one row per (preference)
+-- why:   each piece of evidence counts 0 to 1 and is null where a side lacks it; the score is their weighted mean over
+--        what is there. Time counts 1 / (1 + lag / lag_half_days), an equal amount 1 and an unequal one at most
+--        0.9, text is the better of the spelling as it stands and of the words in order (Jaro-Winkler, from 0.5 up).
+--        Preference is a total order: score, then the nearer amount and day, then pairs that agree in what is
+--        compared, then content, and only among equal rows the row number, so the order of the files never decides.
+--        Rows of equal evidence are numbered and meet number by number, so that a thousand equal payments are
+--        settled in one round and not in a thousand.
+with
+ours as (
+  select
+    u.*, e.compared,
+    dense_rank() over (
+      order by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6,
+        u.ref
+    ) as content,
+    row_number() over (
+      partition by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5,
+        u.unit_6, u.ref
+      order by e.compared, e.source, u.entry_no
+    ) as copy_no
+  from ungrouped_expected u
+  join open_expected e using (entry_no)
+  semi join block_candidate c on c.ours_row = u.entry_no
+),
+theirs as (
+  select
+    u.*, e.compared,
+    dense_rank() over (
+      order by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6,
+        u.ref
+    ) as content,
+    row_number() over (
+      partition by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5,
+        u.unit_6, u.ref
+      order by e.compared, e.source, u.entry_no
+    ) as copy_no
+  from ungrouped_reported u
+  join open_reported e using (entry_no)
+  semi join block_candidate c on c.theirs_row = u.entry_no
+),
+evidence as (
+  select
+    c.ours_row,
+    c.theirs_row,
+    o.content as ours_content,
+    t.content as theirs_content,
+    o.copy_no as ours_copy,
+    t.copy_no as theirs_copy,
+    o.compared is distinct from t.compared as disagrees,
+    (o.unit_1 is not null and t.unit_1 is not null)::integer + (o.unit_2 is not null and t.unit_2 is not null)::integer
+      + (o.unit_3 is not null and t.unit_3 is not null)::integer
+      + (o.unit_4 is not null and t.unit_4 is not null)::integer
+      + (o.unit_5 is not null and t.unit_5 is not null)::integer
+      + (o.unit_6 is not null and t.unit_6 is not null)::integer as unit_hints,
+    coalesce(o.unit_1 = t.unit_1, false)::integer + coalesce(o.unit_2 = t.unit_2, false)::integer
+      + coalesce(o.unit_3 = t.unit_3, false)::integer + coalesce(o.unit_4 = t.unit_4, false)::integer
+      + coalesce(o.unit_5 = t.unit_5, false)::integer
+      + coalesce(o.unit_6 = t.unit_6, false)::integer as unit_agreements,
+    abs(date_diff('day', o.day, t.day)) as lag_days,
+    abs(o.amount_micros::hugeint - t.amount_micros) as gap_micros,
+    1 / (1 + lag_days / lag_half_days) as score_time,
+    case
+      when gap_micros = 0 then 1.0
+      else greatest(
+        0.0,
+        0.9 - 5.4 * gap_micros::double / greatest(abs(o.amount_micros::hugeint), abs(t.amount_micros::hugeint))::double
+      )
+    end as amount_likeness,
+    if(gap_micros is null, null, amount_likeness) as score_amount,
+    if(unit_hints = 0, null, unit_agreements / unit_hints) as score_unit,
+    if(
+      coalesce(o.text, '') = '' or coalesce(t.text, '') = '', null,
+      greatest(
+        0.0,
+        2 * greatest(
+          jaro_winkler_similarity(o.text, t.text),
+          jaro_winkler_similarity(array_to_string(o.words, ' '), array_to_string(t.words, ' '))
+        ) - 1
+      )
+    ) as score_text
+  from block_candidate c
+  join ours o on o.entry_no = c.ours_row
+  join theirs t on t.entry_no = c.theirs_row
+  cross join run
+),
+weighted as (
+  select
+    e.*,
+    if(score_time is null, 0, weight_time) as w_time,
+    if(score_amount is null, 0, weight_amount) as w_amount,
+    if(score_unit is null, 0, weight_unit) as w_unit,
+    if(score_text is null, 0, weight_text) as w_text,
+    (
+      w_time * coalesce(score_time, 0) + w_amount * coalesce(score_amount, 0)
+      + w_unit * coalesce(score_unit, 0) + w_text * coalesce(score_text, 0)
+    ) / nullif(w_time + w_amount + w_unit + w_text, 0) as mean,
+    round(mean, 9) as score
+  from evidence e, run
+)
+select
+  row_number() over (
+    order by score desc, gap_micros, lag_days, disagrees, ours_content, theirs_content, abs(ours_copy - theirs_copy),
+      ours_copy, theirs_copy
+  ) as preference,
+  ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text,
+  ours_content, theirs_content
+from weighted, run
+where score is not null

@@ -1,0 +1,215 @@
+"""SQL steps with a contract: read the header, run the step, assert what it promised."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, get_args
+
+import duckdb
+import pyarrow.parquet as pq
+
+from tieout.core.errors import TieoutError
+
+StepForm = Literal["table", "view", "fact", "check"]
+
+_HEADER = re.compile(r"^--\s*(step|in|out|grain|form|why):\s*(.*)$")
+_MORE = re.compile(r"^--\s{3,}(\S.*)$")
+_OUT = re.compile(r"^(\w+)\(([^)]*)\)$", re.DOTALL)
+
+
+class StepContractBroken(TieoutError):
+    """A step did not yield what its header promises: a fault of ours, never of the input."""
+
+    code = "step_contract_broken"
+
+
+class StepFailed(TieoutError):
+    """The engine could not run a step (out of memory, disk full, a fault of ours)."""
+
+    code = "step_failed"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One SQL file: what it reads, what it yields, its grain and why it exists.
+
+    `form` says what becomes of the query: a `table` in the scratch database, a `view`, a `fact` (a Parquet
+    file of the run, read back as a view), or a `check` (must yield no row).
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    out: str
+    columns: tuple[str, ...]
+    grain: tuple[str, ...]
+    form: StepForm
+    why: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What a step did: rows out, seconds, and a digest (of a fact its file's SHA-256, else of its rows in any order)."""
+
+    name: str
+    rows: int
+    seconds: float
+    digest: str
+
+
+def parse_step(text: str) -> Step:
+    """Read one step file. Raises StepContractBroken when its header is not complete."""
+    fields: dict[str, str] = {}
+    last = ""
+    body: list[str] = []
+    for line in text.splitlines():
+        if found := _HEADER.match(line):
+            last = found[1]
+            fields[last] = found[2].strip()
+        elif last and not body and (more := _MORE.match(line)):
+            fields[last] += " " + more[1].strip()
+        elif line.strip():
+            body.append(line)
+    name = fields.get("step", "")
+    form = fields.get("form", "table")
+    out = _OUT.match(fields.get("out", ""))
+    if not name or not fields.get("why") or out is None or form not in get_args(StepForm):
+        raise StepContractBroken(f"The header of step {name or text[:60]!r} lacks step, out, why or has a bad form.")
+    return Step(
+        name=name,
+        reads=_names(fields.get("in", "")),
+        out=out[1],
+        columns=_names(out[2]),
+        grain=_names(re.sub(r"^one row per|[()]", "", fields.get("grain", ""))),
+        form=form,  # type: ignore[arg-type]
+        why=fields["why"],
+        sql="\n".join(body).rstrip().removesuffix(";"),
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@cache
+def load_step(name: str) -> Step:
+    """Read the step of that name from `engine/sql`."""
+    step = parse_step((files("tieout.engine") / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
+    if step.name != name:
+        raise StepContractBroken(f"File {name}.sql calls itself {step.name}.", subject=name)
+    return step
+
+
+class Runner:
+    """Runs steps on one connection, asserts their contracts and keeps their records."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        fact_dir: Path,
+        on_step: Callable[[str], None] = lambda _: None,
+        done: Sequence[StepRecord] = (),
+        after_step: Callable[[list[StepRecord]], None] = lambda _: None,
+    ) -> None:
+        self.con = con
+        self.fact_dir = fact_dir
+        self.on_step = on_step
+        self.done = tuple(done)
+        self.after_step = after_step
+        self.records: list[StepRecord] = []
+
+    def run(self, name: str) -> StepRecord:
+        """Run the step of that name and assert its contract."""
+        return self.run_step(load_step(name))
+
+    def run_step(self, step: Step) -> StepRecord:
+        """Run `step`; a step run again in the same run replaces what it made before.
+
+        A step that an earlier, interrupted attempt finished (`done`) is not run again: its tables and facts are there.
+        """
+        position = len(self.records)
+        if position < len(self.done) and self.done[position].name == step.name:
+            self._reuse(step)
+            self.records.append(self.done[position])
+            return self.done[position]
+        self.on_step(step.name)
+        started = time.perf_counter()
+        try:
+            self._materialise(step)
+        except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+            raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
+        except (duckdb.Error, OSError) as error:
+            raise StepFailed(
+                f"Step {step.name} stopped: {error}.",
+                subject=step.name,
+                remedy="Nothing was published; free disk or memory (TIEOUT_MEMORY_LIMIT) and run it again.",
+            ) from error
+        self._assert_columns(step)
+        self._assert_grain(step)
+        rows, digest = self._measure(step)
+        if step.form == "check" and rows:
+            first = self.con.sql(f"from {step.out} limit 3").fetchall()
+            raise StepContractBroken(f"Check {step.name} found {rows} rows that break it: {first}.", subject=step.name)
+        record = StepRecord(step.name, rows, time.perf_counter() - started, digest)
+        self.records.append(record)
+        self.after_step(self.records)
+        return record
+
+    def _reuse(self, step: Step) -> None:
+        if step.form == "view":
+            self._materialise(step)
+        elif step.form == "fact":
+            self._view_of_fact(step)
+
+    def _materialise(self, step: Step) -> None:
+        if step.form != "fact":
+            form = "view" if step.form == "view" else "table"
+            self.con.execute(f"create or replace {form} {step.out} as {step.sql}")
+            return
+        path = self.fact_dir / f"{step.out}.parquet"
+        target = str(path).replace("'", "''")
+        self.con.execute(f"copy ({step.sql}) to '{target}' (format parquet, compression snappy, parquet_version v2)")
+        self._view_of_fact(step)
+
+    def _view_of_fact(self, step: Step) -> None:
+        target = str(self.fact_dir / f"{step.out}.parquet").replace("'", "''")
+        self.con.execute(f"create or replace view {step.out} as from read_parquet('{target}')")
+
+    def _assert_columns(self, step: Step) -> None:
+        actual = tuple(self.con.sql(f"from {step.out} limit 0").columns)
+        if step.columns[-1:] == ("…",):
+            promised = step.columns[:-1]
+            actual = actual[: len(promised)]
+        else:
+            promised = step.columns
+        if actual != promised:
+            raise StepContractBroken(
+                f"Step {step.name} promised {', '.join(promised)} and gave {', '.join(actual)}.", subject=step.name
+            )
+
+    def _assert_grain(self, step: Step) -> None:
+        if not step.grain:
+            return
+        keys = ", ".join(step.grain)
+        repeated = self.con.sql(
+            f"select {keys} from {step.out} group by {keys} having count(*) > 1 order by all limit 1"
+        ).fetchall()
+        if repeated:
+            raise StepContractBroken(
+                f"Step {step.name} promised one row per ({keys}) and has several for {repeated[0]}.", subject=step.name
+            )
+
+    def _measure(self, step: Step) -> tuple[int, str]:
+        if step.form == "fact":
+            path = self.fact_dir / f"{step.out}.parquet"
+            with path.open("rb") as file:
+                return pq.read_metadata(path).num_rows, hashlib.file_digest(file, "sha256").hexdigest()
+        row = self.con.sql(f"select count(*), coalesce(sum(hash(o)::hugeint), 0) from {step.out} o").fetchall()[0]
+        return int(row[0]), f"{int(row[0])}:{int(row[1]):x}"

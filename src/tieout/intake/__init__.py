@@ -1,0 +1,1 @@
+"""From a received file to typed rows: readers, layouts, quarantine, artifacts."""

@@ -1,0 +1,10 @@
+-- query: open_ours
+-- in:    unmatched_ours, $limit
+-- out:   row_no, reason_code, searched, amount_micros, currency, day, ref, text
+-- grain: one row per row_no
+-- why:   duplicates and rows that await review have lists of their own; the largest amount is what a reader asks for
+select ours_row as row_no, reason_code, searched, amount_micros, currency, day, ref, text
+from unmatched_ours
+where reason_code not in ('duplicate', 'review')
+order by abs(amount_micros::hugeint) desc nulls last, ours_row
+limit $limit

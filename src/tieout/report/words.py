@@ -1,0 +1,229 @@
+"""How facts are said to people: words for codes, numbers for reading, and text of strangers made harmless."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from tieout.core.money import format_micros, from_micros
+
+PART_NAMES = (
+    "rate",
+    "volume",
+    "fx",
+    "timing",
+    "fee",
+    "duplicate",
+    "missing",
+    "unexpected",
+    "unexplained",
+)
+"""The parts of a difference in the order in which every picture and table shows them."""
+
+PART_WORDS = {
+    "rate": "Rate",
+    "volume": "Volume",
+    "fx": "Exchange rate",
+    "timing": "Timing",
+    "fee": "Fees",
+    "duplicate": "Duplicates",
+    "missing": "Missing",
+    "unexpected": "Unexpected",
+    "unexplained": "Unexplained",
+    "tolerated": "Within tolerance",
+}
+
+PART_MEANINGS = {
+    "rate": "another price or rate per unit",
+    "volume": "another quantity",
+    "fx": "another exchange rate",
+    "timing": "booked in another period",
+    "fee": "a fee on one side",
+    "duplicate": "the same row more than once",
+    "missing": "we expected it, they do not report it",
+    "unexpected": "they report it, we did not expect it",
+    "unexplained": "no rule accounts for it",
+    "tolerated": "too small to count as a difference",
+}
+
+KIND_WORDS = {
+    "underpay": "Reported too little",
+    "overpay": "Reported too much",
+    "missing": "Missing on their side",
+    "unexpected": "Unexpected on their side",
+    "duplicate": "Duplicate",
+    "timing_lag": "Timing",
+    "currency_mismatch": "Currency differs",
+    "value_mismatch": "Other value differs",
+}
+
+PASS_WORDS = {
+    "reference": "Same reference",
+    "group": "Same total of a group",
+    "scored": "Similar date, amount and text",
+}
+
+OUTCOME_WORDS = {"auto": "accepted", "review": "needs review"}
+
+REASON_WORDS = {
+    "missing": "No counterpart found",
+    "unexpected": "No counterpart found",
+    "duplicate": "Repeats another row",
+    "timing_lag": "Counterpart not due yet",
+    "review": "A possible counterpart awaits review",
+}
+
+SIDE_WORDS = {"ours": "Ours", "theirs": "Theirs"}
+
+# Terminal escape sequences whole, so that stripping leaves no "[31m" behind: CSI, then OSC and its kin, then the rest.
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x9b[0-?]*[ -/]*[@-~]|\x1b.", re.DOTALL)
+_SPACE = re.compile(r"\s+")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
+# Joiners that languages need; every other format character (direction overrides among them) can only deceive.
+_KEPT = frozenset({"\u200c", "\u200d"})
+
+
+def plain(text: object, limit: int = 0) -> str:
+    """Return text of a stranger on one line, without escape sequences, control or direction characters.
+
+    With `limit`, at most that many characters, the last an ellipsis when something was cut.
+    """
+    if text is None:
+        return ""
+    raw = str(text)
+    # Cut before the slow part: a field may hold megabytes, and a sequence longer than this is no text.
+    if limit:
+        raw = raw[: 8 * limit + 256]
+    line = _SPACE.sub(" ", _ESCAPE.sub("", raw)).strip()
+    if not (line.isascii() and line.isprintable()):
+        line = "".join(letter for letter in line if unicodedata.category(letter) not in _INVISIBLE or letter in _KEPT)
+    return line if not limit or len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def humanise(code: object, words: Mapping[str, str]) -> str:
+    """Return the words for a code, or the code itself as words when there are none."""
+    key = plain(code, 80)
+    return words.get(key) or key.replace("_", " ").capitalize()
+
+
+def money(amount: Decimal | int | str | None, *, sign: bool = False) -> str:
+    """Return an amount in units for reading: grouped, exact, at least two decimals; with `sign` a plus is shown too."""
+    if amount is None:
+        return ""
+    value = Decimal(amount)
+    whole, _, fraction = f"{value:,.6f}".partition(".")
+    text = f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+    if not value:
+        return text.removeprefix("-")
+    return f"+{text}" if sign and value > 0 else text
+
+
+def money_of_micros(micros: int | None, *, sign: bool = False) -> str:
+    """Return micros as `money` does."""
+    if micros is None:
+        return ""
+    text = format_micros(int(micros))
+    return f"+{text}" if sign and micros > 0 else text
+
+
+def short_money(micros: int) -> str:
+    """Return micros for a label in a picture: exact while it is short, else three digits and more with k, m, bn, tn."""
+    value = abs(from_micros(int(micros)))
+    mark = "\u2212" if micros < 0 else ""
+    if value < 1_000_000:
+        return mark + f"{value:,.2f}"
+    for bound, suffix in ((10**12, "tn"), (10**9, "bn"), (10**6, "m")):
+        if value >= bound:
+            return f"{mark}{value / bound:,.2f}{suffix}"
+    raise AssertionError(micros)
+
+
+def count(number: int | None) -> str:
+    """Return a count, grouped."""
+    return f"{int(number or 0):,}"
+
+
+def counted(number: int | None, one: str, many: str = "") -> str:
+    """Return a count with its noun: `1 row`, `2 rows`."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def confidence(value: float | None) -> str:
+    """Return a confidence in percent; 100% is said only of certainty."""
+    if value is None:
+        return ""
+    percent = min(int(value * 100 + 0.5), 99) if value < 1 else 100
+    return f"{percent}%"
+
+
+def size(bytes_: int | None) -> str:
+    """Return a size in bytes, kB, MB or GB."""
+    number = int(bytes_ or 0)
+    for bound, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number >= bound:
+            return f"{number / bound:.1f} {unit}"
+    return counted(number, "byte")
+
+
+def currency_name(code: object) -> str:
+    """Return a currency for reading; a leg without one has plain amounts."""
+    return plain(code, 20) or "no currency"
+
+
+def join_words(parts: Iterable[str]) -> str:
+    """Join phrases as a sentence does: `a, b and c`."""
+    said = list(parts)
+    return said[0] if len(said) == 1 else " and ".join(part for part in (", ".join(said[:-1]), *said[-1:]) if part)
+
+
+def explain_delta(delta: Mapping[str, Any]) -> str:
+    """Say in words why a difference exists, from its kind, its reason, its two amounts and its parts."""
+    parts = {name: int(delta.get(f"{name}_micros") or 0) for name in PART_NAMES}
+    named = {name: micros for name, micros in parts.items() if micros}
+    said = _say_amounts(delta) if delta["kind"] in {"underpay", "overpay"} else _say_kind(delta)
+    # A lone part under the name of the kind says nothing that the sentence did not.
+    if named and not (len(named) == 1 and set(named) <= _TOLD_BY_KIND):
+        shares = (f"{PART_WORDS[name].lower()} {money_of_micros(micros)}" for name, micros in named.items())
+        said += f" Of this {join_words(shares)}."
+    return said
+
+
+_TOLD_BY_KIND = frozenset({"timing", "duplicate", "missing", "unexpected", "unexplained"})
+
+
+def _say_amounts(delta: Mapping[str, Any]) -> str:
+    ours, theirs = delta.get("ours_amount_micros"), delta.get("theirs_amount_micros")
+    amount = money_of_micros(abs(int(delta["amount_micros"])))
+    way = "less" if delta["kind"] == "underpay" else "more"
+    whole = "in total " if str(delta.get("reason_code", "")).startswith("group_") else ""
+    if ours is None or theirs is None:
+        side = "our" if ours is None else "their"
+        return f"The row on {side} side has no amount: {amount} {way} than expected."
+    if ours == -theirs:
+        return f"We expected {money_of_micros(ours)}, they report the same with the opposite sign."
+    return (
+        f"We expected {whole}{money_of_micros(ours)}, they report {whole}{money_of_micros(theirs)}: "
+        f"{amount} {way} than expected."
+    )
+
+
+def _say_kind(delta: Mapping[str, Any]) -> str:
+    side, other = ("our", "their") if delta.get("theirs_row") is None else ("their", "our")
+    said = {
+        "missing": "We expected it; nothing on their side corresponds.",
+        "unexpected": "They report it; nothing on our side corresponds.",
+        "duplicate": f"Another row on {side} side says the same and stands for it.",
+        "timing_lag": f"So close to the end of what {other} side covers that its counterpart may lie beyond it.",
+        "currency_mismatch": "The two rows belong together but are in different currencies; each stands in its own.",
+        "value_mismatch": f"The amounts agree; {_say_columns(str(delta.get('reason_code', '')))}.",
+    }.get(delta["kind"], f"{humanise(delta['kind'], KIND_WORDS)}.")
+    return f"{said} It has no amount." if delta.get("amount_micros") is None else said
+
+
+def _say_columns(reason_code: str) -> str:
+    _, found, names = plain(reason_code, 160).partition("columns:")
+    columns = names.split(",") if found else ["another compared value"]
+    return f"{join_words(columns)} {'does' if len(columns) == 1 else 'do'} not"

@@ -1,0 +1,253 @@
+"""The state database: small, transactional, by tenant. SQLite by default, PostgreSQL by the same code."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
+
+from tieout.core.errors import TieoutError
+from tieout.store.tables import metadata
+
+BUSY_TIMEOUT_S = 60
+WRITE_TRIES = 5
+_SQLITE = "sqlite:///"
+_MIGRATION_LOCK = 0x7469656F7574  # any number, the same in every process
+
+# As Alembic makes it; known here so that a new database is made without importing Alembic.
+_version = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables as they are now, and the migrations that lead to them.
+
+    `revisions` lists them oldest first: known here, so that a database in step opens without Alembic (0.1 s).
+    """
+
+    tables: MetaData
+    migrations: Path
+    revisions: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        return self.revisions[-1]
+
+    def upgrade(self, connection: Connection) -> None:
+        """Run the migrations that are missing, inside the transaction of `connection`."""
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(self.migrations).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002"))
+
+
+class StateUnavailable(TieoutError):
+    """The state database cannot be opened, read or written."""
+
+    code = "state_unavailable"
+    http_status = 503
+
+
+class StateIsNewer(TieoutError):
+    """The state database was written by a newer version of the program."""
+
+    code = "state_is_newer"
+    http_status = 503
+
+
+@dataclass(frozen=True)
+class State:
+    """An open state database; `address` names it for people, without a password."""
+
+    engine: Engine
+    address: str
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection inside a transaction that only reads."""
+        with self._transaction(is_writing=False) as connection:
+            yield connection
+
+    def write(self, action: Callable[[Connection], Answer]) -> Answer:
+        """Run `action` in one transaction and return its answer; it is durable when this returns.
+
+        Where two processes insert the same key at once, the loser's transaction is rolled back and `action` runs
+        again, so it must read what it decides upon through the connection it is given.
+        """
+        for _ in range(WRITE_TRIES - 1):
+            try:
+                with self._transaction(is_writing=True) as connection:
+                    return action(connection)
+            except IntegrityError:
+                continue
+        with self._transaction(is_writing=True) as connection:
+            return action(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self, *, is_writing: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                connection.execution_options(is_writing=is_writing)
+                with connection.begin():
+                    yield connection
+        except OperationalError as error:
+            raise _unavailable(self.address, error) from error
+
+
+def open_state(url: str, schema: Schema = SCHEMA) -> State:
+    """Open the state database at `url`; make it when it is new, upgrade it when it is older than the code.
+
+    `url` is `sqlite:///` followed by a path, taken literally, or a PostgreSQL URL. Raises StateUnavailable and
+    StateIsNewer.
+    """
+    state = connect_state(url)
+    try:
+        with state.reading() as connection:
+            revision = _revision(connection)
+        if revision != schema.head:
+            _bring_to_head(state, schema)
+    except BaseException as error:
+        state.close()
+        if isinstance(error, DatabaseError):
+            raise _unavailable(state.address, error) from error
+        raise
+    return state
+
+
+def connect_state(url: str) -> State:
+    """Return the state database at `url` as it is, whatever its schema; nothing is read yet."""
+    address = _parse(url)
+    return State(_engine(address), address.render_as_string(hide_password=True))
+
+
+def _bring_to_head(state: State, schema: Schema) -> None:
+    with state._transaction(is_writing=True) as connection:  # noqa: SLF001 (a retry would hide a broken migration)
+        if connection.dialect.name == "postgresql":  # SQLite's writers take their turn anyway
+            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        revision = _revision(connection)
+        if revision is None:
+            schema.tables.create_all(connection)
+            _version.create(connection, checkfirst=True)
+            connection.execute(insert(_version).values(version_num=schema.head))
+        elif revision not in schema.revisions:
+            raise StateIsNewer(
+                f"The state database {state.address} has revision {revision}; this program knows {schema.head} and "
+                "older.",
+                subject=state.address,
+                remedy="Use the version of tieout that wrote it, or a later one.",
+            )
+        elif revision != schema.head:
+            schema.upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_version.name):
+        return None
+    return connection.scalar(select(_version.c.version_num))
+
+
+def _parse(url: str) -> URL:
+    if url.startswith(_SQLITE):
+        return URL.create("sqlite", database=url.removeprefix(_SQLITE))
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        address = None
+    if address is None or address.get_backend_name() != "postgresql":
+        # The text itself stays out of the message: it may hold a password.
+        raise StateUnavailable(
+            "The address of the state database is neither SQLite nor PostgreSQL.",
+            remedy="Use sqlite:////absolute/path/state.db or postgresql://user:password@host/database.",
+        )
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _engine(address: URL) -> Engine:
+    to_text = partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if address.get_backend_name() == "sqlite":
+        return _sqlite_engine(address, to_text)
+    try:
+        return create_engine(address, json_serializer=to_text, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise StateUnavailable(
+            "The state database is PostgreSQL, and its driver is not installed.",
+            subject=address.render_as_string(hide_password=True),
+            remedy="Install it with: pip install 'psycopg[binary]'.",
+        ) from error
+
+
+def _sqlite_engine(address: URL, to_text: Callable[[Any], str]) -> Engine:
+    folder = Path(address.database or "").parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unavailable(address.render_as_string(), error) from error
+    engine = create_engine(address, json_serializer=to_text, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver starts no transaction of its own; _begin_sqlite does
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: what was reported as published must survive a power cut, not only a crash of the process.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that starts as a reader and then writes fails at once when another wrote in between, whatever
+    # the timeout; one that says so at the start waits for its turn.
+    is_writing = connection.get_execution_options().get("is_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _unavailable(address: str, error: Exception) -> StateUnavailable:
+    cause = error.orig if isinstance(error, DatabaseError) else error
+    return StateUnavailable(
+        f"The state database {address} cannot be used: {cause}.",
+        subject=address,
+        remedy="Check TIEOUT_STATE, the permissions of its folder and the free space on its disk.",
+    )

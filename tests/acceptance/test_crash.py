@@ -1,0 +1,122 @@
+"""Kill the process at each step of a run: the window shows the old result or the new one, and a repeat finishes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from tieout.books.compare.actions import CompareRequest, compare
+from tieout.compose import open_workspace
+from tieout.engine import checkpoint
+
+wanted, ours, theirs = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+seen = 0
+
+def die(step):
+    global seen
+    print(step, flush=True)
+    if f"{step}" == wanted:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+workspace = open_workspace()
+done = compare(workspace, CompareRequest(ours, theirs), die)
+print("RESULT", done.run.run_id, done.summary["matched"]["matches"], flush=True)
+"""
+
+
+def _write(path: Path, rows: list[str]) -> Path:
+    path.write_text("id,day,amount,memo\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def _run(data: Path, wanted: str, ours: Path, theirs: Path) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "TIEOUT_DATA_DIR": str(data), "TIEOUT_CHECKPOINT_AFTER_S": "0"}
+    return subprocess.run(
+        [sys.executable, "-c", CHILD, wanted, str(ours), str(theirs)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def _current(data: Path) -> str | None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "tieout", "runs", "--as-of", "2100-01-01", "--json"],
+        env={**os.environ, "TIEOUT_DATA_DIR": str(data)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    found = json.loads(listed.stdout)
+    return found[0]["run_id"] if found else None
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crash")
+    ours = _write(folder / "ours.csv", [f"T{i},2026-01-{i % 28 + 1:02d},{i * 1.25:.2f},payment {i}" for i in range(60)])
+    theirs = _write(
+        folder / "theirs.csv",
+        [f"T{i},2026-01-{i % 28 + 1:02d},{i * 1.25 + (i % 7 == 0):.2f},payment {i}" for i in range(3, 63)],
+    )
+    return ours, theirs
+
+
+@pytest.fixture(scope="module")
+def steps(files, tmp_path_factory):
+    done = _run(tmp_path_factory.mktemp("whole"), "never", *files)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.split("\n")
+    result = next(line for line in lines if line.startswith("RESULT"))
+    return [line for line in dict.fromkeys(lines) if line and not line.startswith("RESULT")], result
+
+
+def test_a_kill_at_each_step_leaves_the_old_result_and_a_repeat_gives_the_same_run(files, steps, tmp_path):
+    names, whole = steps
+    assert {"receive", "load_ours", "join_by_reference", "delta", "publish"} <= set(names)
+    for step in names:
+        data = tmp_path / step.replace(" ", "_")
+        killed = _run(data, step, *files)
+        assert killed.returncode == -signal.SIGKILL, (step, killed.stderr)
+        assert _current(data) is None, f"killed at {step}, yet a run is published"
+        repeated = _run(data, "never", *files)
+        assert repeated.returncode == 0, (step, repeated.stderr)
+        assert repeated.stdout.strip().endswith(whole), step
+        assert _current(data) == whole.split()[1]
+
+
+def test_a_killed_run_goes_on_after_its_last_checkpoint(files, steps, tmp_path):
+    names, _ = steps
+    killed = _run(tmp_path, "pair_delta", *files)
+    assert killed.returncode == -signal.SIGKILL
+    again = _run(tmp_path, "never", *files)
+    assert again.returncode == 0, again.stderr
+    resumed = again.stdout.split("\n")
+    assert "join_by_reference" in names
+    assert "join_by_reference" not in resumed
+    assert "pair_delta" in resumed
+
+
+def test_a_kill_of_a_second_run_leaves_the_first_published(files, tmp_path):
+    ours, theirs = files
+    first = _run(tmp_path, "never", ours, theirs)
+    assert first.returncode == 0, first.stderr
+    before = _current(tmp_path)
+    changed = _write(tmp_path / "theirs.csv", ["T1,2026-01-02,1.25,payment 1"])
+    for step in ("load_theirs", "delta", "publish"):
+        killed = _run(tmp_path, step, ours, changed)
+        assert killed.returncode == -signal.SIGKILL
+        assert _current(tmp_path) == before
+    second = _run(tmp_path, "never", ours, changed)
+    assert second.returncode == 0, second.stderr
+    assert _current(tmp_path) != before
