@@ -39,6 +39,9 @@ KINDS: dict[str, Kind] = {
 }
 """The columns that a world may have, in file order; `fx` and what is text are written as text, the rest typed."""
 
+ROW_GROUP = 2_048
+"""Small, so that a file of moderate size is read by several threads."""
+
 _WRITTEN = {"number": pa.decimal128(18, 6), "date": pa.date32(), "text": pa.string()}
 _NOT_A_NUMBER = "ten"
 
@@ -185,7 +188,7 @@ def _side_plan(side: Side, *, converts: bool, constant: str) -> SidePlan:
 
 @cache
 def connection(_rows_are: str = "typed") -> duckdb.DuckDBPyConnection:
-    """Return the connection that all worlds share whose rows are typed, or text: a run replaces what the last one left."""
+    """Return the connection that all worlds of one kind share: a run replaces what the last one left."""
     con = duckdb.connect()
     con.execute("set threads = 1; set TimeZone = 'UTC'")
     return con
@@ -203,7 +206,9 @@ def run(
             Input(f"{which}.parquet", which, 1, _written(side, folder / f"{which}.parquet", as_text=as_text))
             for which, side in (("ours", ours), ("theirs", theirs))
         ]
-        outcome = execute(con or connection("text" if as_text else "typed"), inputs[0], inputs[1], plan, run_id=RUN_ID, fact_dir=facts)
+        outcome = execute(
+            con or connection("text" if as_text else "typed"), inputs[0], inputs[1], plan, run_id=RUN_ID, fact_dir=facts
+        )
         contents = {fact: (facts / f"{fact}.parquet").read_bytes() for fact in FACTS}
     found = {fact: pq.read_table(pa.BufferReader(data)).to_pylist() for fact, data in contents.items()}
     return Result(found, contents, outcome)
@@ -222,10 +227,10 @@ def _written(side: Side, path: Path, *, as_text: bool) -> Direct | Records:
         for name in side.columns:
             cells = [_cell(row, name) for row in side.rows]
             arrays[name] = pa.array([None if cell == "-" else cell for cell in cells], pa.string())
-        pq.write_table(pa.table(arrays), path)
+        pq.write_table(pa.table(arrays), path, row_group_size=ROW_GROUP)
         return Records("csv", path, side.columns, len(side.rows))
     arrays = {name: _typed(side, name) for name in side.columns}
-    pq.write_table(pa.table(arrays), path)
+    pq.write_table(pa.table(arrays), path, row_group_size=ROW_GROUP)
     return Direct(format="parquet", path=path, columns=side.columns)
 
 

@@ -125,8 +125,8 @@ def truth(ours: Side, theirs: Side, plan: Plan) -> Truth:
     open_ours, open_theirs = _without(expected, matches, 0), _without(reported, matches, 1)
     candidates = _candidates(open_ours, open_theirs, plan)
     matches += _scored(candidates, plan.rules)
-    lone_ours = _lone(expected, matches, 0, plan.rules, _days(reported), "missing")
-    lone_theirs = _lone(reported, matches, 1, plan.rules, _days(expected), "unexpected")
+    lone_ours = _lone(expected, matches, 0, _days(reported), plan.rules)
+    lone_theirs = _lone(reported, matches, 1, _days(expected), plan.rules)
     differences = [difference for match in matches if match.by != "group" for difference in _differences(match, plan)]
     deltas, tolerated = _deltas(matches, differences, plan.rules)
     deltas += [_lone_delta(e, lone_ours[e.no], is_ours=True) for e in expected if e.no in lone_ours]
@@ -374,7 +374,9 @@ def _preferred(candidates: Sequence[Candidate]) -> list[Candidate]:
         lag = None if c.time is None else abs((c.ours.day - c.theirs.day).days)
         nth, other = ours_copy[c.ours.no], theirs_copy[c.theirs.no]
         disagrees = (c.ours.amount, c.ours.compared) != (c.theirs.amount, c.theirs.compared)
-        return _in_order((-c.score, gap, lag, disagrees, _evidence(c.ours), _evidence(c.theirs), abs(nth - other), nth, other))
+        return _in_order(
+            (-c.score, gap, lag, disagrees, _evidence(c.ours), _evidence(c.theirs), abs(nth - other), nth, other)
+        )
 
     return sorted(candidates, key=key)
 
@@ -412,9 +414,7 @@ def _scored(candidates: Sequence[Candidate], rules: Rules) -> list[Match]:
     return matches
 
 
-def _scored_match(
-    chosen: Candidate, free: Sequence[Candidate], candidates: Sequence[Candidate], rules: Rules
-) -> Match:
+def _scored_match(chosen: Candidate, free: Sequence[Candidate], candidates: Sequence[Candidate], rules: Rules) -> Match:
     rivals = [
         c.score
         for c in free
@@ -434,8 +434,9 @@ def _scored_match(
 
 
 def _lone(
-    entries: list[Entry], matches: list[Match], side: int, rules: Rules, other_days: list[date], otherwise: str
+    entries: list[Entry], matches: list[Match], side: int, other_days: list[date], rules: Rules
 ) -> dict[int, str]:
+    """Return what each row is that no pass matched; of copies the first by day and content is no copy."""
     alone = _without(entries, matches, side)
     numbers = {entry.no for entry in alone}
     matched = [entry for entry in entries if entry.no not in numbers]
@@ -454,7 +455,7 @@ def _lone(
         elif _partner_may_lie_beyond(entry, side, rules, other_days):
             found[entry.no] = "timing_lag"
         else:
-            found[entry.no] = otherwise
+            found[entry.no] = ("missing", "unexpected")[side]
     return found
 
 
@@ -572,9 +573,7 @@ def _pair_deltas(match: Match, gap: int, columns: list[str], *, is_forgiven: boo
     else:
         reason = "sign_differs" if ours.amount == -theirs.amount else "amount_differs"
     kind = "underpay" if gap > 0 else "overpay"
-    return [
-        Delta(kind, gap, ours.currency, *place, reason, match.confidence, day, *amounts, _split(ours, theirs, gap))
-    ]
+    return [Delta(kind, gap, ours.currency, *place, reason, match.confidence, day, *amounts, _split(ours, theirs, gap))]
 
 
 def _fee_part(gap: int, change: int) -> int:
@@ -583,7 +582,7 @@ def _fee_part(gap: int, change: int) -> int:
 
 
 def _split(ours: Entry, theirs: Entry, gap: int) -> dict[str, int]:
-    """Split a gap in this order: fees, rate of exchange, quantity, price; the last is unexplained without quantities."""
+    """Split a gap: fees, rate of exchange, quantity, and what is left is price, or unexplained without quantities."""
     fee = _fee_part(gap, (theirs.fee or 0) - (ours.fee or 0))
     fx = volume = 0
     is_ours_only = False

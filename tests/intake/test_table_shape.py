@@ -52,7 +52,8 @@ def test_cells_are_told_by_their_look(kind, cells):
         ("Region|2019|2020|2021\nNorth|1.5|2.5|3.5\nSouth|2.5|3.5|4.5", 0, ["Region", "2019", "2020", "2021"]),
         ("a|b|c", 0, ["a", "b", "c"]),
         ("day|status|amount\npending|x|pending\n2024-01-02|y|6.00\n2024-01-03|z|7.00", 0, ["day", "status", "amount"]),
-        ("day|amount\n1|2024-01-01|5\n2|2024-01-02|6\n3|2024-01-03|7", 0, ["column_1", "day", "amount"]),
+        ("day|amount\n2024-01-01|5|00\n2024-01-02|6|50\n2024-01-03|7|25", 0, ["day", "amount"]),
+        ("|day|amount\n1|2024-01-01|5\n2|2024-01-02|6", 0, ["column_1", "day", "amount"]),
         ("a|b\n1|2|\n3|4|", 0, ["a", "b"]),
     ],
 )

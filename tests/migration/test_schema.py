@@ -16,8 +16,8 @@ NEXT_MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "next"
+down_revision = "{head}"
 
 
 def upgrade():
@@ -41,10 +41,10 @@ def a_next_schema(folder, then="pass"):
     """The schema of a version to come: one table more, and a migration that makes it."""
     migrations = folder / "migrations"
     shutil.copytree(SCHEMA.migrations, migrations)
-    (migrations / "versions" / "0002_note.py").write_text(NEXT_MIGRATION.format(then=then))
+    (migrations / "versions" / "next_note.py").write_text(NEXT_MIGRATION.format(then=then, head=SCHEMA.head))
     coming = runpy.run_path(tables.__file__)["metadata"]  # of its own, so that the code's stays as it is
     Table("note", coming, Column("words", Text))
-    return Schema(coming, migrations, (*SCHEMA.revisions, "0002"))
+    return Schema(coming, migrations, (*SCHEMA.revisions, "next"))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_database_of_an_older_version_is_upgraded_when_opened(tmp_path):
     open_state(url_of(tmp_path / "fresh.db"), coming).close()
     upgraded = schema_of(tmp_path / "old.db")
     assert upgraded == schema_of(tmp_path / "fresh.db")
-    assert upgraded[1] == [("0002",)]
+    assert upgraded[1] == [("next",)]
 
 
 def test_a_migration_that_fails_half_way_leaves_the_schema_as_it_was(tmp_path):

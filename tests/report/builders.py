@@ -175,7 +175,7 @@ def delta(kind: str, amount: str | None, *, parts: Mapping[str, str] | None = No
     return {**row, **more}
 
 
-def difference(ours_row: int, theirs_row: int, column: str, ours: str, theirs: str, gap: str | None = None) -> Row:
+def difference(ours_row: int, theirs_row: int, column: str, ours: str, theirs: str, **more: Any) -> Row:
     return {
         "match_id": ours_row,
         "ours_row": ours_row,
@@ -183,7 +183,8 @@ def difference(ours_row: int, theirs_row: int, column: str, ours: str, theirs: s
         "column": column,
         "ours_value": ours,
         "theirs_value": theirs,
-        "difference_micros": micros(gap),
+        "difference_micros": None,
+        **more,
     }
 
 
@@ -467,19 +468,19 @@ def a_full_run() -> Run:
         ],
         deltas=[*eur, *usd],
         differences=[
-            difference(3, 9, "amount", "5120.10", "5000", "120.10"),
+            difference(3, 9, "amount", "5120.10", "5000", difference_micros=micros("120.10")),
             difference(5, 5, "memo", "Invoice 5 [red]", "<script>alert('memo')</script>"),
             difference(22, 25, "memo", "ACME Holding Ltd", "Holding ACME"),
         ],
         unmatched_ours=[
-            unmatched("ours", 12, "4100.55", text="Müller & Söhne, Köln", **{"ours_memo": "=HYPERLINK(\"x\")"}),
-            unmatched("ours", 13, "18.20", text="[bold]not bold[/bold] \x1b[31mred", **{"ours_memo": "+49 30 123"}),
-            unmatched("ours", 14, None, **{"ours_memo": "-12.50"}),
-            unmatched("ours", 40, "1500.00", "timing_lag", **{"ours_memo": "plain"}),
+            unmatched("ours", 12, "4100.55", text="Müller & Söhne, Köln", ours_memo='=HYPERLINK("x")'),
+            unmatched("ours", 13, "18.20", text="[bold]not bold[/bold] \x1b[31mred", ours_memo="+49 30 123"),
+            unmatched("ours", 14, None, ours_memo="-12.50"),
+            unmatched("ours", 40, "1500.00", "timing_lag", ours_memo="plain"),
         ],
         unmatched_theirs=[
-            unmatched("theirs", 31, "900.00", text="<b>Refund</b>", **{"theirs_memo": "@SUM(A1)"}),
-            unmatched("theirs", 33, "210.00", "duplicate", **{"theirs_memo": "\tTAB"}),
+            unmatched("theirs", 31, "900.00", text="<b>Refund</b>", theirs_memo="@SUM(A1)"),
+            unmatched("theirs", 33, "210.00", "duplicate", theirs_memo="\tTAB"),
         ],
         candidates=[
             {
@@ -494,13 +495,19 @@ def a_full_run() -> Run:
                 "chosen": True,
             }
         ],
-        quarantine=[quarantined(10), quarantined(17, raw="=cmd|'/c calc'!A1\x00\x07"), quarantined(5, side="ours", file="ours.csv")],
+        quarantine=[
+            quarantined(10),
+            quarantined(17, raw="=cmd|'/c calc'!A1\x00\x07"),
+            quarantined(5, side="ours", file="ours.csv"),
+        ],
         checks=[check("1000.00", "1000.00"), check("5400.00", "5310.45", name="control_total", subject="payout 3")],
         totals={"EUR": ("5482913.37", "0.02"), "USD": ("20911.00", "0"), "GBP": ("77.70", "0")},
         own_columns={"memo": pa.string()},
         decisions=[
             a_decision(),
-            a_decision("date order", choice="day before month", confidence=0.58, evidence="no day above 12", option="--date"),
+            a_decision(
+                "date order", choice="day before month", confidence=0.58, evidence="no day above 12", option="--date"
+            ),
             a_decision("amount", choice="amount = value", confidence=0.99, option="--amount amount=value"),
         ],
     )
@@ -529,7 +536,8 @@ def write_large_run(run_dir: Path, *, matches: int, deltas: int) -> dict[str, An
           case i % 4 when 0 then 'underpay' when 1 then 'overpay' when 2 then 'missing' else 'unexpected' end as kind,
           (if(i % 2 = 0, 1, -1) * (hash(i) % 500000000)::bigint) as amount_micros, 'EUR' as currency,
           if(i % 4 < 2, i * 100, null) as match_id,
-          if(i % 4 <> 3, i * 100, null) as ours_row, if(i % 4 <> 2, i * 100 + 1, null) as theirs_row, kind as reason_code,
+          if(i % 4 <> 3, i * 100, null) as ours_row, if(i % 4 <> 2, i * 100 + 1, null) as theirs_row,
+          kind as reason_code,
           1.0::double as confidence, date '2026-01-01' + (hash(i * 3) % 365)::int as day,
           9000000 + amount_micros as ours_amount_micros, 9000000::bigint as theirs_amount_micros,
           {", ".join(f"0::bigint as {part}_micros" for part in PARTS[:-1])}, amount_micros as unexplained_micros

@@ -112,8 +112,10 @@ def test_windows_do_not_touch_each_other(store):
 def test_publishing_the_same_run_again_changes_nothing(store):
     request = a_request(store)
     first = a_published_run(store, request, now=NOW)
+    inodes = [store.runs.file_path(first.run, file.name).stat().st_ino for file in first.run.files]
     again = a_published_run(store, request, now=NOW + DAY)
     assert again.outcome == "unchanged"
+    assert [store.runs.file_path(first.run, file.name).stat().st_ino for file in first.run.files] == inodes
     assert again.run == first.run
     assert len(store.runs.publications(MARCH)) == 1
 

@@ -63,7 +63,8 @@ def test_the_same_request_of_two_tenants_is_two_runs():
 def test_a_run_that_does_not_exist_is_unknown(store):
     with pytest.raises(RunUnknown):
         store.runs.get_run(DIGEST)
-    for prefix in ("0", "", "%", "_", "zz"):
+    a_published_run(store, a_request(store))
+    for prefix in ("", " ", "%", "_", "zz", "0" * 65):
         with pytest.raises(RunUnknown):
             store.runs.find_run(prefix)
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +89,21 @@ def test_a_half_that_a_living_process_writes_stays(store):
     with lock(half):
         assert swept(store) == []
     assert swept(store) == [("incoming", "tmpabc")]
+
+
+def test_sweeps_and_arrivals_do_not_disturb_each_other(store):
+    with ThreadPoolExecutor(2) as threads:
+        arriving = threads.submit(lambda: [received(store, f"content {number}") for number in range(60)])
+        while not arriving.done():
+            assert swept(store, now=NOW.replace(year=2020)) == []
+    assert [store.artifacts.verify(artifact_id).artifact_id for artifact_id in arriving.result()] == arriving.result()
+
+
+def test_two_sweeps_at_once_remove_each_thing_once(store):
+    alone = {received(store, f"alone {number}") for number in range(30)}
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: swept(store), range(2))
+    assert sorted(first + second) == sorted(("artifact", one) for one in alone)
 
 
 def test_work_of_a_living_process_stays_and_that_of_a_dead_one_goes_and_its_run_is_on_record_as_failed(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,18 @@ app = typer.Typer(
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
+class UnexpectedFault(TieoutError):
+    """A fault of the program; nothing was published."""
+
+    code = "unexpected_fault"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"A fault of the program: {what}.",
+            remedy="Nothing was published. TIEOUT_DEBUG=1 shows where it happened; please report it.",
+        )
+
+
 def build(open_workspace: OpenWorkspace) -> typer.Typer:
     """Return the command line over the workspace that `open_workspace` opens when a command needs it."""
     _opener[:] = [open_workspace]
@@ -52,18 +65,23 @@ def run(open_workspace: OpenWorkspace) -> None:
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         raise SystemExit(EXIT_ERROR) from None
+    except Exception as error:
+        if os.environ.get("TIEOUT_DEBUG"):
+            raise
+        show_error(UnexpectedFault(f"{type(error).__name__}: {error}"))
+        raise SystemExit(EXIT_ERROR) from None
 
 
 def show_error(error: TieoutError) -> None:
     """Print what happened, to which object, and what to do next; as JSON where the command was asked for JSON."""
     if "--json" in sys.argv[1:]:
-        import orjson  # noqa: PLC0415 - only where JSON is asked for
+        import orjson
 
         shown = {"error": error.code, "message": error.what, "subject": error.subject, "remedy": error.remedy}
         sys.stdout.write(orjson.dumps(shown).decode() + "\n")
         return
-    from rich.console import Console  # noqa: PLC0415 - help answers without it
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.text import Text
 
     message = Text("error: ", style="bold red") + Text(error.what, style="default")
     if error.remedy:
@@ -78,17 +96,17 @@ def workspace() -> Iterator[Workspace]:
     try:
         yield opened
     finally:
-        opened.state.close()
+        opened.close()
 
 
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON; Decimals and dates as text."""
-    import orjson  # noqa: PLC0415 - only where JSON is asked for
+    import orjson
 
     sys.stdout.write(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer's callback
+def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"tieout {__version__}")
         raise typer.Exit
@@ -96,7 +114,7 @@ def _show_version(value: bool) -> None:  # noqa: FBT001 - Typer's callback
 
 @app.callback()
 def main(
-    version: Annotated[  # noqa: ARG001 - handled by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
@@ -117,28 +135,59 @@ def main(
     """
 )
 def compare(
-    ours: Annotated[Path, typer.Argument(help="Our records: CSV, TSV, XLSX, ODS, JSON, NDJSON, Parquet, OFX, MT940, CAMT, BAI2.")],
+    ours: Annotated[
+        Path, typer.Argument(help="Our records: CSV, TSV, XLSX, ODS, JSON, NDJSON, Parquet, OFX, MT940, CAMT, BAI2.")
+    ],
     theirs: Annotated[Path, typer.Argument(help="Their records, of any of the same formats.")],
-    on: Annotated[list[str] | None, typer.Option("--on", help="Column that identifies a row; OURS=THEIRS where names differ. Repeat for a key of several.")] = None,
-    amount: Annotated[str | None, typer.Option(help="Column of the amount (OURS=THEIRS); CREDIT-DEBIT for two columns.")] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on", help="Column that identifies a row; OURS=THEIRS where names differ. Repeat for a key of several."
+        ),
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option(help="Column of the amount (OURS=THEIRS); CREDIT-DEBIT for two columns.")
+    ] = None,
     date: Annotated[str | None, typer.Option(help="Column of the date (OURS=THEIRS).")] = None,
-    currency: Annotated[str | None, typer.Option(help="Column of the currency (OURS=THEIRS), or a code for all rows.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Column of the currency (OURS=THEIRS), or a code for all rows.")
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Column of the memo or name (OURS=THEIRS).")] = None,
-    group_by: Annotated[str | None, typer.Option(help="Columns that say what belongs together (OURS=THEIRS): a payout against its parts.")] = None,
-    tolerance: Annotated[list[str] | None, typer.Option(help="Gap that is forgiven: 0.01 (absolute) or 0.5% (of ours). Repeat for both; the larger counts.")] = None,
-    window_days: Annotated[int | None, typer.Option(min=0, max=3660, help="Days that two matching rows may lie apart.")] = None,
-    number_format: Annotated[str | None, typer.Option(help="How numbers are written, as 1,234.56 or 1.234,56, where a column leaves it open.")] = None,
-    date_format: Annotated[str | None, typer.Option(help="How dates are written, as DMY, MDY or a strptime pattern, where a column leaves it open.")] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(help="Columns that say what belongs together (OURS=THEIRS): a payout against its parts."),
+    ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Gap that is forgiven: 0.01 (absolute) or 0.5% (of ours). Repeat for both; the larger counts."
+        ),
+    ] = None,
+    window_days: Annotated[
+        int | None, typer.Option(min=0, max=3660, help="Days that two matching rows may lie apart.")
+    ] = None,
+    number_format: Annotated[
+        str | None,
+        typer.Option(help="How numbers are written, as 1,234.56 or 1.234,56, where a column leaves it open."),
+    ] = None,
+    date_format: Annotated[
+        str | None,
+        typer.Option(help="How dates are written, as DMY, MDY or a strptime pattern, where a column leaves it open."),
+    ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out. Repeat for several.")] = None,
-    plan: Annotated[Path | None, typer.Option(help="Plan to use; where the file does not exist, the inferred plan is saved there.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the report and the full result (HTML, CSV, XLSX, Parquet, JSON).")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Plan to use; where the file does not exist, the inferred plan is saved there.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report and the full result (HTML, CSV, XLSX, Parquet, JSON).")
+    ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     records: Annotated[str | None, typer.Option(help="Dotted path of the array of records in a JSON file.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even if the same run is on record.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Reconcile two files: what agrees, what differs, why, and how much money it is."""
-    from tieout.cli.comparing import compare_files, infer_options  # noqa: PLC0415 - help answers without the engine
+    from tieout.cli.comparing import compare_files, infer_options
 
     options = infer_options(
         on=on,
@@ -155,7 +204,15 @@ def compare(
     )
     with workspace() as opened:
         code = compare_files(
-            opened, ours, theirs, options, plan_file=plan, out=out, sheet=sheet, records=records, fresh=fresh,
+            opened,
+            ours,
+            theirs,
+            options,
+            plan_file=plan,
+            out=out,
+            sheet=sheet,
+            records=records,
+            fresh=fresh,
             as_json=as_json,
         )
     raise typer.Exit(code)
@@ -172,7 +229,7 @@ def inspect(
 
     Exit codes: 0 all is well, 10 rows were refused or a check failed, 20 error.
     """
-    from tieout.cli.comparing import inspect_file  # noqa: PLC0415 - help answers without the engine
+    from tieout.cli.comparing import inspect_file
 
     with workspace() as opened:
         code = inspect_file(opened, file, sheet=sheet, records=records, as_json=as_json)
@@ -186,7 +243,7 @@ def runs(
     as_json: JsonFlag = False,
 ) -> None:
     """List the runs, latest first; with --as-of the run that each window pointed to at that time."""
-    from tieout.cli.records import list_runs  # noqa: PLC0415
+    from tieout.cli.records import list_runs
 
     with workspace() as opened:
         list_runs(opened, limit=limit, as_of=as_of, as_json=as_json)
@@ -199,7 +256,7 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show the result of a run, its steps and its digests."""
-    from tieout.cli.records import show_run  # noqa: PLC0415
+    from tieout.cli.records import show_run
 
     with workspace() as opened:
         show_run(opened, run_id, out=out, as_json=as_json)
@@ -211,7 +268,7 @@ def explain(
     as_json: JsonFlag = False,
 ) -> None:
     """Explain one delta: the rule, the parts it splits into, the candidates considered, file and line of both sides."""
-    from tieout.cli.records import explain_delta  # noqa: PLC0415
+    from tieout.cli.records import explain_delta
 
     with workspace() as opened:
         explain_delta(opened, delta_id, as_json=as_json)
@@ -226,7 +283,7 @@ def replay(
 
     Exit codes: 0 the same, 10 a step or file differs, 20 error.
     """
-    from tieout.cli.records import replay_run  # noqa: PLC0415
+    from tieout.cli.records import replay_run
 
     with workspace() as opened:
         code = replay_run(opened, run_id, as_json=as_json)
@@ -246,12 +303,15 @@ def replay(
 )
 def sql(
     query: Annotated[str | None, typer.Argument(help="Query; without one a prompt opens.")] = None,
-    run_id: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only this run; by default the current run of each window.")] = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN", help="Only this run; by default the current run of each window."),
+    ] = None,
     as_json: JsonFlag = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Query the facts with SQL, read only."""
-    from tieout.cli.query import query_facts  # noqa: PLC0415
+    from tieout.cli.query import query_facts
 
     with workspace() as opened:
         query_facts(opened, query, run_id=run_id, as_json=as_json, as_csv=as_csv)
@@ -259,12 +319,14 @@ def sql(
 
 @app.command(epilog="[bold]Examples[/bold]\n\ntieout sweep --dry-run\n\ntieout sweep --keep-days 90")
 def sweep(
-    keep_days: Annotated[int | None, typer.Option(min=0, help="Also drop the files of runs superseded for longer.")] = None,
+    keep_days: Annotated[
+        int | None, typer.Option(min=0, help="Also drop the files of runs superseded for longer.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Remove what no run refers to: leftovers of killed runs, and files that retention no longer keeps."""
-    from tieout.cli.records import sweep_files  # noqa: PLC0415
+    from tieout.cli.records import sweep_files
 
     with workspace() as opened:
         sweep_files(opened, keep_days=keep_days, dry_run=dry_run, as_json=as_json)
@@ -276,7 +338,7 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Reconcile the real sample data that comes with Tieout and write a report for each."""
-    from tieout.cli.demo import run_demo  # noqa: PLC0415
+    from tieout.cli.demo import run_demo
 
     with workspace() as opened:
         run_demo(opened, out, as_json=as_json)

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -134,7 +135,7 @@ def _show_inspection(
     console = Console()
     count = f", {source.row_count:,} rows" if isinstance(source, Records) else ""
     console.print(Text(f"{file.name}: {source.format}, {len(names)} columns{count}", style="bold"))
-    table = Table(*[Text(name) for name in names], title="first rows", title_justify="left")
+    table = Table(*[escape(name) for name in names], title="first rows", title_justify="left")
     for row in rows:
         table.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     console.print(table)

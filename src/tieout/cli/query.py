@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -18,9 +19,7 @@ SHOWN_ROWS = 200
 PROMPT = "tieout> "
 
 
-def query_facts(
-    workspace: Workspace, text: str | None, *, run_id: str | None, as_json: bool, as_csv: bool
-) -> None:
+def query_facts(workspace: Workspace, text: str | None, *, run_id: str | None, as_json: bool, as_csv: bool) -> None:
     """Run `text`, or without one read statements from the prompt until end of input."""
     if text is None:
         _prompt(workspace, run_id)
@@ -44,7 +43,7 @@ def _show(facts: Facts, text: str, *, as_json: bool, as_csv: bool) -> None:
         writer.writerows(rows)
         return
     rows = relation.limit(SHOWN_ROWS + 1).fetchall()
-    table = Table(*[Text(name) for name in names], box=None, pad_edge=False)
+    table = Table(*[escape(name) for name in names], box=None, pad_edge=False)
     for row in rows[:SHOWN_ROWS]:
         table.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     console = Console()

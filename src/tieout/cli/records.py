@@ -20,7 +20,7 @@ from tieout.engine.explain import explain
 from tieout.report.console import render
 from tieout.report.exports import write_out
 from tieout.store.runs import Run
-from tieout.store.sweep import apply_retention, sweep
+from tieout.store.sweep import Dropped, apply_retention, sweep
 
 SHORT_ID = 12
 
@@ -52,7 +52,10 @@ def list_runs(workspace: Workspace, *, limit: int, as_of: str | None, as_json: b
     for run in found:
         row = _run_row(run)
         table.add_row(
-            row["run_id"][:SHORT_ID], row["started_at"][:19].replace("T", " "), row["status"], Text(row["leg"]),
+            row["run_id"][:SHORT_ID],
+            row["started_at"][:19].replace("T", " "),
+            row["status"],
+            Text(row["leg"]),
             str(row["result"] or ""),
         )
     console.print(table)
@@ -63,7 +66,9 @@ def _instant(text: str) -> datetime:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise BadInstant(
-            f"{text!r} is no instant.", subject=text, remedy="Write ISO 8601, such as 2026-01-31 or 2026-01-31T18:00:00Z."
+            f"{text!r} is no instant.",
+            subject=text,
+            remedy="Write ISO 8601, such as 2026-01-31 or 2026-01-31T18:00:00Z.",
         ) from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
@@ -138,9 +143,7 @@ def _show_largest(console: Console, deltas: Path) -> None:
         table.add_column(name)
     for delta_id, kind, micros, currency, ours, theirs, reason in rows:
         amount = "" if micros is None else f"{Decimal(micros).scaleb(-6):,.2f}"
-        table.add_row(
-            delta_id, kind, amount, Text(currency), str(ours or ""), str(theirs or ""), Text(reason)
-        )
+        table.add_row(delta_id, kind, amount, Text(currency), str(ours or ""), str(theirs or ""), Text(reason))
     console.print(table)
 
 
@@ -193,8 +196,11 @@ def _show_explanation(console: Console, found: dict[str, Any], places: dict[str,
         for row in found["candidates"][:10]:
             scores = [row[f"score_{name}"] for name in ("time", "amount", "unit", "text")]
             table.add_row(
-                str(row["ours_row"]), str(row["theirs_row"]), f"{row['score']:.3f}",
-                *["–" if score is None else f"{score:.2f}" for score in scores], "chosen" if row["chosen"] else "",
+                str(row["ours_row"]),
+                str(row["theirs_row"]),
+                f"{row['score']:.3f}",
+                *["-" if score is None else f"{score:.2f}" for score in scores],
+                "chosen" if row["chosen"] else "",
             )
         console.print(table)
 
@@ -233,7 +239,7 @@ def replay_run(workspace: Workspace, prefix: str, *, as_json: bool) -> int:
 def sweep_files(workspace: Workspace, *, keep_days: int | None, dry_run: bool, as_json: bool) -> None:
     """Remove what nothing refers to, and with `keep_days` the files of runs superseded for longer."""
     now = workspace.now()
-    dropped = ()
+    dropped: tuple[Dropped, ...] = ()
     if keep_days is not None:
         dropped = apply_retention(workspace.store.runs, now=now, keep_days=keep_days, dry_run=dry_run)
     removed = tuple(sweep(workspace.store.state, workspace.store.folders, now=now, dry_run=dry_run))
@@ -251,6 +257,6 @@ def sweep_files(workspace: Workspace, *, keep_days: int | None, dry_run: bool, a
     for one in dropped:
         console.print(Text(f"files of run {one.run_id[:SHORT_ID]} {verb} dropped"))
     total = sum(one.byte_count for one in removed)
-    for one in removed:
-        console.print(Text(f"{one.kind} {one.path.name[:40]} ({one.byte_count:,} bytes)"))
+    for leftover in removed:
+        console.print(Text(f"{leftover.kind} {leftover.path.name[:40]} ({leftover.byte_count:,} bytes)"))
     console.print(Text(f"{len(removed)} leftovers, {total:,} bytes, {verb} removed."))

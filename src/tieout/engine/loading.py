@@ -1,4 +1,4 @@
-"""Bring the rows of both inputs under the engine: typed, numbered in file order, bad ones set apart with their reason."""
+"""Bring the rows of both inputs under the engine: typed, numbered in file order, bad ones set apart."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ColumnGone(TieoutError):
     code = "column_gone"
 
 
-class FastReadFailed(Exception):  # noqa: N818 - a signal to read the careful way, never shown to a person
+class FastReadFailed(Exception):
     """DuckDB refused a file that looked plain; `side` is ours or theirs."""
 
     def __init__(self, side: SideName, reason: str) -> None:
@@ -54,7 +54,7 @@ class Loaded:
     has_lines: bool
 
 
-def source_relation(source: Direct | Records) -> exp.Expression:
+def source_relation(source: Direct | Records) -> exp.Expr:
     """Return the table function that reads a source as it was received."""
     if isinstance(source, Records):
         return _call("read_parquet", str(source.rows), {})
@@ -65,13 +65,26 @@ def source_relation(source: Direct | Records) -> exp.Expression:
     return _call("read_csv", str(source.path), duckdb_arguments(source.dialect))
 
 
-def _call(function: str, path: str, arguments: dict[str, object]) -> exp.Expression:
-    named = [exp.EQ(this=exp.column(name), expression=exp.convert(value)) for name, value in arguments.items()]
+def _call(function: str, path: str, arguments: dict[str, object]) -> exp.Expr:
+    named = [exp.EQ(this=exp.column(name), expression=_argument(value)) for name, value in arguments.items()]
     return exp.Anonymous(this=function, expressions=[exp.Literal.string(path), *named])
+
+
+def _argument(value: object) -> exp.Expr:
+    """Return an argument of a table function; the columns of read_csv are a struct of name to type."""
+    if not isinstance(value, dict):
+        return exp.convert(value)
+    fields = [
+        exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=exp.Literal.string(kind))
+        for name, kind in value.items()
+    ]
+    return exp.Struct(expressions=fields)
 
 
 def source_types(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> dict[str, str]:
     """Return the file's own columns with DuckDB's type of each, in file order."""
+    if isinstance(source, Direct) and source.format == "csv":
+        return dict.fromkeys(source.columns, "VARCHAR")
     query = exp.select("*").from_(source_relation(source)).limit(0)
     relation = con.sql(sql_of(query))
     types = dict(zip(relation.columns, [str(kind) for kind in relation.types], strict=True))
@@ -101,7 +114,7 @@ def load(
             )
     needs_parsing = any(is_text_source(types[name]) for name in typed_columns(plan, compared))
     if isinstance(source, Direct) and source.format == "csv":
-        return _load_csv(con, side, source, plan, compared, types, is_loaded=is_loaded)
+        return _load_csv(con, side, source, plan, compared=compared, types=types, is_loaded=is_loaded)
     is_records = isinstance(source, Records)
     number = column(ROW_NO if is_records else "file_row_number")
     extra = [ROW_NO, LINE] if is_records else ["file_row_number"]
@@ -125,9 +138,9 @@ def _load_csv(
     side: SideName,
     source: Direct,
     plan: SidePlan,
+    *,
     compared: list[str],
     types: dict[str, str],
-    *,
     is_loaded: bool,
 ) -> Loaded:
     for is_quick in (True, False):
@@ -150,9 +163,7 @@ def _count(con: duckdb.DuckDBPyConnection, side: SideName, *, needs_parsing: boo
     return int(row[0]), int(row[1])
 
 
-def sample_relation(
-    con: duckdb.DuckDBPyConnection, name: str, source: Direct | Records, limit: int | None
-) -> None:
+def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | Records, limit: int | None) -> None:
     """Make a table `name` of the first `limit` rows of a source (all with None), as received, without row numbers.
 
     Raises FastReadFailed when a plain CSV turns out not to be plain.
@@ -192,9 +203,10 @@ def refused_rows(
     names = list(plan.columns)
     line = f'"{LINE}"' if loaded.has_lines else "null"
     rows = con.sql(
-        f'select {sql_of(loaded.row_no)} + {loaded.offset} as n, {line}, "{REJECTED}" from {loaded.rows} where "{REJECTED}" > 0 order by n'
+        f'select {sql_of(loaded.row_no)} + {loaded.offset} as n, {line}, "{REJECTED}" from {loaded.rows}'
+        f' where "{REJECTED}" > 0 order by n'
     ).fetchall()
-    raw = _raw_values(con, loaded, source, [n for n, _, _ in rows])
+    raw = _raw_values(con, source, [n for n, _, _ in rows])
     found = {} if loaded.has_lines else locate([n for n, _, _ in rows])
     result = []
     for number, at_line, position in rows:
@@ -216,7 +228,7 @@ def refused_rows(
 
 
 def _raw_values(
-    con: duckdb.DuckDBPyConnection, loaded: Loaded, source: Direct | Records, numbers: list[int]
+    con: duckdb.DuckDBPyConnection, source: Direct | Records, numbers: list[int]
 ) -> dict[int, dict[str, object]]:
     con.execute("create or replace temp table refused_no as select unnest(?::bigint[]) as n", [numbers])
     if isinstance(source, Direct) and source.format == "csv":

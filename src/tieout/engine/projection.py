@@ -13,7 +13,6 @@ from sqlglot import exp
 from tieout.engine.parse import is_rejected_expression, parse_expression
 from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
 from tieout.engine.steps import Step
-from tieout.intake.records import ROW_NO
 
 REJECTED = "__rejected"
 REF_SEPARATOR = "\x1f"
@@ -26,12 +25,13 @@ def column(name: str, table: str | None = None) -> exp.Column:
     return exp.column(name, table=table, quoted=True)
 
 
-def sql_of(expression: exp.Expression) -> str:
+def sql_of(expression: exp.Expr) -> str:
     """Return DuckDB's text of an expression tree."""
     return expression.sql(dialect="duckdb", identify=True)
 
 
 def is_text_source(source_type: str) -> bool:
+    """Say whether a source column is text, still to be parsed."""
     return source_type.upper().startswith(_TEXT_SOURCES)
 
 
@@ -48,7 +48,7 @@ def typed_columns(side: SidePlan, compared: Sequence[str]) -> frozenset[str]:
 
 
 def rows_projection(
-    source: exp.Expression,
+    source: exp.Expr,
     source_types: dict[str, str],
     side: SidePlan,
     compared: Sequence[str],
@@ -65,7 +65,7 @@ def rows_projection(
     `extra` names columns of the source (row number, line) handed through first.
     """
     typed = typed_columns(side, compared)
-    selected: list[exp.Expression] = [column(name) for name in extra]
+    selected: list[exp.Expr] = [column(name) for name in extra]
     refused = exp.Case()
     has_case = False
     for position, (name, kind) in enumerate(side.columns.items(), start=1):
@@ -79,12 +79,12 @@ def rows_projection(
             has_case = True
         value = (quick or parse_expression(column(name), kind, source_type)) if name in typed else column(name)
         selected.append(exp.alias_(value, name, quoted=True))
-    rejected: exp.Expression = refused.else_(exp.Literal.number(0)) if has_case else exp.Literal.number(0)
+    rejected: exp.Expr = refused.else_(exp.Literal.number(0)) if has_case else exp.Literal.number(0)
     selected.append(exp.alias_(exp.cast(rejected, "USMALLINT", dialect="duckdb"), REJECTED, quoted=True))
     return exp.select(*selected).from_(source)
 
 
-def _quick_cast(name: str, kind: ColumnType) -> exp.Expression | None:
+def _quick_cast(name: str, kind: ColumnType) -> exp.Expr | None:
     """Return the bare cast of a column that is written plainly, or None where it is not."""
     if kind.kind == "number" and kind.decimal_mark == "." and not kind.group_mark:
         return exp.TryCast(this=column(name), to=exp.DataType.build("DECIMAL(18, 6)", dialect="duckdb"))
@@ -93,13 +93,13 @@ def _quick_cast(name: str, kind: ColumnType) -> exp.Expression | None:
     return None
 
 
-def _is_refused(name: str, quick: exp.Expression) -> exp.Expression:
+def _is_refused(name: str, quick: exp.Expr) -> exp.Expr:
     is_given = exp.NEQ(this=column(name), expression=exp.Literal.string(""))
     return exp.and_(is_given, exp.Is(this=quick.copy(), expression=exp.null()))
 
 
-def _text(name: str, source_type: str) -> exp.Expression:
-    value: exp.Expression = column(name)
+def _text(name: str, source_type: str) -> exp.Expr:
+    value: exp.Expr = column(name)
     if source_type.upper() in ("DOUBLE", "FLOAT"):
         whole = exp.cast(exp.cast(value.copy(), "HUGEINT", dialect="duckdb"), "VARCHAR", dialect="duckdb")
         is_whole = exp.EQ(this=exp.func("trunc", value.copy()), expression=value.copy())
@@ -109,7 +109,7 @@ def _text(name: str, source_type: str) -> exp.Expression:
     return exp.func("nullif", exp.func("trim", value), exp.Literal.string(""))
 
 
-def _joined_text(names: Sequence[str], types: dict[str, str], separator: str, *, all_needed: bool) -> exp.Expression:
+def _joined_text(names: Sequence[str], types: dict[str, str], separator: str, *, all_needed: bool) -> exp.Expr:
     if not names:
         return exp.cast(exp.null(), "VARCHAR", dialect="duckdb")
     parts = [_text(name, types[name]) for name in names]
@@ -118,7 +118,7 @@ def _joined_text(names: Sequence[str], types: dict[str, str], separator: str, *,
     if not all_needed:
         joined = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(separator), *parts])
         return exp.func("nullif", joined, exp.Literal.string(""))
-    tree: exp.Expression = parts[0]
+    tree: exp.Expr = parts[0]
     for part in parts[1:]:
         tree = exp.DPipe(this=exp.DPipe(this=tree, expression=exp.Literal.string(separator)), expression=part)
     return tree
@@ -128,44 +128,47 @@ def _is_integer(source_type: str) -> bool:
     return source_type.upper() in ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER")
 
 
-def _scaled(value: exp.Expression, exponent: int) -> exp.Expression:
-    """Return value × 10^exponent as BIGINT, or null where that does not fit 64 bits."""
-    number = exp.Mul(this=exp.paren(value), expression=exp.Literal.number(10**exponent))
-    return exp.TryCast(this=exp.paren(number), to=exp.DataType.build("BIGINT", dialect="duckdb"))
+def _micros_of(value: exp.Expr, exponent: int = 0) -> exp.Expr:
+    """Return a DECIMAL(18, 6) times 10^exponent in micros as BIGINT, or null where that does not fit 64 bits."""
+    micros = exp.Anonymous(this="to_micros", expressions=[value])
+    if exponent == 0:
+        return micros
+    macro = "scale_up" if exponent > 0 else "scale_down"
+    return exp.Anonymous(this=macro, expressions=[micros, exp.Literal.number(10 ** abs(exponent))])
 
 
-def _number(name: str, side: SidePlan, types: dict[str, str], *, is_typed: bool) -> exp.Expression:
+def _number(name: str, side: SidePlan, types: dict[str, str], *, is_typed: bool) -> exp.Expr:
     if is_typed:
         return column(name)
     return parse_expression(column(name), side.columns.get(name, ColumnType("number")), types[name])
 
 
-def _micros(name: str | None, side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expression:
+def _micros(name: str | None, side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expr:
     if name is None:
         return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
-    return _scaled(_number(name, side, types, is_typed=name in typed), 6)
+    return _micros_of(_number(name, side, types, is_typed=name in typed))
 
 
-def _rate_nanos(name: str | None, types: dict[str, str]) -> exp.Expression:
+def _rate_nanos(name: str | None, types: dict[str, str]) -> exp.Expr:
     if name is None:
         return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
     wide = exp.TryCast(this=_text(name, types[name]), to=exp.DataType.build("DECIMAL(28, 9)", dialect="duckdb"))
-    return _scaled(wide, 9)
+    nanos = exp.Mul(this=wide, expression=exp.Literal.number(10**9))
+    return exp.TryCast(this=exp.paren(nanos), to=exp.DataType.build("BIGINT", dialect="duckdb"))
 
 
-def _amount_micros(side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expression:
+def _amount_micros(side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expr:
     if not side.amount:
         return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
-    exponent = 6 + side.amount_exponent
-    terms: list[exp.Expression] = []
+    terms: list[exp.Expr] = []
     for signed in side.amount:
-        scaled = _scaled(_number(signed.column, side, types, is_typed=signed.column in typed), exponent)
+        scaled = _micros_of(_number(signed.column, side, types, is_typed=signed.column in typed), side.amount_exponent)
         terms.append(exp.Neg(this=exp.paren(scaled)) if signed.sign < 0 else scaled)
     if len(terms) == 1:
         micros = terms[0]
     else:
         some = exp.or_(*[exp.Not(this=exp.Is(this=term.copy(), expression=exp.null())) for term in terms])
-        total: exp.Expression = exp.func("coalesce", terms[0], exp.Literal.number(0))
+        total: exp.Expr = exp.func("coalesce", terms[0], exp.Literal.number(0))
         for term in terms[1:]:
             total = exp.Add(this=total, expression=exp.func("coalesce", term, exp.Literal.number(0)))
         micros = exp.Case().when(some, total)
@@ -185,7 +188,7 @@ def entry_projection(
     *,
     zone: str,
     has_rejects: bool,
-    row_no: exp.Expression,
+    row_no: exp.Expr,
     shape: EntryShape,
     is_ref_bare: bool,
 ) -> exp.Select:
@@ -211,14 +214,14 @@ def entry_projection(
         fields.append(exp.PropertyEQ(this=exp.to_identifier("amount"), expression=amount))
     if shape.has_currency:
         fields.append(exp.PropertyEQ(this=exp.to_identifier("currency"), expression=_currency(side, source_types)))
-    struct: exp.Expression = exp.Struct(expressions=fields) if fields else exp.true()
+    struct: exp.Expr = exp.Struct(expressions=fields) if fields else exp.true()
     day, occurred = _day_and_instant(side, source_types, typed, zone)
     ref = (
         column(side.key[0])
         if shape.is_ref_integer or is_ref_bare
         else _joined_text(side.key, source_types, REF_SEPARATOR, all_needed=True)
     )
-    units: list[exp.Expression] = [_text(name, source_types[name]) for name in side.units[:UNIT_COUNT]]
+    units: list[exp.Expr] = [_text(name, source_types[name]) for name in side.units[:UNIT_COUNT]]
     units += [exp.cast(exp.null(), "VARCHAR", dialect="duckdb")] * (UNIT_COUNT - len(units))
     query = exp.select(
         exp.alias_(row_no, "entry_no"),
@@ -241,7 +244,7 @@ def entry_projection(
     return query
 
 
-def _source(side: SidePlan) -> exp.Expression:
+def _source(side: SidePlan) -> exp.Expr:
     """Return the file's own columns as one struct, for the rows that a person will look at."""
     fields = [
         exp.PropertyEQ(this=exp.to_identifier(f"f{i}"), expression=column(name))
@@ -266,7 +269,7 @@ def padded_reference(rows: str, side: SidePlan, types: dict[str, str]) -> exp.Se
     return exp.select(exp.Literal.number(1)).from_(exp.to_table(rows)).where(is_padded).limit(1)
 
 
-def _currency(side: SidePlan, types: dict[str, str]) -> exp.Expression:
+def _currency(side: SidePlan, types: dict[str, str]) -> exp.Expr:
     constant = exp.Literal.string(side.currency_constant)
     if side.currency is None:
         return constant
@@ -275,9 +278,9 @@ def _currency(side: SidePlan, types: dict[str, str]) -> exp.Expression:
 
 def _day_and_instant(
     side: SidePlan, types: dict[str, str], typed: frozenset[str], zone: str
-) -> tuple[exp.Expression, exp.Expression]:
-    no_day: exp.Expression = exp.cast(exp.null(), "DATE", dialect="duckdb")
-    no_instant: exp.Expression = exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+) -> tuple[exp.Expr, exp.Expr]:
+    no_day: exp.Expr = exp.cast(exp.null(), "DATE", dialect="duckdb")
+    no_instant: exp.Expr = exp.cast(exp.null(), "BIGINT", dialect="duckdb")
     if side.date is None:
         return no_day, no_instant
     kind = side.columns[side.date]
@@ -299,7 +302,7 @@ def _day_and_instant(
 
 def _compared_value(
     name: str, item: Compared, side: SidePlan, types: dict[str, str], typed: frozenset[str]
-) -> exp.Expression:
+) -> exp.Expr:
     kind = side.columns[name]
     if item.kind == "text":
         return _text(name, types[name])
@@ -354,7 +357,7 @@ def difference_step(plan: Plan) -> Step:
 
     Numbers differ beyond the tolerance (strictly), dates beyond the window, text at once.
     """
-    selects: list[exp.Expression] = []
+    selects: list[exp.Expr] = []
     if plan.ours.amount and plan.theirs.amount:
         selects.append(_amount_difference(plan))
     selects += [_difference_of(i, item) for i, item in enumerate(compared_pairs(plan), start=1)]
@@ -386,13 +389,14 @@ def difference_step(plan: Plan) -> Step:
     )
 
 
-def _plain_number(value: exp.Expression) -> exp.Expression:
+def _plain_number(value: exp.Expr) -> exp.Expr:
     text = exp.cast(value, "VARCHAR", dialect="duckdb")
     zeros = exp.Anonymous(this="rtrim", expressions=[text, exp.Literal.string("0")])
     return exp.Anonymous(this="rtrim", expressions=[zeros, exp.Literal.string(".")])
 
 
-def _difference_select(position: int, name: str, ours: str, theirs: str, gap: str, where: str) -> exp.Select:
+def _difference_select(position: int, name: str, values: tuple[str, str], gap: str, where: str) -> exp.Select:
+    ours, theirs = values
     return (
         exp.select("match_id", "ours_row", "theirs_row")
         .select(exp.alias_(exp.Literal.string(name), "column", quoted=True))
@@ -421,8 +425,7 @@ def _amount_difference(plan: Plan) -> exp.Select:
     return _difference_select(
         0,
         name,
-        text("expected"),
-        text("reported"),
+        (text("expected"), text("reported")),
         f"try_cast({gap} as bigint)",
         f"(expected_currency <> reported_currency) or abs({gap}) > {allowed} "
         "or (expected_micros is null) <> (reported_micros is null)",
@@ -434,21 +437,21 @@ def _difference_of(position: int, item: Compared) -> exp.Select:
     theirs = f"reported_compared.c{position}"
     differs = f"{ours} is distinct from {theirs}"
     if item.kind == "number":
-        gap = f"try_cast(({ours} - {theirs}) * 1000000 as bigint)"
+        gap = f"try_cast((to_micros({ours})::hugeint - to_micros({theirs})) as bigint)"
         allowed = (
-            f"greatest(tolerance_micros::hugeint, try_cast(abs({ours}) * 1000000 as hugeint) "
+            f"greatest(tolerance_micros::hugeint, abs(to_micros({ours})::hugeint) "
             "* tolerance_ppm // 1000000)"
         )
         where = f"{differs} and coalesce(abs({gap}) > {allowed}, true)"
         ours_text = sql_of(_plain_number(exp.maybe_parse(ours, dialect="duckdb")))
         theirs_text = sql_of(_plain_number(exp.maybe_parse(theirs, dialect="duckdb")))
-        return _difference_select(position, item.name, ours_text, theirs_text, gap, where)
+        return _difference_select(position, item.name, (ours_text, theirs_text), gap, where)
     where = differs
     if item.kind in ("date", "timestamp"):
         where = (
             f"{differs} and coalesce(abs(date_diff('day', {ours}, {theirs})) > window_days or window_days = 0, true)"
         )
-    return _difference_select(position, item.name, f"{ours}::varchar", f"{theirs}::varchar", "null::bigint", where)
+    return _difference_select(position, item.name, (f"{ours}::varchar", f"{theirs}::varchar"), "null::bigint", where)
 
 
 def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]) -> Step:

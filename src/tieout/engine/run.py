@@ -33,6 +33,7 @@ from tieout.intake.records import Check, Records
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
 MAX_CHECKS_LISTED = 100
+SIDES: tuple[SideName, ...] = ("ours", "theirs")
 
 REFERENCE_STEPS = ("join_by_reference", "reference_is_repeated")
 REPEATED_REFERENCE_STEPS = ("find_repeated_reference", "pair_repeated_reference", "join_unique_reference")
@@ -314,7 +315,7 @@ def _write_quarantine(
         side_plan = plan.ours if loaded.side == "ours" else plan.theirs
         typed = refused_rows(con, loaded, given.source, side_plan, given.locate)
         rows = [(loaded.side, given.name, *row) for row in typed]
-        columns = list(zip(*rows, strict=True)) if rows else [[] for _ in QUARANTINE_SCHEMA]
+        columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in QUARANTINE_SCHEMA]
         tables.append(pa.table([list(values) for values in columns], schema=QUARANTINE_SCHEMA))
         if isinstance(given.source, Records) and given.source.rejected is not None:
             refused = pq.read_table(given.source.rejected)
@@ -345,7 +346,7 @@ def _write_checks(con: duckdb.DuckDBPyConnection, fact_dir: Path, sides: Sequenc
         for given, loaded in sides
         for check in given.checks
     ]
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in CHECK_SCHEMA]
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in CHECK_SCHEMA]
     path = fact_dir / "check.parquet"
     pq.write_table(pa.table([list(values) for values in columns], schema=CHECK_SCHEMA), path)
     con.execute(f"""create or replace view "check" as from read_parquet('{_quoted(path)}')""")
@@ -392,7 +393,9 @@ def _summarise(
         for side, relation in (("ours", "lone_expected"), ("theirs", "lone_reported"))
     }
     review = sum(item["matches"] for item in by_pass if item["outcome"] == "review")
-    refused = {side: sum(item["count"] for item in quarantine if item["side"] == side) for side in ("ours", "theirs")}
+    refused: dict[SideName, int] = {
+        side: sum(item["count"] for item in quarantine if item["side"] == side) for side in SIDES
+    }
     failed = sum(not check["ok"] for check in checks)
     is_clean = not deltas and not review and not any(refused.values()) and not failed
     return {

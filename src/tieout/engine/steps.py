@@ -56,7 +56,10 @@ class Step:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What a step did: rows out, seconds, and a digest (of a fact its file's SHA-256, else of its rows in any order)."""
+    """What a step did: rows out, seconds, and a digest.
+
+    The digest of a fact is its file's SHA-256, of a table a sum over its rows in any order.
+    """
 
     name: str
     rows: int

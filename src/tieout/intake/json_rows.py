@@ -100,25 +100,27 @@ def read_json(
     name = name or path.name
     with path.open("rb") as file:
         encoding, mark = by_mark(file.read(4096))
-    text = _Text(path, encoding or "utf-8", mark, name, on_progress)
+    source = _Source(path, name, encoding or "utf-8", mark, on_progress)
     with RecordsFile(out_dir, name, max_rows=max_rows) as file_out:
         rows = _Rows(file_out)
         notes: list[str] = []
         if file_format == "ndjson" and records is None:
-            _read_lines(path, text, rows)
-        elif text.starts_list:
-            _refuse_path(records, name)
-            _read_list(text, rows)
+            _read_lines(source, rows)
         else:
-            document = _load(path, text)
-            if document is None:
-                _refuse_path(records, name)
-                file_format = "ndjson"
-                _read_lines(path, text, rows)
-            else:
+            text = _Text(source)
+            document = None if text.starts_list else _load(text)
+            if document is not None:
                 found, notes = _find_records(document, records, name)
                 for element in found:
                     rows.take(element, "")
+            else:
+                _refuse_path(records, name)
+                is_list = text.starts_list
+                file_format = "json" if is_list else "ndjson"
+                if is_list:
+                    _read_list(text, rows)
+                else:
+                    _read_lines(source, rows)
         rows.finish()
         if not rows.has_objects:
             raise NoTableFound(
@@ -138,32 +140,63 @@ def _refuse_path(records: str | None, name: str) -> None:
         )
 
 
-class _Text:
-    """The text of a file, decoded piece by piece, with the place of what was consumed."""
+@dataclass(frozen=True)
+class _Source:
+    """A file of JSON; `mark` is the length of its byte order mark."""
 
-    def __init__(self, path: Path, encoding: str, mark: int, name: str, on_progress: Progress | None) -> None:
-        self.encoding = encoding
-        self.name = name
-        self._path = path
-        self._mark = mark
-        self._on_progress = on_progress
+    path: Path
+    name: str
+    encoding: str
+    mark: int
+    on_progress: Progress | None
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    def tell(self, done: int) -> None:
+        """Report progress."""
+        if self.on_progress is not None:
+            self.on_progress(done, self.size)
+
+    def pieces(self) -> Iterator[str]:
+        """Yield the text. Raises FileIsDamaged at bytes that are none."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        done = self.mark
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.mark)
+            try:
+                while chunk := file.read(_CHUNK_BYTES):
+                    yield decoder.decode(chunk)
+                    done += len(chunk)
+                    self.tell(done)
+                yield decoder.decode(b"", final=True)
+            except UnicodeDecodeError as error:
+                raise FileIsDamaged(
+                    f"{self.name} holds bytes that are no {self.encoding} text (near byte {done + error.start:,}).",
+                    subject=self.name,
+                    remedy="JSON is UTF-8; export it again as such.",
+                ) from error
+
+
+class _Text:
+    """The text of a file piece by piece, with the place of what was consumed."""
+
+    def __init__(self, source: _Source) -> None:
+        self.source = source
+        self.name = source.name
         self._line = 1
         self._buffer = ""
         self._at = 0
-        self._pieces = self._read()
+        self._pieces = source.pieces()
         self.is_at_end = False
         self._skip_space()
         if not self._buffer:
-            raise FileIsEmpty(f"{name} holds no text.", subject=name, remedy="Export or download it again.")
+            raise FileIsEmpty(f"{self.name} holds no text.", subject=self.name, remedy="Export or download it again.")
 
     @property
     def starts_list(self) -> bool:
         return self._buffer.startswith("[", self._at)
-
-    def tell(self, done: int) -> None:
-        """Report progress."""
-        if self._on_progress is not None:
-            self._on_progress(done, self._path.stat().st_size)
 
     def rest(self) -> str:
         """Return all text from here on."""
@@ -238,24 +271,6 @@ class _Text:
             remedy="Export it again; records one a line (NDJSON) can be read in part.",
         )
 
-    def _read(self) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder(self.encoding)()
-        done = 0
-        with self._path.open("rb", buffering=0) as file:
-            file.seek(self._mark)
-            try:
-                while chunk := file.read(_CHUNK_BYTES):
-                    yield decoder.decode(chunk)
-                    done += len(chunk)
-                    self.tell(done)
-                yield decoder.decode(b"", final=True)
-            except UnicodeDecodeError as error:
-                raise FileIsDamaged(
-                    f"{self.name} holds bytes that are no {self.encoding} text (near byte {done + error.start:,}).",
-                    subject=self.name,
-                    remedy="JSON is UTF-8; export it again as such.",
-                ) from error
-
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
@@ -279,8 +294,8 @@ def _too_deep(name: str) -> FileIsDamaged:
     return FileIsDamaged(f"{name} is nested too deeply to be records.", subject=name, remedy="Export it as a list.")
 
 
-def _read_lines(path: Path, text: _Text, rows: _Rows) -> None:
-    for block in read_blocks(path, text.encoding, "\n", max_line_bytes=MAX_RECORD_BYTES):
+def _read_lines(source: _Source, rows: _Rows) -> None:
+    for block in read_blocks(source.path, source.encoding, "\n", max_line_bytes=MAX_RECORD_BYTES):
         for i, line in enumerate(block.lines):
             if not line.strip():
                 continue
@@ -293,12 +308,12 @@ def _read_lines(path: Path, text: _Text, rows: _Rows) -> None:
                 rows.refuse(Refusal("wrong_encoding", "The line holds bytes that are no UTF-8."), line, number)
             else:
                 rows.take_line(line, number)
-        text.tell(block.bytes_read)
+        source.tell(min(block.bytes_read, source.size))
 
 
-def _load(path: Path, text: _Text) -> dict[str, Any] | None:
+def _load(text: _Text) -> dict[str, Any] | None:
     """Return the document if it is one object; None where more follows, as in NDJSON."""
-    size = path.stat().st_size
+    size = text.source.size
     if size > MAX_DOCUMENT_BYTES:
         raise DocumentTooLarge(
             f"{text.name} is one JSON object of {size >> 20:,} MiB; up to {MAX_DOCUMENT_BYTES >> 20} can be loaded.",

@@ -24,6 +24,7 @@ from tieout.intake.workbook_guard import WorkbookLimits, check_workbook
 
 SAMPLE_ROWS = 2_000
 BATCH_ROWS = 10_000
+_CHUNK_BYTES = 1 << 20
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
@@ -53,7 +54,9 @@ def read_spreadsheet(
     Raises FileIsEncrypted, FileIsDamaged, UnsafeWorkbook, UnknownSheet, NoTableFound and TooManyRows.
     """
     name = name or path.name
-    if file_format != "xls":
+    if file_format == "xls":
+        _refuse_encrypted(path, name)
+    else:
         check_workbook(path, name, limits)
     with path.open("rb") as file:
         workbook = _open(file, name)
@@ -62,7 +65,7 @@ def read_spreadsheet(
         with RecordsFile(out_dir, name, table.columns, max_rows=max_rows) as records:
             sorter = RowSorter(records, table.profile, "\t")
             with_time = _columns_with_time(source, table)
-            total = source.total_height
+            total = source.end[0] + 1 if source.end else 0
             for first_row, rows in _batches(source, table):
                 texts: list[list[str] | Refusal] = [_row_text(row, with_time) for row in rows]
                 raws = ["\t".join(row) + "\n" for row in texts if isinstance(row, list)]
@@ -71,6 +74,20 @@ def read_spreadsheet(
                     on_progress(first_row + len(rows) - 1, total)
             sorter.finish()
             return records.finish(file_format, (*_sheet_notes(workbook, chosen, table), *sorter.notes()))
+
+
+def _refuse_encrypted(path: Path, name: str) -> None:
+    """Refuse an XLSX with a password, which is wrapped in the container of old binary workbooks."""
+    needle, overlap = "EncryptedPackage".encode("utf-16-le"), b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            if needle in overlap + chunk:
+                raise _encrypted(name)
+            overlap = chunk[-len(needle) :]
+
+
+def _encrypted(name: str) -> FileIsEncrypted:
+    return FileIsEncrypted(f"{name} is encrypted.", subject=name, remedy="Save it without a password.")
 
 
 def text_of(value: Cell) -> str:
@@ -110,7 +127,7 @@ def _faults_told(name: str) -> Iterator[None]:
     try:
         yield
     except calamine.PasswordError as error:
-        raise FileIsEncrypted(f"{name} is encrypted.", subject=name, remedy="Save it without a password.") from error
+        raise _encrypted(name) from error
     except BaseException as error:
         is_panic = type(error).__name__ == "PanicException"  # what Rust code raises is no Exception
         if not is_panic and not isinstance(error, calamine.CalamineError | OSError | ValueError):

@@ -5,7 +5,6 @@ Shared by the readers of delimited text and of spreadsheets. Everything here is 
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -186,9 +185,9 @@ def find_table(rows: Sequence[Cells]) -> TableStart | None:
     kinds = _column_kinds(body, used)
     header = _find_header(rows, occupied, width, _Body(body, used, kinds))
     first_data = _first_data(rows, occupied, width, kinds) if header is None else header + 1
-    if header is not None:
-        used = max(used, _filled_width(rows[header]))
-    names, notes = _names(rows, header, body, used)
+    if header is not None:  # a cell that no name stands above makes its row ragged: it may be a stray delimiter
+        used = min(max(used, _filled_width(rows[header])), len(rows[header]))
+    names, notes = _names(rows, header, used)
     data = _thin([rows[i] for i in occupied if i >= first_data and len(rows[i]) >= used]) or body
     profile = _profile(rows, occupied, header, data, used)
     return TableStart(header, first_data, used, names, profile, notes)
@@ -294,17 +293,23 @@ def _used_width(body: Sequence[Cells], width: int) -> int:
 
 
 def _body(rows: Sequence[Cells], occupied: Sequence[int], width: int) -> list[Cells]:
-    """Return rows that are surely data: the lower half of those that have the width, footers left out."""
+    """Return rows that are surely data: the lower half of those that have the width, strangers left out."""
     wide = [rows[i] for i in occupied if len(rows[i]) == width]
-    fill = sorted(sum(1 for cell in row if cell.strip()) for row in wide)[len(wide) // 2]
-    lower = _thin(wide[len(wide) // 2 :])
+    lower = _sure(_thin(wide[len(wide) // 2 :]))
+    typed = [row for row in lower if any(kind_of(cell) in _STRONG for cell in row)]
+    return typed if 2 * len(typed) >= len(lower) else lower
+
+
+def _sure(rows: list[Cells]) -> list[Cells]:
+    """Return rows without those that begin like a footer or are filled by less than half of what is usual."""
+    fills = [sum(1 for cell in row if cell.strip()) for row in rows]
+    usual = sorted(fills)[len(fills) // 2]
     sure = [
         row
-        for row in lower
-        if 2 * sum(1 for cell in row if cell.strip()) >= fill
-        and not _FOOTER_WORDS.match(next((cell for cell in row if cell.strip()), "").strip())
+        for row, fill in zip(rows, fills, strict=True)
+        if 2 * fill >= usual and not _FOOTER_WORDS.match(next((cell for cell in row if cell.strip()), "").strip())
     ]
-    return sure or lower
+    return sure or rows
 
 
 def _thin(rows: list[Cells]) -> list[Cells]:
@@ -377,7 +382,7 @@ def _find_header(rows: Sequence[Cells], occupied: Sequence[int], width: int, bod
     Only rows above the first that looks like data are asked, so that no data is taken for a preamble.
     """
     top = [i for i in occupied[:HEADER_SEARCH_ROWS] if _is_filled_like_header(rows[i], body)]
-    fitting = [i for i in top if len(rows[i]) <= width]
+    fitting = [i for i in top if body.width <= len(rows[i]) <= width]
     if not body.is_typed and not (body.is_coded and len(occupied) > 1):
         return fitting[0] if fitting else None
     for candidates in (fitting, top):
@@ -432,25 +437,11 @@ def _first_data(rows: Sequence[Cells], occupied: Sequence[int], width: int, kind
     return occupied[0]
 
 
-def _names(
-    rows: Sequence[Cells], header: int | None, body: Sequence[Cells], used: int
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if header is None:
-        names, _ = name_columns((), used)
-        return names, ("The file has no header; its columns are called column_1, column_2 and so on.",)
-    cells = list(rows[header])
-    if len(cells) == used - 1 and _counts_rows(body):
-        names, notes = name_columns(["", *cells], used)
-        return names, (*notes, "The first column counts the rows and has no name in the header.")
-    return name_columns(cells, used)
-
-
-def _counts_rows(body: Sequence[Cells]) -> bool:
-    """Tell whether the first column runs 1, 2, 3 as exports of some statistics programs do."""
-    numbers = [row[0] for row in body]
-    if not all(number.isdecimal() and len(number) < 19 for number in numbers):
-        return False
-    return all(int(b) == int(a) + 1 for a, b in itertools.pairwise(numbers))
+def _names(rows: Sequence[Cells], header: int | None, width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if header is not None:
+        return name_columns(rows[header], width)
+    names, _ = name_columns((), width)
+    return names, ("The file has no header; its columns are called column_1, column_2 and so on.",)
 
 
 def _profile(
@@ -458,7 +449,7 @@ def _profile(
 ) -> TableProfile:
     tag = _record_tag(rows, occupied, header, width) if header is not None else ""
     kept = [row for row in data if (not tag or row[0] == tag)] or list(data)
-    sure = [row for row in kept if not _FOOTER_WORDS.match(next((c for c in row if c.strip()), "").strip())] or kept
+    sure = _sure(kept)
     kinds = _column_kinds(sure, width)
     filled = tuple(
         sum(1 for row in sure if i < len(row) and kind_of(row[i]) is not CellKind.ABSENT) >= 0.95 * len(sure)
@@ -476,7 +467,7 @@ def _record_tag(rows: Sequence[Cells], occupied: Sequence[int], header: int | No
     """
     if header is None or width < 3 or not _TAG.fullmatch(rows[header][0]):
         return ""
-    own = {rows[i][0] for i in occupied if i > header and len(rows[i]) >= width}
+    own = {rows[i][0] for i in occupied if i > header and len(rows[i]) >= width} - {rows[header][0]}
     others = [rows[i] for i in occupied if i != header and len(rows[i]) < width]
     tags = Counter(row[0] for row in others)
     if len(own) != 1 or not others or not all(_TAG.fullmatch(tag) for tag in tags):

@@ -98,7 +98,7 @@ class Utf8Evidence:
 
     def _keep(self, chunk: bytes) -> None:
         text = chunk.decode("utf-8", "tieout.count")
-        invalid = text.count(_BAD)
+        invalid = max(1, text.count(_BAD))
         self._invalid += invalid
         self._valid += sum(1 for character in text if character > "\x7f") - invalid
         for line in chunk.splitlines():

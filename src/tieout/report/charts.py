@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from tieout.core.money import MICROS_PER_UNIT, to_micros
+from tieout.core.money import MICRO_DIGITS, MICROS_PER_UNIT
 from tieout.report.words import (
     KIND_WORDS,
     OUTCOME_WORDS,
@@ -420,7 +420,10 @@ def _picture(description: str, data: Spec, body: Spec, *, width: int = 440, heig
         "config": {
             "font": _FONT,
             "view": {"stroke": None},
+            # One description tells the picture; labels on every bar repeat it, in the time zone of the machine.
+            "mark": {"aria": False},
             "axis": {
+                "aria": False,
                 "labelColor": MUTED,
                 "titleColor": MUTED,
                 "titleFontWeight": "normal",
@@ -491,7 +494,7 @@ def _waterfall_steps(currency: Mapping[str, Any]) -> list[Spec]:
 
 
 def _step(label: str, start: Decimal, end: Decimal, way: str) -> Spec:
-    moved = _micros(end - start)
+    moved = int((end - start).scaleb(MICRO_DIGITS))
     exact = money_of_micros(moved).replace("-", "\u2212")
     amount = exact if len(exact) <= 13 else short_money(moved)
     return {
@@ -503,11 +506,6 @@ def _step(label: str, start: Decimal, end: Decimal, way: str) -> Spec:
         "exact": money_of_micros(moved, sign=way != "total"),
         "next": None,
     }
-
-
-def _micros(amount: Decimal) -> int:
-    """Totals may exceed 63 bits; labels do not care."""
-    return to_micros(amount) if abs(amount) < 10**12 else int(amount.scaleb(6))
 
 
 def _span(edges: Sequence[float]) -> tuple[float, float, bool]:

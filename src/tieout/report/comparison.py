@@ -55,7 +55,7 @@ class Comparison:
 
     @property
     def ties_out(self) -> bool:
-        return self.summary["result"] == "ties_out"
+        return bool(self.summary["result"] == "ties_out")
 
     @property
     def matches(self) -> pa.Table:

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from tieout.report.facts import Facts, open_facts
 from tieout.report.formulas import neutralised
-from tieout.report.html import render_page, tell_verdict
+from tieout.report.html import render_page
 from tieout.report.saving import ResultNotWritten, explain_failure
+from tieout.report.verdict import tell_verdict
 from tieout.report.words import currency_name
 from tieout.report.workbook import MAX_COLUMNS, Cover, Sheet, write_workbook
 

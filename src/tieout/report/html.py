@@ -18,9 +18,9 @@ from markupsafe import Markup, escape
 from tieout.report import charts, words
 from tieout.report.facts import Facts, Row, open_facts
 from tieout.report.saving import replace_file
+from tieout.report.verdict import deltas_by_currency, rank_currencies, sort_decisions, tell_verdict
 
 MAX_PICTURED_CURRENCIES = 3
-MAX_CURRENCIES_TOLD = 3
 MAX_BARS = 120
 MAX_LARGEST = 25
 MAX_LARGEST_PICTURED = 10
@@ -118,64 +118,6 @@ def render_page(facts: Facts, summary: Mapping[str, Any], *, as_of: date | None 
     )
 
 
-def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
-    """Say the result in a few short sentences, the most important first."""
-    if summary["result"] == "ties_out":
-        said = ["Every row of both sides corresponds, and every amount agrees."]
-        tolerated = [item for item in summary["currencies"] if Decimal(item["tolerated"])]
-        return [*said, "Gaps within the tolerance were accepted."] if tolerated else said
-    found = sum(item["count"] for item in summary["deltas"])
-    said = [f"{words.counted(found, 'difference')} found." if found else "Every amount agrees."]
-    moved = [_tell_gap(item) for item in summary["currencies"] if Decimal(item["difference"])]
-    said += moved[:MAX_CURRENCIES_TOLD]
-    if len(moved) > MAX_CURRENCIES_TOLD:
-        said.append(f"{words.counted(len(moved) - MAX_CURRENCIES_TOLD, 'more currency', 'more currencies')} differ.")
-    if found and not moved:
-        said.append("The totals agree all the same: the differences cancel out or are not in money.")
-    refused = summary["quarantine"]["ours"] + summary["quarantine"]["theirs"]
-    waiting = [
-        words.counted(number, one, many)
-        for number, one, many in (
-            (summary["review"]["matches"], "match to review", "matches to review"),
-            (refused, "row that could not be read", "rows that could not be read"),
-            (
-                summary["checks"]["failed"],
-                "failed check of a file on itself",
-                "failed checks of the files on themselves",
-            ),
-        )
-        if number
-    ]
-    if waiting:
-        said.append(f"There {'is' if waiting[0].startswith('1 ') else 'are'} {words.join_words(waiting)}.")
-    return said
-
-
-def _tell_gap(item: Mapping[str, Any]) -> str:
-    amount = Decimal(item["difference"])
-    said = f"they report {words.money(abs(amount))} {'less' if amount > 0 else 'more'} than we expected."
-    return f"In {words.currency_name(item['currency'])} {said}" if item["currency"] else said.capitalize()
-
-
-def sort_decisions(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return what was decided for the user, the least sure first."""
-    return sorted(summary["plan"].get("decisions", ()), key=lambda item: (item["confidence"], item["subject"]))
-
-
-def rank_currencies(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the currencies with differences, the one with the most differences first."""
-    counts = _deltas_by_currency(summary)
-    differing = [item for item in summary["currencies"] if counts.get(item["currency"]) or Decimal(item["difference"])]
-    return sorted(differing, key=lambda item: (-counts.get(item["currency"], 0), item["currency"]))
-
-
-def _deltas_by_currency(summary: Mapping[str, Any]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for item in summary["deltas"]:
-        counts[item["currency"]] = counts.get(item["currency"], 0) + item["count"]
-    return counts
-
-
 def _untold_currencies(summary: Mapping[str, Any]) -> list[str]:
     return [words.currency_name(item["currency"]) for item in rank_currencies(summary)[MAX_PICTURED_CURRENCIES:]]
 
@@ -185,7 +127,7 @@ def _count_open(reasons: Mapping[tuple[str, str], int], side: str) -> int:
 
 
 def _currency_stories(facts: Facts, summary: Mapping[str, Any], as_of: date | None) -> list[CurrencyStory]:
-    counts = _deltas_by_currency(summary)
+    counts = deltas_by_currency(summary)
     return [
         _tell_currency(facts, item, as_of, counts.get(item["currency"], 0), f"c{place}")
         for place, item in enumerate(rank_currencies(summary)[:MAX_PICTURED_CURRENCIES])
@@ -204,7 +146,8 @@ def _tell_currency(facts: Facts, item: Mapping[str, Any], as_of: date | None, de
         charts.AgeBar(row["bucket"], row["items"], int(row["less_micros"]), int(row["more_micros"]))
         for row in (facts.ask("ageing", currency=code, as_of=as_of) if as_of else ())
     ]
-    day_caption = f"Differences by {unit}, expected less reported."
+    day_caption = f"Differences by {unit}, expected less reported"
+    day_caption += f", {by_day[-1]['start']} to {by_day[0]['start']}." if by_day else "."
     if undated:
         day_caption += f" Without a date: {words.money_of_micros(undated)}."
     fall = charts.waterfall({**item, "currency": shown})

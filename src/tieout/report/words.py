@@ -97,10 +97,15 @@ def plain(text: object, limit: int = 0) -> str:
     # Cut before the slow part: a field may hold megabytes, and a sequence longer than this is no text.
     if limit:
         raw = raw[: 8 * limit + 256]
-    line = _SPACE.sub(" ", _ESCAPE.sub("", raw)).strip()
+    line = _ESCAPE.sub("", raw)
     if not (line.isascii() and line.isprintable()):
-        line = "".join(letter for letter in line if unicodedata.category(letter) not in _INVISIBLE or letter in _KEPT)
+        line = "".join(letter for letter in line if _is_shown(letter))
+    line = _SPACE.sub(" ", line).strip()
     return line if not limit or len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _is_shown(letter: str) -> bool:
+    return letter.isspace() or letter in _KEPT or unicodedata.category(letter) not in _INVISIBLE
 
 
 def humanise(code: object, words: Mapping[str, str]) -> str:

@@ -38,7 +38,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 _FIRST_DAY = date(1900, 3, 1)
 _DAY_ZERO = (date(1970, 1, 1) - date(1899, 12, 30)).days
 _ILLEGAL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
-_COLUMN = re.compile(rb'<col min="(\d+)" max="(\d+)"[^>]*?(?: style="(\d+)")?[^>]*/>')
+_COLUMN = re.compile(rb'<col min="(\d+)" max="(\d+)"([^>]*)/>')
+_STYLE = re.compile(rb' style="(\d+)"')
 _DIMENSION = re.compile(rb'<dimension ref="[^"]*"/>')
 _END_OF_ROWS = b"</sheetData>"
 _EMPTY_ROWS = b"<sheetData/>"
@@ -116,6 +117,8 @@ def _lay_out_sheet(
         page.set_column(place, place, _WIDTHS[style], formats[style])
         page.write_string(0, place, clean_cell(field.name), head)
     page.freeze_panes(1, 0)
+    page.repeat_rows(0)
+    _fit_to_paper(page)
     if sheet.rows.num_columns:
         page.autofilter(0, 0, sheet.rows.num_rows, sheet.rows.num_columns - 1)
 
@@ -125,9 +128,10 @@ def _write_cover(book: xlsxwriter.Workbook, cover: Cover) -> None:
     page.set_column(0, 0, 26)
     page.set_column(1, 12, 20)
     page.hide_gridlines(2)
+    _fit_to_paper(page)
     bold, money = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0.00####"})
-    head = book.add_format({"bold": True, "bottom": 1, "align": "right"})
-    first_head = book.add_format({"bold": True, "bottom": 1})
+    head = book.add_format({"bold": True, "bottom": 1})
+    number_head = book.add_format({"bold": True, "bottom": 1, "align": "right"})
     page.write_string(0, 0, clean_cell(cover.title), book.add_format({"bold": True, "font_size": 16}))
     line = 2
     for label, value in cover.facts:
@@ -138,7 +142,8 @@ def _write_cover(book: xlsxwriter.Workbook, cover: Cover) -> None:
         line += 1
         page.write_string(line, 0, clean_cell(title), bold)
         for place, column in enumerate(heads):
-            page.write_string(line + 1, place, clean_cell(column), head if place else first_head)
+            is_number = any(place < len(row) and isinstance(row[place], int | Decimal) for row in rows)
+            page.write_string(line + 1, place, clean_cell(column), number_head if is_number else head)
         line += 2
         for row in rows:
             for place, cell in enumerate(row):
@@ -147,6 +152,12 @@ def _write_cover(book: xlsxwriter.Workbook, cover: Cover) -> None:
                 elif cell is not None:
                     page.write_number(line, place, cell, None if isinstance(cell, int) else money)
             line += 1
+
+
+def _fit_to_paper(page: xlsxwriter.worksheet.Worksheet) -> None:
+    page.set_paper(9)
+    page.set_landscape()
+    page.fit_to_pages(1, 0)
 
 
 def clean_cell(text: str) -> str:
@@ -182,8 +193,9 @@ def _styles_in(content: bytes, columns: int) -> list[str]:
     """Return the style number that xlsxwriter gave to each column."""
     styles = [""] * columns
     for found in _COLUMN.finditer(content):
-        for place in range(int(found[1]) - 1, min(int(found[2]), columns)):
-            styles[place] = f' s="{found[3].decode()}"' if found[3] else ""
+        if style := _STYLE.search(found[3]):
+            for place in range(int(found[1]) - 1, min(int(found[2]), columns)):
+                styles[place] = f' s="{style[1].decode()}"'
     return styles
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import insert, select
 
 from tieout.core.errors import TieoutError
-from tieout.store.locks import Lock, lock, try_lock_folder
+from tieout.store.locks import Lock, lock, try_lock_existing
 from tieout.store.state import State
 from tieout.store.tables import data_folder
 
@@ -110,7 +110,7 @@ class Folders:
             held = None
             while held is None:  # the sweep may take a folder before it is locked
                 folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.incoming))
-                held = try_lock_folder(folder)
+                held = try_lock_existing(folder)
         try:
             yield folder
         finally:

@@ -54,10 +54,10 @@ def try_lock(path: Path) -> Lock | None:
     return _attempt(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def try_lock_folder(path: Path) -> Lock | None:
-    """Take the lock on a folder for this process alone, or return None when another holds it or it is gone."""
+def try_lock_existing(path: Path) -> Lock | None:
+    """Take the lock on a file or folder for this process alone, or return None when another holds it or it is gone."""
     try:
-        return _attempt(path, fcntl.LOCK_EX | fcntl.LOCK_NB, os.O_RDONLY | os.O_DIRECTORY)
+        return _attempt(path, fcntl.LOCK_EX | fcntl.LOCK_NB, os.O_RDONLY)
     except FileNotFoundError:
         return None
 

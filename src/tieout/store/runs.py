@@ -230,13 +230,9 @@ class Runs:
 
     def run_as_of(self, window: Window, instant: datetime) -> Run | None:
         """Return the run that the window pointed to at `instant`, or None if none was published by then."""
-        return self._pointed_to(
-            and_(
-                is_window(publication, self.tenant, window),
-                publication.c.published_us <= instant,
-                or_(publication.c.superseded_us.is_(None), publication.c.superseded_us > instant),
-            )
-        )
+        # Publications follow each other without a gap and in order, so the last one by then was still in force.
+        is_by_then = publication.c.published_us <= instant
+        return self._pointed_to(and_(is_window(publication, self.tenant, window), is_by_then))
 
     def publications(self, window: Window) -> tuple[Publication, ...]:
         """Return every run that the window ever pointed to, oldest first."""

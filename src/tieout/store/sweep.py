@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection, func, select, update
 
 from tieout.store.folders import Folders, check_folder, storing
-from tieout.store.locks import try_lock, try_lock_folder
+from tieout.store.locks import try_lock, try_lock_existing
 from tieout.store.runs import Runs, Window, is_run
 from tieout.store.state import State
 from tieout.store.tables import artifact, publication, receipt, run, run_input, source_load
@@ -167,6 +167,8 @@ def _sweep_loads(state: State, folders: Folders, cutoff: datetime, *, dry_run: b
         if not _DIGEST.fullmatch(place.name):
             continue
         with folders.removing():  # a load is put in its place and on record under the shared lock
+            if not place.exists():  # another sweep was first
+                continue
             is_loaded = select(source_load.c.seq).where(source_load.c.load_id == place.name)
             with state.reading() as connection:
                 if connection.execute(is_loaded).first() is not None:
@@ -189,6 +191,8 @@ def _sweep_artifacts(
         if place.name in read or not _DIGEST.fullmatch(place.name):
             continue
         with folders.removing():  # from here on nobody starts to refer to it
+            if not place.exists():  # another sweep was first
+                continue
             with state.reading() as connection:
                 if _is_needed(connection, place, cutoff):
                     continue
@@ -218,17 +222,23 @@ def _record_removal(state: State, artifact_id: str, now: datetime) -> None:
 
 def _sweep_incoming(folders: Folders, cutoff: datetime, *, dry_run: bool) -> Iterator[Removed]:
     for place in sorted(folders.incoming.iterdir()):
-        if _youngest(place) >= cutoff:
+        held = try_lock_existing(place)
+        if held is None:  # its writer lives, or has just given it its final place
             continue
-        is_folder = place.is_dir()
-        held = try_lock_folder(place) if is_folder else try_lock(place)
-        if held is None:
-            continue
-        gone = _removed("incoming", place)
-        if is_folder and not dry_run:
-            shutil.rmtree(place)
-        held.close(remove=not dry_run and not is_folder)
+        with held:
+            if _youngest(place) >= cutoff:
+                continue
+            gone = _removed("incoming", place)
+            if not dry_run:
+                _remove(place)
         yield gone
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        place.unlink()
 
 
 def _removed(kind: RemovedKind, path: Path) -> Removed:

@@ -204,7 +204,7 @@ source_load = Table(
     Column("artifact_id", _DIGEST, nullable=False),
     Column("name", Text, nullable=False, comment="of the file, as it was received"),
     Column("sheet", Text, nullable=False, comment="of a workbook, as the user named it; else empty"),
-    Column("records", Text, nullable=False, comment="where the records of a JSON file are, as the user said; else empty"),
+    Column("records", Text, nullable=False, comment="of a JSON file: where they are, as the user said; else empty"),
     Column("mode", String(8), nullable=False, comment="what the user said of earlier rows that the file lacks"),
     Column("loaded_us", Instant, nullable=False),
     Column("loaded_by", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Compare two inputs: receive, read, plan, run, publish. One way for the command line, for Python and for every test."""
+"""Compare two inputs: receive, read, plan, run, publish. One way for the command line, Python and every test."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ from tieout.store.runs import Run, RunFile, RunInput, RunRequest, Window, measur
 BOOK = "compare"
 WINDOW = "all"
 SAMPLE_ROWS = 100_000
+MAX_REFUSED_SHARE = 0.05
 SUMMARY = "summary.json"
 PLAN = "plan.toml"
 FACT_FOLDER = "facts"
@@ -80,8 +81,8 @@ class CompareRequest:
 class Compared:
     """A finished comparison: the run, its plan, its folder, and the seconds of each stage.
 
-    `timings` has receive_s, read_s and infer_s, and engine_s: files to result tables (receive, read, load, steps, publish),
-    all but inference. `is_reused` tells that the same run was on record and nothing was computed.
+    `timings` has receive_s, read_s and infer_s, and engine_s: files to result tables (receive, read, load, steps,
+    publish), all but inference. `is_reused` tells that the same run was on record and nothing was computed.
     """
 
     run: Run
@@ -111,6 +112,17 @@ class Received:
         return Input(self.name, self.artifact.artifact_id, self.artifact.byte_count, source, locate)
 
 
+@dataclass(frozen=True)
+class _Job:
+    """One comparison at work: `sides` changes where a file has to be read again, the careful way."""
+
+    workspace: Workspace
+    request: CompareRequest
+    sides: dict[SideName, Received]
+    scratch: Path
+    on_step: Progress
+
+
 def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = lambda _: None) -> Compared:
     """Reconcile the two inputs and publish the run.
 
@@ -125,19 +137,19 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
         received = _receive(workspace, request, scratch)
         watch.lap("receive")
         on_step("read")
-        sides = _read_sides(request, received, scratch)
+        job = _Job(workspace, request, _read_sides(request, received, scratch), scratch, on_step)
         watch.lap("read")
-        plan = request.plan or _infer(workspace, request, sides, scratch, on_step)
+        plan = request.plan or _infer(job)
         watch.lap("infer")
         try:
-            done = _run(workspace, request, sides, plan, scratch, on_step)
+            done = _run(job, plan)
         except PlanMisfit as misfit:
             if request.plan is not None:
                 raise
             on_step(f"infer again: {misfit}")
-            plan = _infer(workspace, request, sides, scratch, on_step, is_whole=True)
+            plan = _infer(job, is_whole=True)
             watch.lap("infer")
-            done = _run(workspace, request, sides, plan, scratch, on_step, is_final=True)
+            done = _run(job, plan, is_final=True)
         watch.lap("engine")
     return replace(done, timings=watch.timings())
 
@@ -204,17 +216,10 @@ def _read_sides(
     return sides
 
 
-def _infer(
-    workspace: Workspace,
-    request: CompareRequest,
-    sides: dict[SideName, Received],
-    scratch: Path,
-    on_step: Progress,
-    *,
-    is_whole: bool = False,
-) -> Plan:
-    on_step("infer")
-    con = connect(workspace.settings, scratch / "infer")
+def _infer(job: _Job, *, is_whole: bool = False) -> Plan:
+    sides, scratch = job.sides, job.scratch
+    job.on_step("infer")
+    con = connect(job.workspace.settings, scratch / "infer")
     try:
         limit = None if is_whole else SAMPLE_ROWS
         for side in sides:
@@ -224,12 +229,12 @@ def _infer(
             con,
             "ours_sample",
             "theirs_sample",
-            request.options,
+            job.request.options,
             ours_name=sides["ours"].name,
             theirs_name=sides["theirs"].name,
             is_sample=limit is not None and max(counts) >= limit,
         )
-        return _with_reading(plan, request.reading)
+        return _with_reading(plan, job.request.reading)
     finally:
         con.close()
 
@@ -253,24 +258,16 @@ def read_carefully(side: Received, folder: Path) -> Received:
     return replace(side, source=read_csv_carefully(source.path, source.dialect, folder))
 
 
-def _run(
-    workspace: Workspace,
-    request: CompareRequest,
-    sides: dict[SideName, Received],
-    plan: Plan,
-    scratch: Path,
-    on_step: Progress,
-    *,
-    is_final: bool = False,
-) -> Compared:
+def _run(job: _Job, plan: Plan, *, is_final: bool = False) -> Compared:
+    workspace, sides, on_step = job.workspace, job.sides, job.on_step
     runs = workspace.store.runs
     asked = _run_request(sides, plan)
     with begin_run(runs, asked, now=workspace.now(), on_wait=lambda: on_step("wait")) as active:
         former = active.former
-        if former is not None and not request.is_fresh and former.files_dropped_at is None:
+        if former is not None and not job.request.is_fresh and former.files_dropped_at is None:
             return _reuse(workspace, active, former, plan)
         try:
-            outcome = _execute(workspace, active, sides, plan, scratch, on_step, is_final=is_final)
+            outcome = _execute(job, active, plan, is_final=is_final)
             on_step("publish")
             files = write_outputs(active.out_dir, active.work_dir / FACT_FOLDER, outcome, plan)
             steps = [asdict(step) for step in outcome.steps]
@@ -310,16 +307,8 @@ def _run_request(sides: Mapping[SideName, Received], plan: Plan) -> RunRequest:
     )
 
 
-def _execute(
-    workspace: Workspace,
-    active: ActiveRun,
-    sides: dict[SideName, Received],
-    plan: Plan,
-    scratch: Path,
-    on_step: Progress,
-    *,
-    is_final: bool,
-) -> Outcome:
+def _execute(job: _Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Outcome:
+    workspace, sides, on_step = job.workspace, job.sides, job.on_step
     fact_dir = active.work_dir / FACT_FOLDER
     with storing(f"run {active.run_id}"):
         fact_dir.mkdir(exist_ok=True)
@@ -339,7 +328,7 @@ def _execute(
             )
         except FastReadFailed as failed:
             on_step(f"read {failed.side} carefully")
-            sides[failed.side] = read_carefully(sides[failed.side], scratch / failed.side)
+            sides[failed.side] = read_carefully(sides[failed.side], job.scratch / failed.side)
         finally:
             con.close()
 
@@ -395,8 +384,8 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
     for given in run.inputs:
         workspace.store.artifacts.verify(given.artifact_id)
     with _scratch(workspace) as scratch:
-        sides = open_sides(workspace, run, scratch)
-        outcome, files = _replay_in(workspace, run, sides, plan, scratch, on_step)
+        job = _Job(workspace, CompareRequest(None, None), open_sides(workspace, run, scratch), scratch, on_step)
+        outcome, files = _replay_in(job, run, plan)
     recorded_steps = [(step["name"], step["digest"]) for step in run.steps]
     replayed_steps = [(step.name, step.digest) for step in outcome.steps]
     differences = _differences(recorded_steps, replayed_steps)
@@ -435,14 +424,8 @@ def _name(file: RunFile) -> str:
     return file.name
 
 
-def _replay_in(
-    workspace: Workspace,
-    run: Run,
-    sides: dict[SideName, Received],
-    plan: Plan,
-    scratch: Path,
-    on_step: Progress,
-) -> tuple[Outcome, list[RunFile]]:
+def _replay_in(job: _Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]]:
+    workspace, sides, scratch, on_step = job.workspace, job.sides, job.scratch, job.on_step
     fact_dir, out_dir = scratch / FACT_FOLDER, scratch / "out"
     fact_dir.mkdir()
     out_dir.mkdir()

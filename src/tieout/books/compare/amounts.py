@@ -45,8 +45,9 @@ def amount_choices(side: SideProfile, ignored: frozenset[str] = frozenset()) -> 
     numbers = sorted((c for c in numbers if not is_technical(c.name)), key=lambda c: c.name)
     terms: list[tuple[tuple[SignedColumn, ...], float, str | None]] = []
     for credit, debit in _credit_and_debit(numbers):
-        sign = 1 if debit.negatives and debit.negatives >= 0.9 * (debit.parsed - debit.zeros) else -1
-        terms.append(((SignedColumn(credit.name), SignedColumn(debit.name, sign)), 1.0, None))
+        is_signed = debit.negatives > 0 and debit.negatives >= 0.9 * (debit.parsed - debit.zeros)
+        taken = SignedColumn(debit.name) if is_signed else SignedColumn(debit.name, -1)
+        terms.append(((SignedColumn(credit.name), taken), 1.0, None))
     terms += [((SignedColumn(c.name),), weight_of(c), None) for c in numbers]
     rates = [c for c in numbers if is_rate(c)]
     for c in numbers:

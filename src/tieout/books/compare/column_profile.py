@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from tieout.books.compare.column_type import TEXT, Look, Reading, choose, is_enough, look_at, propose
 from tieout.books.compare.number_format import Shape
-from tieout.books.compare.statements import column, create, rows_of, run_file, sql_of, union
+from tieout.books.compare.statements import column, create, named, rows_of, run_file, select, sql_of, union
 from tieout.engine.parse import CURRENCY_CODES, NULL_TOKENS, has_offset, is_float, is_text, parse_expression
 from tieout.engine.plan import ColumnType
 from tieout.engine.trees import call, cast, integer, is_present, string
@@ -24,9 +24,36 @@ SideName = Literal["ours", "theirs"]
 
 LOOK_ROWS = 1_000
 SPARSE_CELLS = 40
-EXACT_DISTINCT_ROWS = 20_000
+FEW_ROWS = 5_000
+"""Up to here every distinct value is kept and counted; above, an estimate says how many are worth keeping."""
 _TOKENS = sorted({form for token in NULL_TOKENS for form in (token, token.upper(), token.capitalize())} | {"NaN"})
 _LONGEST_TOKEN = max(len(token.encode()) for token in _TOKENS)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The readings that are settled beforehand: for one (side, column), or for every column that could be read so."""
+
+    types: Mapping[tuple[str, str], ColumnType] = field(default_factory=dict)
+    orders: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    number: ColumnType | None = None
+    order: str = ""
+    pattern: ColumnType | None = None
+
+    def is_forced(self, side: str, name: str) -> bool:
+        return (side, name) in self.types
+
+    def readings(self, side: str, name: str, proposed: Sequence[Reading]) -> tuple[Reading, ...]:
+        """Return the readings to measure, of those that the shapes of a column propose."""
+        if (side, name) in self.types:
+            return (Reading(self.types[side, name]),)
+        order = self.orders.get((side, name), self.order)
+        kept = [r for r in proposed if r.type.kind == "number" or not order or r.order in (order, "ISO")] or [*proposed]
+        if self.number and any(r.type.kind == "number" for r in kept):
+            kept = [*(r for r in kept if r.type.kind != "number"), Reading(self.number)]
+        if self.pattern and any(r.type.kind in ("date", "timestamp") and r.order != "ISO" for r in kept):
+            kept = [*(r for r in kept if r.type.kind == "number"), Reading(self.pattern)]
+        return tuple(kept)
 
 
 @dataclass(frozen=True)
@@ -34,7 +61,7 @@ class Column:
     """One column of a side.
 
     `no` is its place in the file from 1. `filled` counts values that are no null token, `parsed` those that the type
-    takes. `rivals` are other readings that take as many. `distinct` is estimated where there are many rows.
+    takes. `rivals` are other readings that take as many, `measured` all that were counted. `distinct` is estimated where there are many rows.
     """
 
     side: SideName
@@ -47,6 +74,7 @@ class Column:
     parsed: int = 0
     reading: Reading | None = None
     rivals: tuple[Reading, ...] = ()
+    measured: tuple[Reading, ...] = ()
     look: Look = field(default_factory=Look, repr=False)
     distinct: int = 0
     low: Any = None
@@ -110,28 +138,27 @@ def profile_side(
     side: SideName,
     relation: str,
     types: Mapping[str, str],
-    asked: Mapping[str, Sequence[Reading]],
+    asked: Asked,
 ) -> tuple[Column, ...]:
     """Decide the type of every column of a relation and keep its rows as values.
 
-    `types` maps each column to DuckDB's type of it, `asked` those columns whose readings the user prescribed.
+    `types` maps each column to DuckDB's type of it.
     Leaves `infer_<side>_raw` (as received, columns c1, c2, … and row_no) and `infer_<side>` (the values of the
     columns that are not text, in the same order of rows).
     """
     rows = _take_rows(con, side, relation, types)
     columns = [Column(side, no, name, kind, rows) for no, (name, kind) in enumerate(types.items(), start=1)]
     columns = _looked_at(con, columns, types)
-    readings = {c.no: tuple(asked.get(c.name, ())) or propose(c.name, c.source_type, c.look) for c in columns}
+    readings = {c.no: asked.readings(c.side, c.name, propose(c.name, c.source_type, c.look)) for c in columns}
     columns = _decided(con, columns, readings)
-    missed = [
-        c for c in columns if c.name not in asked and c.reading and c.parsed < c.filled and is_text(c.source_type)
-    ]
-    extended = _looked_again(con, missed, readings) if missed else {}
+    missed = [c for c in columns if c.reading and c.parsed < c.filled and is_text(c.source_type)]
+    extended = _looked_again(con, [c for c in missed if not asked.is_forced(side, c.name)], readings, asked)
     if extended:
         columns = [replace(c, look=extended.get(c.no, c).look) for c in columns]
-        readings |= {c.no: propose(c.name, c.source_type, c.look) for c in extended.values()}
+        proposed = {c.no: propose(c.name, c.source_type, c.look) for c in extended.values()}
+        readings |= {c.no: asked.readings(side, c.name, proposed[c.no]) for c in extended.values()}
         columns = _decided(con, columns, readings)
-    return tuple(c if c.name in asked else _settled(c) for c in columns)
+    return tuple(c if asked.is_forced(side, c.name) else _settled(c) for c in columns)
 
 
 def value_of(c: Column) -> exp.Expression:
@@ -156,7 +183,7 @@ def _take_rows(con: duckdb.DuckDBPyConnection, side: SideName, relation: str, ty
     is_table = (
         con.execute("select count(*) from duckdb_tables() where table_name = ?", [relation]).fetchall()[0][0] == 1
     )
-    source = exp.to_table(exp.to_identifier(relation, quoted=True))
+    source = exp.Table(this=exp.to_identifier(relation, quoted=True))
     if not is_table or "rowid" in {name.lower() for name in types}:
         aliased = [exp.alias_(column(name), f"c{no}") for no, name in enumerate(types, start=1)]
         create(con, f"infer_{side}_copy", exp.select(*aliased).from_(source))
@@ -198,8 +225,7 @@ def _looked_at(con: duckdb.DuckDBPyConnection, columns: Sequence[Column], types:
 
 
 def _cells(c: Column, table: str) -> exp.Select:
-    selected = (exp.alias_(integer(c.no), "column_no"), exp.alias_(column(c.alias), "value"))
-    return exp.select(*selected).from_(table)
+    return select(table, named(integer(c.no), "column_no"), named(column(c.alias), "value"))
 
 
 def _looks(con: duckdb.DuckDBPyConnection, cells: Sequence[exp.Select]) -> dict[int, Look]:
@@ -214,9 +240,14 @@ def _looks(con: duckdb.DuckDBPyConnection, cells: Sequence[exp.Select]) -> dict[
 
 
 def _looked_again(
-    con: duckdb.DuckDBPyConnection, missed: Sequence[Column], readings: Mapping[int, Sequence[Reading]]
+    con: duckdb.DuckDBPyConnection,
+    missed: Sequence[Column],
+    readings: Mapping[int, Sequence[Reading]],
+    asked: Asked,
 ) -> dict[int, Column]:
     """Look at the values that a reading did not take; return the columns for which that brings other readings."""
+    if not missed:
+        return {}
     cells = []
     for c in missed:
         unread = exp.Is(this=parse_expression(column(c.alias), c.type, c.source_type), expression=exp.null())
@@ -228,7 +259,7 @@ def _looked_again(
         unread_shapes = unread_looks[c.no].shapes if c.no in unread_looks else ()
         rare = [Shape(shape.text, 1) for shape in unread_shapes if shape.text not in known]
         look = look_at([*c.look.shapes, *rare], c.look.total + len(rare), c.look.zero_led, c.look.padded)
-        found = propose(c.name, c.source_type, look)
+        found = asked.readings(c.side, c.name, propose(c.name, c.source_type, look))
         is_new = {reading.type for reading in found} - {reading.type for reading in readings[c.no]}
         if rare and (is_new or look.numbers.is_decorated > c.look.numbers.is_decorated):
             extended[c.no] = replace(c, look=look)
@@ -247,7 +278,8 @@ def _decided(
     for c in columns:
         filled, counted = measured.get(c.no, (0, readings[c.no]))
         chosen, rivals = choose(counted, filled, c.look) if c.no in measured else (next(iter(counted), None), ())
-        decided.append(replace(c, type=chosen.type if chosen else TEXT, reading=chosen, rivals=rivals))
+        found = tuple(counted) if c.no in measured else ()
+        decided.append(replace(c, type=chosen.type if chosen else TEXT, reading=chosen, rivals=rivals, measured=found))
     values = [exp.alias_(value_of(c), c.alias) for c in decided if c.kind != "text"]
     side = columns[0].side
     create(con, f"infer_{side}", exp.select(*values, "row_no").from_(f"infer_{side}_raw"))
@@ -281,8 +313,7 @@ def _measured(
 
 
 def _one_row(con: duckdb.DuckDBPyConnection, table: str, wanted: Sequence[exp.Expression]) -> tuple[Any, ...]:
-    named = [exp.alias_(value, f"v{i}") for i, value in enumerate(wanted)]
-    return rows_of(con, exp.select(*named).from_(table))[0]
+    return rows_of(con, select(table, *[named(value, f"v{i}") for i, value in enumerate(wanted)]))[0]
 
 
 def _filled(c: Column) -> exp.Expression:
@@ -299,7 +330,7 @@ def _filled(c: Column) -> exp.Expression:
 
 def _figured(con: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[Column]:
     """Add what the values of each column are like: one query over the raw rows, one over the values."""
-    side, is_exact = columns[0].side, columns[0].rows <= EXACT_DISTINCT_ROWS
+    side, is_exact = columns[0].side, columns[0].rows <= FEW_ROWS
     received: list[exp.Expression] = []
     values: list[exp.Expression] = [integer(0)]
     for c in columns:
@@ -315,7 +346,8 @@ def _figured(con: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> list[
 
 
 def _distinct(value: exp.Expression, *, is_exact: bool) -> exp.Expression:
-    return exp.Count(this=exp.Distinct(expressions=[value])) if is_exact else call("approx_count_distinct", value)
+    """Return an estimate of distinct values; of few rows they are counted later, so that their number will do."""
+    return call("count" if is_exact else "approx_count_distinct", value)
 
 
 def _value_figures(c: Column, *, is_exact: bool) -> list[exp.Expression]:

@@ -38,7 +38,9 @@ def name_likenesses(ours: SideProfile, theirs: SideProfile) -> Likenesses:
     for o in ours.columns:
         for t in theirs.columns:
             alike = likeness(o.name, t.name, weights)
-            if alike < 0.9 and (_is_bare_id_of(o.name, ours.name, t.name) or _is_bare_id_of(t.name, theirs.name, o.name)):
+            if alike < 0.9 and (
+                _is_bare_id_of(o.name, ours.name, t.name) or _is_bare_id_of(t.name, theirs.name, o.name)
+            ):
                 alike = 0.9
             found[o.no, t.no] = alike
     return found
@@ -113,9 +115,7 @@ def corresponding(
     return sorted(found, key=lambda pair: (-pair.score, pair.ours.name))
 
 
-def _pair(
-    o: Column, t: Column, likenesses: Likenesses, overlaps: Overlaps, agreements: Agreements
-) -> ColumnPair:
+def _pair(o: Column, t: Column, likenesses: Likenesses, overlaps: Overlaps, agreements: Agreements) -> ColumnPair:
     name, overlap = likenesses[o.no, t.no], overlaps.get((o.no, t.no))
     agreement = agreements.get((o.no, t.no))
     if not is_compatible(o, t) or is_technical(o.name) != is_technical(t.name):
@@ -143,9 +143,7 @@ def assign(scores: list[list[float]]) -> list[tuple[int, int]]:
     return sorted((row_at[j] - 1, j - 1) for j in range(1, columns + 1) if row_at[j])
 
 
-def _augment(
-    scores: list[list[float]], row_price: list[float], column_price: list[float], row_at: list[int]
-) -> None:
+def _augment(scores: list[list[float]], row_price: list[float], column_price: list[float], row_at: list[int]) -> None:
     """Give the row waiting at column 0 a column, moving others along the cheapest alternating path."""
     columns = len(column_price) - 1
     cheapest, came_from = [math.inf] * (columns + 1), [0] * (columns + 1)

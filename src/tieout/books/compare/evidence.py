@@ -12,7 +12,7 @@ from tieout.books.compare.amounts import FIRST_AMOUNT_NO, AmountChoice, amount_v
 from tieout.books.compare.column_profile import Column, SideProfile, kept_value, table_of
 from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.overlap import Domain, domain_value, domains_of
-from tieout.books.compare.statements import column, create, create_from_file, run_file, union
+from tieout.books.compare.statements import column, create, create_from_file, named, run_file, select, union
 from tieout.engine.parse import is_text, parse_expression
 from tieout.engine.trees import call, cast, integer, is_present, string
 
@@ -151,12 +151,15 @@ def measure_agreements(
     con: duckdb.DuckDBPyConnection,
     ours: SideProfile,
     theirs: SideProfile,
-    ours_amounts: Sequence[AmountChoice],
-    theirs_amounts: Sequence[AmountChoice],
+    amounts: tuple[Sequence[AmountChoice], Sequence[AmountChoice]],
+    worth: frozenset[tuple[int, int]],
 ) -> Agreements:
-    """See on the paired rows how often every column of ours agrees with every column of theirs."""
-    for side, amounts in ((ours, ours_amounts), (theirs, theirs_amounts)):
-        _keep_values(con, side, amounts)
+    """See on the paired rows how often columns of ours agree with columns of theirs.
+
+    Columns of text only take part when one of the pairs in `worth` has them: the others have no value in common.
+    """
+    _keep_values(con, ours, amounts[0], {o for o, _ in worth})
+    _keep_values(con, theirs, amounts[1], {t for _, t in worth})
     found: Agreements = {}
     for ours_no, theirs_no, domain, *counts in run_file(con, "agreement"):
         agreement = Agreement(domain, *counts)
@@ -166,68 +169,55 @@ def measure_agreements(
     return found
 
 
-def _keep_values(con: duckdb.DuckDBPyConnection, side: SideProfile, amounts: Sequence[AmountChoice]) -> None:
+def _keep_values(
+    con: duckdb.DuckDBPyConnection, side: SideProfile, amounts: Sequence[AmountChoice], worth: set[int]
+) -> None:
     """Keep the values of the paired rows of a side as one long table: pair, column, and the value in its domain."""
-    paired: list[exp.Expression] = [exp.column("pair_no", table="pair")]
-    usable = [c for c in side.columns if domains_of(c)]
-    for c in usable:
-        for domain in domains_of(c):
-            paired.append(exp.alias_(_qualified(domain_value(c, domain), c), _name(c.no, domain)))
-    amounts = [amount for amount in amounts if amount.no >= FIRST_AMOUNT_NO]
-    for amount in amounts:
-        value = amount_value(amount, side)
-        for node in value.find_all(exp.Column):
-            node.set("table", exp.to_identifier("value"))
-        paired.append(exp.alias_(value, _name(amount.no, "number")))
-    row = exp.column(f"{side.side}_row", table="pair")
-    query = (
-        exp.select(*paired)
-        .from_(exp.to_table("infer_pair").as_("pair"))
-        .join(
-            exp.to_table(f"infer_{side.side}_raw").as_("raw"),
-            on=exp.EQ(this=exp.column("row_no", table="raw"), expression=row),
-        )
-        .join(
-            exp.to_table(f"infer_{side.side}").as_("value"),
-            on=exp.EQ(this=exp.column("row_no", table="value"), expression=row.copy()),
-        )
+    cells = [(c, domain) for c in side.columns for domain in domains_of(c) if c.kind != "text" or c.no in worth]
+    paired: list[exp.Expr] = [column("pair_no", "pair")]
+    paired += [named(_qualified(domain_value(c, domain), _place(c)), _name(c.no, domain)) for c, domain in cells]
+    extra = [amount for amount in amounts if amount.no >= FIRST_AMOUNT_NO]
+    paired += [named(_qualified(amount_value(amount, side), "value"), _name(amount.no, "number")) for amount in extra]
+    query = select(exp.alias_(exp.to_table("infer_pair"), "pair", table=True), *paired)
+    query.set(
+        "joins", [_join(f"infer_{side.side}_raw", "raw", side.side), _join(f"infer_{side.side}", "value", side.side)]
     )
     create(con, "infer_paired", query)
-    cells = [_cell(c.no, domain) for c in usable for domain in domains_of(c)]
-    cells += [_cell(amount.no, "number") for amount in amounts]
-    create(con, f"infer_value_{side.side}", union(cells or [_cell(0, "text").where(exp.false())]))
+    selects = [_cell(c.no, domain) for c, domain in cells] + [_cell(amount.no, "number") for amount in extra]
+    create(con, f"infer_value_{side.side}", union(selects or [_cell(0, "text")]))
+
+
+def _join(table: str, alias: str, side: str) -> exp.Join:
+    on = exp.EQ(this=column("row_no", alias), expression=column(f"{side}_row", "pair"))
+    return exp.Join(this=exp.alias_(exp.to_table(table), alias, table=True), on=on)
 
 
 def _name(no: int, domain: Domain) -> str:
     return f"v{no}_{domain}"
 
 
-def _qualified(value: exp.Expression, c: Column) -> exp.Expression:
-    table = "raw" if table_of(c).endswith("_raw") else "value"
+def _place(c: Column) -> str:
+    return "raw" if table_of(c).endswith("_raw") else "value"
+
+
+def _qualified(value: exp.Expression, table: str) -> exp.Expression:
     for node in value.find_all(exp.Column):
-        node.set("table", exp.to_identifier(table))
+        node.set("table", exp.to_identifier(table, quoted=True))
     return value
 
 
 def _cell(no: int, domain: Domain) -> exp.Select:
-    value = exp.column(_name(no, domain)) if no else exp.null()
-    null_number, null_day, null_word = (
-        cast(exp.null(), "DECIMAL(18, 6)"),
-        cast(exp.null(), "DATE"),
-        cast(exp.null(), "UBIGINT"),
-    )
-    where = is_present(value.copy())
+    value: exp.Expression = column(_name(no, domain)) if no else exp.null()
+    where: exp.Expression = is_present(value.copy())
     if domain == "number":
         where = exp.NEQ(this=value.copy(), expression=integer(0))
-    return (
-        exp.select(
-            "pair_no",
-            exp.alias_(integer(no), "column_no"),
-            exp.alias_(string(domain), "domain"),
-            exp.alias_(value.copy() if domain == "number" else null_number, "number"),
-            exp.alias_(value.copy() if domain == "day" else null_day, "day"),
-            exp.alias_(call("hash", value.copy()) if domain == "text" else null_word, "word"),
-        )
-        .from_("infer_paired")
-        .where(where)
+    return select(
+        "infer_paired",
+        column("pair_no"),
+        named(integer(no), "column_no"),
+        named(string(domain), "domain"),
+        named(value.copy() if domain == "number" else cast(exp.null(), "DECIMAL(18, 6)"), "number"),
+        named(value.copy() if domain == "day" else cast(exp.null(), "DATE"), "day"),
+        named(call("hash", value.copy()) if domain == "text" else cast(exp.null(), "UBIGINT"), "word"),
+        where=where,
     )

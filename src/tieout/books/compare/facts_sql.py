@@ -15,7 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from tieout.books.compare.actions import Received, Workspace, open_sides, read_carefully
 from tieout.core.errors import TieoutError
-from tieout.engine.loading import FastReadFailed, source_relation
+from tieout.engine.loading import FastReadFailed, SideName, source_relation
 from tieout.engine.plan_file import plan_from_toml
 from tieout.engine.projection import column, sql_of
 from tieout.engine.run import load_sides
@@ -108,7 +108,7 @@ def _make_views(con: duckdb.DuckDBPyConnection, chosen: Sequence[Run], wanted: f
             exp.select(exp.alias_(exp.Literal.string(run.run_id), "run_id"), "*").from_(f"{fact}_{position}")
             for position, run in enumerate(chosen)
         ]
-        tree: exp.Expression = parts[0]
+        tree: exp.Expr = parts[0]
         for part in parts[1:]:
             tree = exp.Union(this=tree, expression=part, distinct=False)
         con.execute(f"create view every_{fact} as {sql_of(tree)}")
@@ -143,7 +143,7 @@ def _entry_file(workspace: Workspace, run: Run, table: str, scratch: Path) -> Pa
     return target
 
 
-def _carefully(sides: dict[str, Received], folder: Path, action: Callable[[], None]) -> None:
+def _carefully(sides: dict[SideName, Received], folder: Path, action: Callable[[], None]) -> None:
     while True:
         try:
             action()
@@ -155,6 +155,8 @@ def _carefully(sides: dict[str, Received], folder: Path, action: Callable[[], No
 
 def _write_raw(con: duckdb.DuckDBPyConnection, run: Run, given: Received, target: Path) -> None:
     source = given.source
+    number: exp.Expr
+    line: exp.Expr
     if isinstance(source, Records):
         number, line = column(ROW_NO), column(LINE)
     else:
@@ -172,11 +174,13 @@ def _write_raw(con: duckdb.DuckDBPyConnection, run: Run, given: Received, target
 
 
 def _write_entries(
-    con: duckdb.DuckDBPyConnection, run: Run, sides: dict[str, Received], table: str, target: Path, *, tenant: str
+    con: duckdb.DuckDBPyConnection, run: Run, sides: dict[SideName, Received], table: str, target: Path, *, tenant: str
 ) -> None:
-    view, side = ("expected", "ours") if table == "recon_expected" else ("reported", "theirs")
+    is_ours = table == "recon_expected"
+    view: str = "expected" if is_ours else "reported"
+    side: SideName = "ours" if is_ours else "theirs"
     loaded = load_sides(con, sides["ours"].as_input(), sides["theirs"].as_input(), plan_from_toml(run.config))
-    offset = {one.side: one.offset for one in loaded}[side]  # type: ignore[index]
+    offset = {one.side: one.offset for one in loaded}[side]
     given = sides[side]
     query = exp.select(
         exp.alias_(exp.Literal.string(run.run_id), "run_id"),

@@ -50,6 +50,7 @@ class GroupSum:
     opposite_hundredth: int
     many_tied: int
     many_row_equal: int
+    row_equal: int
 
     @property
     def factors(self) -> dict[tuple[int, int], float]:
@@ -111,14 +112,17 @@ class Search:
     ignored: frozenset[tuple[str, str]]
     is_sample: bool
 
+    def agreements(self) -> Agreements:
+        """See how the columns of the rows paired last agree, of those that could."""
+        worth = frozenset(no for no, name in self.likenesses.items() if name >= 0.5) | frozenset(self.overlaps)
+        return measure_agreements(self.con, self.ours, self.theirs, (self.ours_amounts, self.theirs_amounts), worth)
+
 
 def measure(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) -> KeyFinding:
     """Meet both sides by these columns and judge them as a key."""
     overlap = meet_by_key(search.con, ours, theirs)
     pair_rows(search.con)
-    agreements = measure_agreements(
-        search.con, search.ours, search.theirs, search.ours_amounts, search.theirs_amounts
-    )
+    agreements = search.agreements()
     nos = frozenset((o.no, t.no) for o, t in zip(ours, theirs, strict=True))
     name = min(search.likenesses[no] for no in nos)
     support = support_of(search, agreements, nos)
@@ -191,9 +195,9 @@ def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
 
 def is_telling(finding: KeyFinding) -> bool:
     """Say whether values of a key are too long to be shared by accident (not 1, 2, 3, and not a word)."""
-    return all(max(c.look.mean_length, _width(c)) >= 6 and not c.is_free_text for c in (*finding.ours, *finding.theirs)[:2]) and (
-        finding.overlap.expected_by_chance < 0.05
-    )
+    return all(
+        max(c.look.mean_length, _width(c)) >= 6 and not c.is_free_text for c in (*finding.ours, *finding.theirs)[:2]
+    ) and (finding.overlap.expected_by_chance < 0.05)
 
 
 def _width(c: Column) -> float:
@@ -222,7 +226,9 @@ def _may_be_key(search: Search, c: Column) -> bool:
     if is_technical(c.name) or (c.side, c.name) in search.ignored or c.filled_share < 0.2:
         return False
     if c.kind == "number":
-        return c.is_whole and not c.negatives and weight_of(c) < 0.5 and not says(c.name, "quantity", "rate", "fee", "tax")
+        return (
+            c.is_whole and not c.negatives and weight_of(c) < 0.5 and not says(c.name, "quantity", "rate", "fee", "tax")
+        )
     return c.kind == "text" and c.look.mean_length <= 45
 
 
@@ -239,7 +245,9 @@ def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]:
 def find_composite(search: Search, pairs: Sequence[ColumnPair]) -> KeyFinding | None:
     """Return the best key of two or three corresponding columns, the shorter where both serve."""
     parts = [pair for pair in pairs if _may_be_part(search, pair)]
-    parts = sorted(parts, key=lambda pair: (-min(pair.ours.distinct, pair.theirs.distinct), pair.ours.name))[:TRIED_PARTS]
+    parts = sorted(parts, key=lambda pair: (-min(pair.ours.distinct, pair.theirs.distinct), pair.ours.name))[
+        :TRIED_PARTS
+    ]
     for size in (2, 3):
         tuples = list(_promising(search, parts, size))
         for chosen in tuples[:2]:
@@ -285,7 +293,9 @@ def _promising(search: Search, parts: Sequence[ColumnPair], size: int) -> Iterat
 
 
 def _estimates(search: Search, side: SideProfile, tuples: Sequence[Sequence[Column]]) -> list[float]:
-    wanted = [exp.alias_(call("approx_count_distinct", key_value(columns)), f"v{i}") for i, columns in enumerate(tuples)]
+    wanted = [
+        exp.alias_(call("approx_count_distinct", key_value(columns)), f"v{i}") for i, columns in enumerate(tuples)
+    ]
     row = rows_of(search.con, exp.select(*wanted).from_(f"infer_{side.side}_raw"))[0]
     return [count / max(side.rows, 1) for count in row]
 
@@ -317,7 +327,9 @@ def measure_sums(search: Search, ours: Sequence[Column], theirs: Sequence[Column
         _keep_members(search.con, side, columns, usable)
         cells += [_member(side, amount) for amount in usable]
     create(search.con, "infer_member", union(cells))
-    return {(ours_no, theirs_no): GroupSum(*counts) for ours_no, theirs_no, *counts in run_file(search.con, "group_sum")}
+    return {
+        (ours_no, theirs_no): GroupSum(*counts) for ours_no, theirs_no, *counts in run_file(search.con, "group_sum")
+    }
 
 
 def _common_keys() -> exp.Select:

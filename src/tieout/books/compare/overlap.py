@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import duckdb
 from sqlglot import exp
 
-from tieout.books.compare.column_profile import Column, SideProfile, kept_value, table_of
-from tieout.books.compare.statements import create, run_file, union
+from tieout.books.compare.column_profile import FEW_ROWS, Column, SideProfile, kept_value, table_of
+from tieout.books.compare.statements import column, create, named, run_file, select, union
 from tieout.engine.parse import is_text
 from tieout.engine.trees import call, cast, integer, is_present, string, try_cast
 
@@ -48,12 +48,23 @@ Overlaps = dict[tuple[int, int], Overlap]
 """By the column numbers of ours and theirs, in the domain where the pair has most in common."""
 
 
-def measure_overlaps(con: duckdb.DuckDBPyConnection, ours: SideProfile, theirs: SideProfile) -> Overlaps:
-    """Compare the values of every column of ours with those of every column of theirs."""
+def sketch_values(con: duckdb.DuckDBPyConnection, ours: SideProfile, theirs: SideProfile) -> list[SideProfile]:
+    """Keep a sketch of the values of every column; return both sides with distinct counts as exact as it has them."""
     selects = [_sketch(c, domain) for side in (ours, theirs) for c in side.columns for domain in domains_of(c)]
     if not selects:
-        return {}
+        return [ours, theirs]
     create(con, "infer_sketch", union(selects))
+    exact = {(side, no, domain): values for side, no, domain, values in run_file(con, "sketched")}
+    found = []
+    for side in (ours, theirs):
+        counts = {c.name: exact.get((c.side, c.no, domain)) for c in side.columns for domain in domains_of(c)[:1]}
+        changed = {c.name: replace(c, distinct=counts[c.name] or c.distinct) for c in side.columns if c.name in counts}
+        found.append(side.replaced(changed))
+    return found
+
+
+def measure_overlaps(con: duckdb.DuckDBPyConnection) -> Overlaps:
+    """Compare the sketched values of every column of ours with those of every column of theirs."""
     found: Overlaps = {}
     for ours_no, theirs_no, domain, *counts in run_file(con, "overlap"):
         overlap = Overlap(domain, *counts)
@@ -87,26 +98,21 @@ def domain_value(c: Column, domain: Domain) -> exp.Expression:
 def _sketch(c: Column, domain: Domain) -> exp.Select:
     expected = c.distinct if domain != "day" else min(c.distinct, (c.high - c.low).days + 1)
     mask = 1
-    while mask * SKETCH_VALUES < expected:
+    while c.rows > FEW_ROWS and mask * SKETCH_VALUES < expected:
         mask *= 2
     value = domain_value(c, domain)
-    hashes = (
-        exp.select(exp.alias_(call("hash", value), "value_hash")).from_(table_of(c)).where(is_present(value.copy()))
+    hashes = select(table_of(c), named(call("hash", value), "value_hash"), where=is_present(value.copy()))
+    source = exp.Subquery(this=hashes, alias=exp.TableAlias(this=exp.to_identifier("hashed")))
+    bits = exp.BitwiseAnd(this=column("value_hash"), expression=cast(integer(mask - 1), "UBIGINT"))
+    query = select(
+        source,
+        named(string(c.side), "side"),
+        named(integer(c.no), "column_no"),
+        named(string(domain), "domain"),
+        named(cast(integer(mask - 1), "UBIGINT"), "mask"),
+        column("value_hash"),
+        named(exp.Count(this=exp.Star()), "rows"),
+        where=exp.EQ(this=bits, expression=integer(0)),
     )
-    kept = exp.EQ(
-        this=exp.BitwiseAnd(this=exp.column("value_hash"), expression=cast(integer(mask - 1), "UBIGINT")),
-        expression=integer(0),
-    )
-    return (
-        exp.select(
-            exp.alias_(string(c.side), "side"),
-            exp.alias_(integer(c.no), "column_no"),
-            exp.alias_(string(domain), "domain"),
-            exp.alias_(cast(integer(mask - 1), "UBIGINT"), "mask"),
-            "value_hash",
-            exp.alias_(exp.Count(this=exp.Star()), "rows"),
-        )
-        .from_(hashes.subquery("hashed"))
-        .where(kept)
-        .group_by("value_hash")
-    )
+    query.set("group", exp.Group(expressions=[column("value_hash")]))
+    return query

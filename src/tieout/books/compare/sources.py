@@ -22,7 +22,7 @@ from tieout.store.runs import Run
 def locate_source_rows(
     workspace: Workspace, run: Run, wanted: Mapping[str, Sequence[int]]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return for each side the rows asked for: file, row, physical line (None where the format has none) and raw text."""
+    """Return for each side the rows asked for: file, row, physical line (None where there is none) and raw text."""
     found: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="tieout-explain-") as folder:
         sides = open_sides(workspace, run, Path(folder))
@@ -46,6 +46,8 @@ def _places(source: Direct | Records, numbers: list[int]) -> dict[int, tuple[int
         return dict(locate_rows(source.path, source.dialect, numbers))
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
+    number: exp.Expr
+    line: exp.Expr
     if isinstance(source, Records):
         number, line = column(ROW_NO), column(LINE)
     else:
@@ -58,4 +60,4 @@ def _places(source: Direct | Records, numbers: list[int]) -> dict[int, tuple[int
         f"select n, l, to_json(s) from ({sql_of(query)}) where n in (select unnest(?::bigint[]))", [numbers]
     ).fetchall()
     con.close()
-    return {n: (l, str(record)[:2000]) for n, l, record in rows}
+    return {row_no: (at_line, str(record)[:2000]) for row_no, at_line, record in rows}

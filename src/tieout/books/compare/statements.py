@@ -16,9 +16,23 @@ def column(name: str, table: str | None = None) -> exp.Expression:
     return exp.column(name, table=table, quoted=True)
 
 
-def sql_of(tree: exp.Expression) -> str:
+def sql_of(tree: exp.Expr) -> str:
     """Return DuckDB's text of a tree."""
-    return tree.sql(dialect="duckdb", identify=True)
+    return tree.sql(dialect="duckdb", identify=True, copy=False)
+
+
+def select(table: str | exp.Expr, *expressions: exp.Expr, where: exp.Expr | None = None) -> exp.Select:
+    """Return a query over a table. Nothing is parsed or copied, which the builder of sqlglot does at every step."""
+    source = exp.Table(this=exp.to_identifier(table, quoted=True)) if isinstance(table, str) else table
+    query = exp.Select(expressions=list(expressions), from_=exp.From(this=source))
+    if where is not None:
+        query.set("where", exp.Where(this=where))
+    return query
+
+
+def named(value: exp.Expr, name: str) -> exp.Expr:
+    """Return a value under a name."""
+    return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
 
 
 def create(con: duckdb.DuckDBPyConnection, name: str, query: exp.Expression) -> None:
@@ -42,10 +56,9 @@ def create_from_file(con: duckdb.DuckDBPyConnection, table: str, name: str) -> N
 
 
 def drop_all(con: duckdb.DuckDBPyConnection) -> None:
-    """Drop every table that the inference made."""
-    tables = con.sql("select table_name from duckdb_tables() where temporary and starts_with(table_name, 'infer_')")
-    for (name,) in tables.fetchall():
-        con.execute(f"drop table if exists temp.{exp.to_identifier(name, quoted=True).sql(dialect='duckdb')}")
+    """Drop every table and view that the inference made."""
+    for form, name in con.sql(_text("made")).fetchall():
+        con.execute(f"drop {form} if exists {sql_of(exp.to_identifier(name, quoted=True))}")
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, query: exp.Expression) -> list[tuple[Any, ...]]:
@@ -59,3 +72,9 @@ def union(selects: Sequence[exp.Select]) -> exp.Expression:
     for select in selects[1:]:
         tree = exp.Union(this=tree, expression=select, distinct=False)
     return tree
+
+
+def lags_of(con: duckdb.DuckDBPyConnection, ours_no: int, theirs_no: int) -> dict[int, int]:
+    """Return how many paired rows lie how many days apart in two columns of dates."""
+    found = con.execute(_text("lag"), {"ours_no": ours_no, "theirs_no": theirs_no}).fetchall()
+    return {int(lag): int(pairs) for lag, pairs in found}

@@ -1,14 +1,15 @@
 -- step:  ungrouped_expected
--- in:    open_expected, entry_group
+-- in:    open_expected, entry_group, run
 -- out:   ungrouped_expected(entry_no, ref, day, currency, amount_micros, text, words, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6)
 -- grain: one row per (entry_no)
 -- why:   what neither a reference nor a group settled, with its text reduced to what people repeat: lower case,
 --        letters and digits, single blanks, and its distinct words
 select
-  entry_no, ref, day, currency, amount_micros,
+  entry_no, coalesce(ref::varchar, if(has_group, group_ref, null)) as ref, day, currency, amount_micros,
   trim(regexp_replace(lower(strip_accents(text)), '[^\p{L}\p{N}]+', ' ', 'g')) as text,
   list_sort(list_distinct(string_split_regex(
     trim(regexp_replace(lower(strip_accents(text)), '[^\p{L}\p{N}]+', ' ', 'g')), ' '))) as words,
   unit_1, unit_2, unit_3, unit_4, unit_5, unit_6
 from open_expected
 anti join (select entry_no from entry_group where side = 'ours') g using (entry_no)
+cross join run

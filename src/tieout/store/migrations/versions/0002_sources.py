@@ -57,7 +57,7 @@ def _load_identity() -> list[sa.Column[object]]:
             "records",
             sa.Text(),
             nullable=False,
-            comment="where the records of a JSON file are, as the user said; else empty",
+            comment="of a JSON file: where they are, as the user said; else empty",
         ),
         sa.Column(
             "mode", sa.String(8), nullable=False, comment="what the user said of earlier rows that the file lacks"
@@ -103,7 +103,5 @@ def _load_counts() -> list[sa.Column[object]]:
             nullable=False,
             comment="whose rows it superseded: load, rows, first_day, last_day",
         ),
-        sa.Column(
-            "files", sa.JSON(), nullable=False, comment="name, rows, bytes and digest of each file of the load"
-        ),
+        sa.Column("files", sa.JSON(), nullable=False, comment="name, rows, bytes and digest of each file of the load"),
     ]

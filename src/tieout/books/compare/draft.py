@@ -1,0 +1,362 @@
+"""The plan of two measured inputs, and a decision for every choice in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+
+from tieout.books.compare.amounts import AmountChoice
+from tieout.books.compare.column_profile import Column, SideName, SideProfile
+from tieout.books.compare.column_type import TEXT
+from tieout.books.compare.correspondence import ColumnPair
+from tieout.books.compare.formats import shown
+from tieout.books.compare.lags import window_of
+from tieout.books.compare.measured import MIN_PAIRS, Facts
+from tieout.books.compare.money import CurrencyOf, choose_currencies, exponents, signed_terms
+from tieout.books.compare.roles import (
+    best_date,
+    fee_of,
+    is_worth_comparing,
+    quantity_of,
+    rank_dates,
+    rate_of,
+    text_columns,
+    unit_pairs,
+)
+from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
+from tieout.books.compare.statements import lags_of
+from tieout.books.compare.wording import count, decided, percent
+from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, Weights
+
+SIDES: tuple[SideName, SideName] = ("ours", "theirs")
+
+LIKENESS = Rules(
+    weights=Weights(time=0.20, amount=0.35, unit=0.10, text=0.45),
+    auto_threshold=0.65,
+    review_threshold=0.50,
+    required_margin=0.03,
+)
+"""How rows without a reference are paired where no book says otherwise: text and amount weigh most, and a match is only
+accepted where it stands clear of its runner-up. Chosen for precision on bank transactions with known pairs."""
+Texts = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptions) -> Plan:
+    """Put the plan together. Raises PlanUndecided when rows could only be matched by too little."""
+    search, money = facts.search, facts.money
+    ours_date, theirs_date, date_decisions = _dates(facts, options)
+    texts, text_decisions = _texts(facts, options)
+    units = _units(facts)
+    ours_currency, theirs_currency, currency_decisions = choose_currencies(
+        search, options, facts.names, money, search.ignored
+    )
+    _require_evidence(facts, (ours_date, theirs_date), texts, units)
+    compared = _compared(facts, (ours_date, theirs_date), texts)
+    rules, rule_decisions = _rules(con, facts, options, (ours_date, theirs_date))
+    ours_types, theirs_types = _types_of(facts, compared)
+    ours_units, theirs_units = tuple(pair.ours.name for pair in units), tuple(pair.theirs.name for pair in units)
+    ours = _side(facts, search.ours, ours_types, ours_date, texts[0], ours_units, ours_currency)
+    theirs = _side(facts, search.theirs, theirs_types, theirs_date, texts[1], theirs_units, theirs_currency)
+    decisions = (
+        *facts.tie.decisions,
+        *_hint_decisions(facts),
+        *money.decisions,
+        *date_decisions,
+        *currency_decisions,
+        *text_decisions,
+        *_unit_decisions(units),
+        *_compared_decisions(facts, compared),
+        *rule_decisions,
+        *_format_decisions(facts, (ours, theirs), compared),
+    )
+    return Plan(ours, theirs, compared, rules, decisions)
+
+
+def _require_evidence(facts: Facts, dates: Sequence[Column | None], texts: Texts, units: Sequence[ColumnPair]) -> None:
+    """Refuse to match by likeness on nothing, or on amounts alone."""
+    if facts.tie.by != "likeness":
+        return
+    ours, theirs = facts.names.ours_name, facts.names.theirs_name
+    if facts.money.pair is None:
+        raise PlanUndecided(
+            f"No column identifies a row of {ours} in {theirs}, and there are no amounts on both sides to match by.",
+            subject="key",
+            remedy="Name a key with --on OURS=THEIRS, or the amounts with --amount OURS=THEIRS.",
+        )
+    if not (all(dates) or all(texts) or units):
+        raise PlanUndecided(
+            f"No column identifies a row of {ours} in {theirs}, and amounts alone do not tell which rows belong together.",
+            subject="key",
+            remedy="Name a key with --on OURS=THEIRS, or dates with --date OURS=THEIRS, or texts with --text OURS=THEIRS.",
+        )
+
+
+def _dates(facts: Facts, options: InferOptions) -> tuple[Column | None, Column | None, tuple[Decision, ...]]:
+    """Decide which column dates a row on each side."""
+    search = facts.search
+    if options.date:
+        return _asked_dates(facts, options.date)
+    ranked = rank_dates(search.ours, search.theirs, facts.agreements, search.likenesses, search.ignored)
+    ranked = [item for item in ranked if item[0] >= 0.15]
+    if not ranked:
+        ours, theirs = best_date(search.ours, search.ignored), best_date(search.theirs, search.ignored)
+        if ours is None and theirs is None:
+            return None, None, ()
+        return ours, theirs, (_date_decision(ours, theirs, 0.8, "only one side has dates"),)
+    score, best_ours, best_theirs, agreement = ranked[0]
+    evidence, confidence = "by name", min(0.9, 0.3 + 0.7 * score)
+    if agreement is not None and agreement.present >= MIN_PAIRS:
+        near = agreement.close_days / agreement.present
+        evidence = f"within five days of each other on {percent(near)} of {count(agreement.present)} paired rows"
+        confidence = min(0.97, 0.35 + 0.65 * score)
+    sharing = [r for r in ranked[1:] if (r[1].name == best_ours.name) != (r[2].name == best_theirs.name)]
+    if sharing and sharing[0][0] >= 0.97 * score:
+        evidence += f"; {_pair_label(sharing[0][1], sharing[0][2])} would do as well"
+        confidence = min(confidence, 0.7)
+    return best_ours, best_theirs, (_date_decision(best_ours, best_theirs, confidence, evidence),)
+
+
+def _asked_dates(facts: Facts, spec: str) -> tuple[Column | None, Column | None, tuple[Decision, ...]]:
+    search = facts.search
+    found = [
+        side.column(name) if name else best_date(side, search.ignored)
+        for side, name in zip((search.ours, search.theirs), split_sides(spec, facts.names, "--date"), strict=True)
+    ]
+    for c in found:
+        if c is not None and c.kind not in ("date", "timestamp"):
+            raise PlanUndecided(
+                f"{c.name} of {facts.names.called(c.side)} cannot be read as dates.",
+                subject=c.name,
+                remedy=f"Say how they are written: --date-format {c.name}=DMY, or a pattern such as %d.%m.%Y.",
+            )
+    return found[0], found[1], (_date_decision(found[0], found[1], 1.0, "as you said"),)
+
+
+def _date_decision(ours: Column | None, theirs: Column | None, confidence: float, evidence: str) -> Decision:
+    return decided("date", _pair_label(ours, theirs), confidence, evidence, "--date")
+
+
+def _pair_label(ours: Column | None, theirs: Column | None) -> str:
+    left, right = (c.name if c is not None else "none" for c in (ours, theirs))
+    return left if left == right else f"{left} = {right}"
+
+
+def _texts(facts: Facts, options: InferOptions) -> tuple[Texts, tuple[Decision, ...]]:
+    """Decide which columns describe a row in words."""
+    search = facts.search
+    ours, theirs = (
+        tuple(c.name for c in text_columns(side, _tied(facts, side.side), search.ignored))
+        for side in (search.ours, search.theirs)
+    )
+    evidence, confidence = "by name and content", 0.8
+    if options.text:
+        asked_ours, asked_theirs = split_sides(options.text, facts.names, "--text")
+        ours = (asked_ours,) if asked_ours else ours
+        theirs = (asked_theirs,) if asked_theirs else theirs
+        evidence, confidence = "as you said", 1.0
+    if not (ours and theirs):
+        return (ours, theirs), ()
+    label = " + ".join(ours) + ("" if ours == theirs else " = " + " + ".join(theirs))
+    return (ours, theirs), (decided("text", label, confidence, evidence, "--text"),)
+
+
+def _tied(facts: Facts, side: SideName) -> frozenset[str]:
+    return frozenset(name for of, name in facts.tie.columns if of == side)
+
+
+def _units(facts: Facts) -> tuple[ColumnPair, ...]:
+    """Return the hints that two rows are about the same thing; a shared key that identifies no row is the first."""
+    hint = facts.tie.hint
+    found = unit_pairs(facts.pairs, facts.tie.columns)
+    if hint is None:
+        return tuple(found)
+    shared = [
+        ColumnPair(o, t, hint.name, hint.overlap.containment, None, None, hint.strength)
+        for o, t in zip(hint.ours, hint.theirs, strict=True)
+    ]
+    held = {(pair.ours.no, pair.theirs.no) for pair in shared}
+    return (*shared, *(pair for pair in found if (pair.ours.no, pair.theirs.no) not in held))
+
+
+def _hint_decisions(facts: Facts) -> tuple[Decision, ...]:
+    """Say that no key was found, and what is matched by instead."""
+    if facts.tie.by != "likeness":
+        return ()
+    hint = facts.tie.hint
+    if hint is None:
+        evidence = "no column identifies a row on both sides; rows are matched by likeness"
+        return (decided("key", "none", 0.8, evidence, "--on"),)
+    evidence = (
+        f"rows that share {hint.label} neither repeat each other nor tie in sum; it only hints at what belongs together"
+    )
+    return (decided("key", "none", 0.5, evidence, "--on"),)
+
+
+def _unit_decisions(units: Sequence[ColumnPair]) -> tuple[Decision, ...]:
+    if not units:
+        return ()
+    label = ", ".join(_pair_label(pair.ours, pair.theirs) for pair in units)
+    return (decided("hints", label, 0.7, "the same values on both sides", "--plan"),)
+
+
+def _compared(facts: Facts, dates: Sequence[Column | None], texts: Texts) -> tuple[Compared, ...]:
+    """Return the corresponding columns whose values must agree on matched rows.
+
+    With a key that is all but the amount, which is compared as money; without one also dates and texts are left
+    out, since rows were matched by their likeness. A group has no single row to compare with.
+    """
+    if facts.tie.by == "group":
+        return ()
+    out = {(side, name) for side in SIDES for name in facts.money.names(side)} | facts.tie.columns
+    if facts.tie.by == "likeness":
+        out |= {(c.side, c.name) for c in dates if c is not None}
+        out |= {(side, name) for side, names in zip(SIDES, texts, strict=True) for name in names}
+    found = []
+    for pair in facts.pairs:
+        is_out = ("ours", pair.ours.name) in out or ("theirs", pair.theirs.name) in out
+        if not is_out and is_worth_comparing(pair) and (pair.ours.filled or pair.theirs.filled):
+            found.append(Compared(pair.ours.name, pair.ours.name, pair.theirs.name, _kind(pair)))
+    return tuple(sorted(found, key=lambda item: item.name))
+
+
+def _kind(pair: ColumnPair) -> Kind:
+    ours, theirs = pair.ours.type.kind, pair.theirs.type.kind
+    if ours == theirs:
+        return ours
+    if {ours, theirs} == {"date", "timestamp"}:
+        return "date"
+    plain = all(c.is_digits and c.max_length <= 12 and not c.look.zero_led for c in (pair.ours, pair.theirs))
+    return "number" if plain and {ours, theirs} == {"text", "number"} else "text"
+
+
+def _types_of(facts: Facts, compared: Sequence[Compared]) -> tuple[dict[str, ColumnType], dict[str, ColumnType]]:
+    """Return the type of every column of both sides; columns compared with each other are of one kind."""
+    ours, theirs = ({c.name: c.type for c in side.columns} for side in (facts.search.ours, facts.search.theirs))
+    for item in compared:
+        for types, name in ((ours, item.ours), (theirs, item.theirs)):
+            is_text = types[name].kind == "text"
+            if item.kind == "number" and is_text:
+                types[name] = ColumnType("number")
+            if item.kind == "text" and not is_text:
+                types[name] = TEXT
+    return ours, theirs
+
+
+def _rules(
+    con: duckdb.DuckDBPyConnection,
+    facts: Facts,
+    options: InferOptions,
+    dates: tuple[Column | None, Column | None],
+) -> tuple[Rules, tuple[Decision, ...]]:
+    """Set tolerance and window; without a key the window comes from rows that a unique amount pairs."""
+    days = options.window_days or 0
+    decisions: tuple[Decision, ...] = ()
+    ours_date, theirs_date = dates
+    if options.window_days is not None:
+        decisions = (decided("window", _days(days), 1.0, "as you said", "--window-days"),)
+    elif facts.tie.by == "likeness" and ours_date is not None and theirs_date is not None:
+        lags = lags_of(con, ours_date.no, theirs_date.no) if facts.paired else {}
+        days, confidence, evidence = window_of(lags)
+        decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
+    rules = replace(
+        LIKENESS,
+        tolerance_micros=options.tolerance_micros,
+        tolerance_ppm=options.tolerance_ppm,
+        window_days=days,
+    )
+    return rules, decisions
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _side(
+    facts: Facts,
+    side: SideProfile,
+    types: dict[str, ColumnType],
+    day: Column | None,
+    text: tuple[str, ...],
+    units: tuple[str, ...],
+    currency: CurrencyOf,
+) -> SidePlan:
+    """Return one side of the plan."""
+    tie, pair, ignored = facts.tie, facts.money.pair, facts.search.ignored
+    is_ours = side.side == "ours"
+    tied = tuple(c.name for c in (tie.finding.ours if is_ours else tie.finding.theirs)) if tie.finding else ()
+    choice: AmountChoice | None = None if pair is None else pair.ours if is_ours else pair.theirs
+    sign = 1 if pair is None or is_ours else pair.factor[0]
+    names = choice.names if choice else ()
+    fee, quantity, rate = fee_of(side, names, ignored), quantity_of(side, ignored), rate_of(side, ignored)
+    used_rate = choice.rate if choice is not None and choice.rate else rate.name if rate else None
+    return SidePlan(
+        columns=types,
+        key=tied if tie.by == "key" else (),
+        group=tied if tie.by == "group" else (),
+        amount=signed_terms(choice, sign) if choice else (),
+        amount_exponent=exponents(pair)[0 if is_ours else 1] if pair else 0,
+        currency=currency.column,
+        currency_constant=currency.constant,
+        date=day.name if day else None,
+        text=text,
+        quantity=quantity.name if quantity and quantity.name not in names else None,
+        fee=fee.name if fee else None,
+        fx_rate=used_rate,
+        converts=choice is not None and choice.rate is not None,
+        units=units,
+    )
+
+
+def _compared_decisions(facts: Facts, compared: Sequence[Compared]) -> tuple[Decision, ...]:
+    """Say which columns are held against each other, and how they were found."""
+    if facts.tie.by == "group" or (not compared and facts.money.pair is not None):
+        return ()
+    if not compared:
+        evidence = "no other columns correspond, so that only the presence of rows is compared"
+        return (decided("compared", "nothing", 0.6, evidence, "--plan"),)
+    by_place = {(pair.ours.name, pair.theirs.name): pair for pair in facts.pairs}
+    chosen = [by_place[item.ours, item.theirs] for item in compared]
+    label = ", ".join(_pair_label(pair.ours, pair.theirs) for pair in chosen)
+    guessed = [_pair_label(pair.ours, pair.theirs) for pair in chosen if pair.name < 0.7]
+    evidence = f"{len(chosen) - len(guessed)} by name" if len(chosen) > len(guessed) else ""
+    if guessed:
+        evidence += ("; " if evidence else "") + f"by their values: {', '.join(guessed)}"
+    confidence = min(max(pair.name, pair.lift or 0.0, pair.content) for pair in chosen)
+    return (decided("compared", label, min(0.97, confidence), evidence, "--ignore"),)
+
+
+def _format_decisions(facts: Facts, sides: Sequence[SidePlan], compared: Sequence[Compared]) -> tuple[Decision, ...]:
+    """Say how columns in use are read where that is not plain, and every format that was a close call."""
+    found = []
+    for profile, side in zip((facts.search.ours, facts.search.theirs), sides, strict=True):
+        used = {term.column for term in side.amount} | {side.date, side.fee, side.quantity, side.fx_rate}
+        used |= {item.ours if profile.side == "ours" else item.theirs for item in compared}
+        for c in sorted(profile.columns, key=lambda c: c.name):
+            if c.name in used and side.columns[c.name].kind != "text":
+                found += _format_decision(facts, c)
+    return tuple(found)
+
+
+def _format_decision(facts: Facts, c: Column) -> list[Decision]:
+    option = "--number-format" if c.kind == "number" else "--date-format"
+    subject = f"format of {c.name} ({c.side})"
+    verdict = facts.verdicts.get((c.side, c.name))
+    if verdict is not None:
+        return [decided(subject, shown(verdict.type), verdict.confidence, verdict.evidence, option)]
+    share = c.parsed / c.filled if c.filled else 1.0
+    if c.type == ColumnType(c.type.kind) and share == 1.0:
+        return []
+    evidence = f"{count(c.parsed)} of {count(c.filled)} values can be read so"
+    others = [reading.parsed for reading in c.measured if _reads_otherwise(reading.type, c.type)]
+    if others and max(others) < c.parsed:
+        evidence += f", {count(c.parsed - max(others))} of them in no other way"
+    return [decided(subject, shown(c.type), 0.6 + 0.39 * share, evidence, option)]
+
+
+def _reads_otherwise(other: ColumnType, chosen: ColumnType) -> bool:
+    """Say whether a format would read texts as other values: another order of the day, another decimal mark."""
+    if other.kind == chosen.kind == "number":
+        return other.decimal_mark != chosen.decimal_mark
+    return other.kind != "number" and chosen.kind != "number" and other.date_format != chosen.date_format

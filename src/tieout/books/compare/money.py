@@ -1,0 +1,309 @@
+"""Which amounts are reconciled, in which sign, scale and currency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from tieout.books.compare.amounts import AmountChoice, amount_choices, amount_value
+from tieout.books.compare.column_profile import SideProfile
+from tieout.books.compare.evidence import Agreements, keep_keys
+from tieout.books.compare.keys import GroupSums, Search
+from tieout.books.compare.overlap import Overlap
+from tieout.books.compare.roles import (
+    SAME,
+    AmountPair,
+    Factor,
+    Share,
+    best_factor,
+    currencies_of,
+    exponent_by_name,
+    overlap_shares,
+    rank_amounts,
+    share_of,
+    stated_currency,
+)
+from tieout.books.compare.settled import InferOptions, Names, split_amounts, split_currency
+from tieout.books.compare.statements import create, rows_of, run_file
+from tieout.books.compare.wording import count, decided, percent
+from tieout.engine.plan import Decision, SignedColumn
+from tieout.engine.trees import cast, integer, is_present
+
+MEETINGS = 4
+"""Pairs of amounts whose values are held against each other when no key pairs rows."""
+MIN_SCORE = 0.08
+
+
+@dataclass(frozen=True)
+class Money:
+    """The amounts of both sides; None where a side has none. `evidence` says what agreement of them is counted in."""
+
+    pair: AmountPair | None
+    decisions: tuple[Decision, ...] = ()
+
+    def names(self, side: str) -> tuple[str, ...]:
+        if self.pair is None:
+            return ()
+        return self.pair.ours.names if side == "ours" else self.pair.theirs.names
+
+
+@dataclass(frozen=True)
+class CurrencyOf:
+    """Where the currency of a side stands: a column, a constant, or nowhere."""
+
+    column: str | None = None
+    constant: str = ""
+
+
+def asked_amounts(
+    options: InferOptions, names: Names, ours: SideProfile, theirs: SideProfile, ignored: frozenset[tuple[str, str]]
+) -> tuple[tuple[AmountChoice, ...], tuple[AmountChoice, ...], bool]:
+    """Return the amounts to choose from on each side, and whether the user named any. Raises UnknownColumn."""
+    found = [amount_choices(side, frozenset(n for s, n in ignored if s == side.side)) for side in (ours, theirs)]
+    if not options.amount:
+        return found[0], found[1], False
+    for place, terms in enumerate(split_amounts(options.amount, names)):
+        if terms:
+            side = (ours, theirs)[place]
+            is_single = len(terms) == 1 and terms[0].sign == 1
+            no = side.column(terms[0].column).no if is_single else 20_000
+            found[place] = (AmountChoice(no, terms, 1.0),)
+    return found[0], found[1], True
+
+
+def amount_shares(
+    search: Search, agreements: Agreements, sums: GroupSums | None, *, is_paired: bool
+) -> Mapping[tuple[int, int], Share | None]:
+    """Return how often each pair of amounts agrees: in sum over groups, on paired rows, or by values alone."""
+    if sums:
+        found: dict[tuple[int, int], Share | None] = {}
+        for nos, group in sums.items():
+            factor = best_factor(group.factors)
+            found[nos] = Share(factor, group.factors[factor], 0.0)
+        return found
+    if is_paired:
+        return {
+            (o.no, t.no): share_of(agreements.get((o.no, t.no)))
+            for o in search.ours_amounts
+            for t in search.theirs_amounts
+        }
+    shares = overlap_shares(search.overlaps)
+    first = rank_amounts(search.ours_amounts, search.theirs_amounts, shares, search.likenesses)[:MEETINGS]
+    return shares | {(pair.ours.no, pair.theirs.no): _met(search, pair) for pair in first}
+
+
+def _met(search: Search, pair: AmountPair) -> Share:
+    """Return what share of distinct amounts both sides have in common, under the factor that suits best."""
+    for side, choice in ((search.ours, pair.ours), (search.theirs, pair.theirs)):
+        value = amount_value(choice, side)
+        query = exp.select(exp.alias_(value, "amount")).distinct().from_(f"infer_{side.side}")
+        query = query.where(is_present(value.copy()), exp.NEQ(this=exp.paren(value.copy()), expression=integer(0)))
+        create(search.con, f"infer_amount_{side.side}", query)
+    ours, theirs, *counts = run_file(search.con, "amount_meet")[0]
+    smaller = max(1, min(ours, theirs))
+    factors: dict[Factor, float] = dict(zip(_FACTORS, (met / smaller for met in counts), strict=True))
+    factor = best_factor(factors)
+    # Signs and cents also meet by accident; they count only when they explain far more than the plain amounts.
+    if factor != SAME and factors[factor] < 2 * factors[SAME] + 0.1:
+        factor = SAME
+    return Share(factor, factors[factor], 0.0)
+
+
+_FACTORS: tuple[Factor, ...] = ((1, 0), (-1, 0), (1, 2), (1, -2), (-1, 2), (-1, -2))
+
+
+def choose_money(
+    search: Search, shares: Mapping[tuple[int, int], Share | None], told_by: str, *, is_asked: bool
+) -> Money:
+    """Choose the amounts to reconcile; `told_by` names what their agreement was counted in."""
+    ranked = rank_amounts(search.ours_amounts, search.theirs_amounts, shares, search.likenesses)
+    ranked = [pair for pair in ranked if is_asked or pair.score >= MIN_SCORE]
+    if not ranked:
+        return Money(None)
+    best = ranked[0]
+    if is_asked:
+        evidence, confidence = f"as you said; {_told(best, told_by)}", 1.0
+    else:
+        evidence, confidence = _told(best, told_by), _confidence(best)
+        rival = _rival(best, ranked)
+        if rival is not None:
+            confidence = min(confidence, 0.5 if not (best.rate or 0) else 0.8)
+            evidence += f"; {_label(rival)} would do as well"
+    decisions = [decided("amount", _label(best), confidence, evidence, "--amount"), *_scale(best, told_by)]
+    return Money(best, tuple(decisions))
+
+
+def _told(pair: AmountPair, told_by: str) -> str:
+    if pair.rate is None:
+        return "by name"
+    return (
+        f"equal in {percent(pair.rate)} of {told_by}"
+        if pair.factor == SAME
+        else f"tie in {percent(pair.rate)} of {told_by}"
+    )
+
+
+def _confidence(pair: AmountPair) -> float:
+    named = math.sqrt(pair.ours.weight * pair.theirs.weight)
+    return min(0.98, 0.35 + 0.4 * named + 0.3 * (pair.rate or 0.0))
+
+
+def _rival(best: AmountPair, ranked: Sequence[AmountPair]) -> AmountPair | None:
+    """Return another pair that is as good, where the two share a column so that they cannot both be right."""
+    for pair in ranked[1:]:
+        if best.score - pair.score > 0.02 * best.score:
+            return None
+        shares_one = (pair.ours.names == best.ours.names) != (pair.theirs.names == best.theirs.names)
+        if shares_one and pair.ours.rate is None and pair.theirs.rate is None:
+            return pair
+    return None
+
+
+def _label(pair: AmountPair) -> str:
+    ours, theirs = pair.ours.label, pair.theirs.label
+    return ours if ours == theirs else f"{ours} = {theirs}"
+
+
+def _scale(pair: AmountPair, told_by: str) -> list[Decision]:
+    sign, power = pair.factor
+    told = f"so that {percent(pair.rate or 0.0)} of {told_by} tie"
+    found = []
+    if sign < 0:
+        found.append(
+            decided("sign", "theirs is turned round", 0.9, f"theirs is the negative of ours, {told}", "--amount")
+        )
+    if power:
+        which = "ours" if power > 0 else "theirs"
+        found.append(decided("scale", f"{which} is in hundredths", 0.9, f"the ratio is 100, {told}", "--plan"))
+    return found
+
+
+def signed_terms(choice: AmountChoice, sign: int) -> tuple[SignedColumn, ...]:
+    """Return the columns of an amount, turned round when the sign is negative."""
+    if sign > 0:
+        return choice.terms
+    return tuple(replace(term, sign=-1 if term.sign > 0 else 1) for term in choice.terms)
+
+
+def exponents(pair: AmountPair) -> tuple[int, int]:
+    """Return the exponents of ours and theirs: by the ratio that was seen, and by names that speak of cents."""
+    _, power = pair.factor
+    ours, theirs = exponent_by_name(pair.ours.names), exponent_by_name(pair.theirs.names)
+    if power > 0:
+        return (ours if theirs == ours + power else theirs - power), theirs
+    if power < 0:
+        return ours, (theirs if ours == theirs - power else ours + power)
+    return ours, theirs if ours == theirs or pair.rate is None else ours
+
+
+def keep_unique_amounts(search: Search, pair: AmountPair) -> None:
+    """Keep the distinct amounts of both sides as keys, so that rows with a unique amount can be paired."""
+    sign, power = pair.factor
+    for side, choice in ((search.ours, pair.ours), (search.theirs, pair.theirs)):
+        value: exp.Expression = exp.paren(amount_value(choice, side))
+        if side.side == "theirs":
+            if sign < 0:
+                value = exp.Neg(this=value)
+            if power > 0:
+                value = exp.Mul(this=value, expression=integer(100))
+        elif power < 0:
+            value = exp.Mul(this=value, expression=integer(100))
+        rounded = cast(
+            exp.TryCast(this=exp.paren(value), to=exp.DataType.build("DECIMAL(24, 6)", dialect="duckdb")), "VARCHAR"
+        )
+        keep_keys(search.con, side.side, rounded, f"infer_{side.side}")
+
+
+def choose_currencies(
+    search: Search, options: InferOptions, names: Names, money: Money, ignored: frozenset[tuple[str, str]]
+) -> tuple[CurrencyOf, CurrencyOf, tuple[Decision, ...]]:
+    """Decide where the currency of each side stands. Raises UnknownColumn."""
+    found: list[CurrencyOf] = []
+    told: list[tuple[str, float]] = []
+    asked = split_currency(options.currency, names) if options.currency else (None, None)
+    for side, wanted in zip((search.ours, search.theirs), asked, strict=True):
+        place, evidence, confidence = _currency_of(side, wanted, money.names(side.side), ignored)
+        found.append(place)
+        told.append((evidence, confidence))
+    ours, theirs = _matched_columns(search, found, money, ignored, asked)
+    ours, theirs, carried = _carried(search, ours, theirs)
+    decisions = _currency_decisions(ours, theirs, told, carried)
+    return ours, theirs, decisions
+
+
+def _currency_of(
+    side: SideProfile, wanted: str | None, amount: tuple[str, ...], ignored: frozenset[tuple[str, str]]
+) -> tuple[CurrencyOf, str, float]:
+    if wanted is not None:
+        is_column = any(c.name == wanted for c in side.columns)
+        return (CurrencyOf(column=wanted) if is_column else CurrencyOf(constant=wanted)), "as you said", 1.0
+    code, sure, why = stated_currency(side, amount)
+    columns = currencies_of(side, amount, ignored)
+    if columns:
+        also = f"; {len(columns) - 1} more such columns" if len(columns) > 1 else ""
+        place = CurrencyOf(columns[0].name, code)
+        return place, f"{columns[0].name} holds currency codes{also}", 0.95 if len(columns) == 1 else 0.8
+    return CurrencyOf(constant=code), why, sure
+
+
+def _matched_columns(
+    search: Search,
+    found: Sequence[CurrencyOf],
+    money: Money,
+    ignored: frozenset[tuple[str, str]],
+    asked: tuple[str | None, str | None],
+) -> tuple[CurrencyOf, CurrencyOf]:
+    """Prefer, where a side has several currency columns and names leave it open, one that meets the other side's."""
+    ours, theirs = found
+    if asked != (None, None) or not (ours.column and theirs.column):
+        return ours, theirs
+    theirs_no = search.theirs.column(theirs.column).no
+    best = ours
+    for c in currencies_of(search.ours, money.names("ours"), ignored):
+        met: Overlap | None = search.overlaps.get((c.no, theirs_no))
+        if met is not None and met.common:
+            return CurrencyOf(c.name, ours.constant), theirs
+    return best, theirs
+
+
+def _carried(search: Search, ours: CurrencyOf, theirs: CurrencyOf) -> tuple[CurrencyOf, CurrencyOf, str]:
+    """Let a side that states no currency have the other's, when the other's amounts are all in one."""
+    places = [ours, theirs]
+    for at, side in ((0, search.ours), (1, search.theirs)):
+        mine, other = places[at], places[1 - at]
+        code = mine.constant or _only_code(search, side, mine)
+        if code and not other.column and not other.constant:
+            places[1 - at] = CurrencyOf(constant=code)
+            return places[0], places[1], f"{side.name} is all in {code}, the other side states none"
+    return ours, theirs, ""
+
+
+def _only_code(search: Search, side: SideProfile, place: CurrencyOf) -> str:
+    if place.column is None or side.column(place.column).distinct != 1:
+        return ""
+    value = exp.column(side.column(place.column).alias)
+    query = exp.select(exp.Upper(this=exp.Max(this=value))).from_(f"infer_{side.side}_raw")
+    return str(rows_of(search.con, query)[0][0] or "").strip()
+
+
+def _currency_decisions(
+    ours: CurrencyOf, theirs: CurrencyOf, told: Sequence[tuple[str, float]], carried: str
+) -> tuple[Decision, ...]:
+    choices = [place.column or place.constant for place in (ours, theirs)]
+    if not any(choices):
+        return ()
+    reasons = [evidence for evidence, _ in told if evidence] + ([carried] if carried else [])
+    sure = [confidence for evidence, confidence in told if evidence]
+    confidence = min(min(sure, default=0.7), 0.7 if carried else 1.0)
+    choice = choices[0] if choices[0] == choices[1] else " = ".join(text or "none" for text in choices)
+    return (decided("currency", choice, confidence, "; ".join(dict.fromkeys(reasons)), "--currency"),)
+
+
+def told_by_words(*, is_group: bool, is_paired: bool, pairs: int) -> str:
+    """Return what the agreement of amounts was counted in."""
+    if is_group:
+        return "the groups in sum"
+    return f"{count(pairs)} paired rows" if is_paired else "the distinct amounts"

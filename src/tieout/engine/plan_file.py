@@ -1,0 +1,209 @@
+"""A plan as TOML: what a person reads, edits and gives again, and what a run records of its configuration."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any, get_args
+
+import tomli_w
+
+from tieout.core.errors import TieoutError
+from tieout.core.money import NotAnAmount, from_micros, to_micros
+from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, SignedColumn, Weights
+
+VERSION = 1
+
+_HEADER = """\
+# A plan of Tieout: how the columns of both sides are read, and what counts as a match and as a difference.
+# Edit it and give it again with --plan. Roles name columns of the file; tolerance is money, tolerance_ppm parts per
+# million of our amount (10000 is 1%); a gap beyond the larger of both is a difference. `decisions` tells how each
+# choice was made; it is for reading and may be removed.
+"""
+
+
+class BadPlan(TieoutError):
+    """A plan file has a key or a value that cannot be used; `subject` is its place."""
+
+    code = "bad_plan"
+
+
+def plan_to_toml(plan: Plan) -> str:
+    """Return the plan as TOML; `plan_from_toml` gives the same plan back."""
+    rules = asdict(plan.rules)
+    rules["tolerance"] = f"{from_micros(rules.pop('tolerance_micros')):f}"
+    document = {
+        "version": VERSION,
+        "rules": rules,
+        "ours": _side_to_dict(plan.ours),
+        "theirs": _side_to_dict(plan.theirs),
+        "compared": [asdict(item) for item in plan.compared],
+        "decisions": [asdict(item) for item in plan.decisions],
+    }
+    return _HEADER + tomli_w.dumps(document)
+
+
+def _side_to_dict(side: SidePlan) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for field in fields(SidePlan):
+        value = getattr(side, field.name)
+        if value is not None and field.name not in ("columns", "amount"):
+            document[field.name] = list(value) if isinstance(value, tuple) else value
+    document["amount"] = [asdict(term) for term in side.amount]
+    document["columns"] = [{"name": name, **asdict(kind)} for name, kind in side.columns.items()]
+    return document
+
+
+def plan_from_toml(text: str) -> Plan:
+    """Read a plan. Raises BadPlan, naming the key, for what is unknown, missing or of the wrong type."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadPlan(f"The plan is not TOML: {error}.", subject="plan", remedy="Mend the line it names.") from None
+    version = document.pop("version", None)
+    if version != VERSION:
+        raise BadPlan(f"The plan has version {version}, not {VERSION}.", subject="version", remedy="Infer a new plan.")
+    _refuse_unknown(document, {"rules", "ours", "theirs", "compared", "decisions"}, "plan")
+    return Plan(
+        ours=_side(document.get("ours"), "ours"),
+        theirs=_side(document.get("theirs"), "theirs"),
+        compared=tuple(_build(Compared, item, f"compared[{i}]") for i, item in _items(document, "compared")),
+        rules=_rules(document.get("rules", {})),
+        decisions=tuple(_build(Decision, item, f"decisions[{i}]") for i, item in _items(document, "decisions")),
+    )
+
+
+def _items(document: Mapping[str, Any], key: str) -> list[tuple[int, Any]]:
+    value = document.get(key, [])
+    if not isinstance(value, list):
+        raise _wrong(key, "an array of tables")
+    return list(enumerate(value))
+
+
+def _rules(document: Any) -> Rules:
+    given = dict(_table(document, "rules"))
+    tolerance = given.pop("tolerance", "0")
+    try:
+        given["tolerance_micros"] = to_micros(str(tolerance))
+    except NotAnAmount:
+        raise _wrong("rules.tolerance", 'an amount in quotes, such as "0.01"') from None
+    if given["tolerance_micros"] < 0:
+        raise _wrong("rules.tolerance", "zero or more")
+    if "weights" in given:
+        given["weights"] = _build(Weights, given["weights"], "rules.weights")
+    rules = _build(Rules, given, "rules")
+    for name in ("tolerance_ppm", "window_days"):
+        if getattr(rules, name) < 0:
+            raise _wrong(f"rules.{name}", "zero or more")
+    if not 0 <= rules.review_threshold <= rules.auto_threshold <= 1:
+        raise _wrong("rules.review_threshold", "between 0 and auto_threshold, which is at most 1")
+    if rules.lag_half_days <= 0:
+        raise _wrong("rules.lag_half_days", "more than 0")
+    return rules
+
+
+def _side(document: Any, place: str) -> SidePlan:
+    given = dict(_table(document, place))
+    columns: dict[str, ColumnType] = {}
+    for i, item in _items(given, "columns"):
+        column = dict(_table(item, f"{place}.columns[{i}]"))
+        name = column.pop("name", None)
+        if not isinstance(name, str) or name in columns:
+            raise _wrong(f"{place}.columns[{i}].name", "a name that no other column has")
+        columns[name] = _build(ColumnType, column, f"{place}.columns.{name}")
+        if columns[name].kind not in get_args(Kind):
+            raise _wrong(f"{place}.columns.{name}.kind", f"one of {', '.join(get_args(Kind))}")
+    given["columns"] = columns
+    amount = tuple(_build(SignedColumn, item, f"{place}.amount[{i}]") for i, item in _items(given, "amount"))
+    for i, term in enumerate(amount):
+        if term.sign not in (1, -1):
+            raise _wrong(f"{place}.amount[{i}].sign", "1 or -1")
+    given["amount"] = amount
+    side = _build(SidePlan, given, place)
+    _check_roles(side, place)
+    return side
+
+
+def _check_roles(side: SidePlan, place: str) -> None:
+    roles: dict[str, tuple[str | None, ...]] = {
+        "key": side.key,
+        "group": side.group,
+        "text": side.text,
+        "units": side.units,
+        "amount": tuple(term.column for term in side.amount),
+        **{role: (getattr(side, role),) for role in ("currency", "date", "quantity", "fee", "fx_rate")},
+    }
+    for role, names in roles.items():
+        for name in names:
+            if name is not None and name not in side.columns:
+                known = ", ".join(side.columns)
+                raise BadPlan(
+                    f"{place}.{role} names {name!r}, which is not among {place}.columns.",
+                    subject=f"{place}.{role}",
+                    remedy=f"Name one of: {known}.",
+                )
+    if side.converts and side.fx_rate is None:
+        raise _wrong(f"{place}.fx_rate", "a column, for `converts` needs a rate")
+
+
+def _build(kind: type[Any], document: Any, place: str) -> Any:
+    """Return `kind` from a table, its values checked against the types of the dataclass."""
+    given = _table(document, place)
+    known = {field.name: str(field.type) for field in fields(kind)}
+    _refuse_unknown(given, set(known), place)
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        check, expected = _CHECKS.get(known[name], (lambda _: True, ""))
+        if not check(value):
+            raise _wrong(f"{place}.{name}", expected)
+        if known[name] == "float":
+            values[name] = float(value)
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        missing = str(error).rpartition("argument")[2].strip(" s:'")
+        raise BadPlan(f"{place} lacks {missing}.", subject=place, remedy=f"Add {missing} to it.") from None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "str": (_is_text, "text in quotes"),
+    "Kind": (_is_text, "text in quotes"),
+    "str | None": (_is_text, "text in quotes"),
+    "tuple[str, ...]": (_is_names, "an array of texts"),
+    "int": (_is_whole, "a whole number"),
+    "float": (lambda value: _is_whole(value) or isinstance(value, float), "a number"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+}
+
+
+def _table(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(place, "a table")
+    return value
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str], place: str) -> None:
+    for name in given:
+        if name not in known:
+            raise BadPlan(
+                f"{place} has no key {name!r}.", subject=f"{place}.{name}", remedy=f"It has: {', '.join(sorted(known))}."
+            )
+
+
+def _wrong(place: str, expected: str) -> BadPlan:
+    return BadPlan(f"{place} must be {expected}.", subject=place, remedy="Mend it in the plan file.")

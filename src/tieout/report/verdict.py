@@ -1,0 +1,72 @@
+"""What a summary says when asked in words: the verdict, and what to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from tieout.report import words
+
+MAX_CURRENCIES_TOLD = 3
+
+
+def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
+    """Say the result in a few short sentences, the most important first."""
+    if summary["result"] == "ties_out":
+        if not summary["ours"]["rows"] and not summary["theirs"]["rows"]:
+            return ["Neither side has a row."]
+        said = ["Every row of both sides corresponds, and every amount agrees."]
+        tolerated = [item for item in summary["currencies"] if Decimal(item["tolerated"])]
+        return [*said, "Gaps within the tolerance were accepted."] if tolerated else said
+    found = sum(item["count"] for item in summary["deltas"])
+    said = [f"{words.counted(found, 'difference')} found." if found else "Every amount agrees."]
+    moved = [_tell_gap(item) for item in summary["currencies"] if Decimal(item["difference"])]
+    said += moved[:MAX_CURRENCIES_TOLD]
+    if len(moved) > MAX_CURRENCIES_TOLD:
+        said.append(f"{words.counted(len(moved) - MAX_CURRENCIES_TOLD, 'more currency', 'more currencies')} differ.")
+    if found and not moved:
+        said.append("The totals agree all the same: the differences cancel out or are not in money.")
+    refused = summary["quarantine"]["ours"] + summary["quarantine"]["theirs"]
+    waiting = [
+        words.counted(number, one, many)
+        for number, one, many in (
+            (summary["review"]["matches"], "match to review", "matches to review"),
+            (refused, "row that could not be read", "rows that could not be read"),
+            (
+                summary["checks"]["failed"],
+                "failed check of a file on itself",
+                "failed checks of the files on themselves",
+            ),
+        )
+        if number
+    ]
+    if waiting:
+        said.append(f"There {'is' if waiting[0].startswith('1 ') else 'are'} {words.join_words(waiting)}.")
+    return said
+
+
+def _tell_gap(item: Mapping[str, Any]) -> str:
+    amount = Decimal(item["difference"])
+    said = f"they report {words.money(abs(amount))} {'less' if amount > 0 else 'more'} than we expected."
+    return f"In {words.currency_name(item['currency'])} {said}" if item["currency"] else said.capitalize()
+
+
+def sort_decisions(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what was decided for the user, the least sure first."""
+    return sorted(summary["plan"].get("decisions", ()), key=lambda item: (item["confidence"], item["subject"]))
+
+
+def rank_currencies(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the currencies with differences, the one with the most differences first."""
+    counts = deltas_by_currency(summary)
+    differing = [item for item in summary["currencies"] if counts.get(item["currency"]) or Decimal(item["difference"])]
+    return sorted(differing, key=lambda item: (-counts.get(item["currency"], 0), item["currency"]))
+
+
+def deltas_by_currency(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many differences each currency has."""
+    counts: dict[str, int] = {}
+    for item in summary["deltas"]:
+        counts[item["currency"]] = counts.get(item["currency"], 0) + item["count"]
+    return counts

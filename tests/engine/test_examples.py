@@ -1,0 +1,481 @@
+"""Cases that an accountant would name, each small enough to check in the head."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.builders import Result, Row, Side, plan_for, reconcile, run, table
+from tieout.core.money import MAX_MICROS, to_micros
+from tieout.engine.plan import Weights
+
+ONLY_TEXT = Weights(time=0, amount=0, unit=0, text=1)
+
+
+def _pairs(result: Result) -> list[tuple[int, int]]:
+    return [(row["ours_row"], row["theirs_row"]) for row in result.facts["match"]]
+
+
+def _deltas(result: Result) -> list[tuple[str, str | None, str]]:
+    return result.lines("delta", "kind", "amount", "reason_code")
+
+
+def _parts(result: Result) -> dict[str, str]:
+    """Return the parts, those that are not zero, of a run's only delta."""
+    (delta,) = result.facts["delta"]
+    names = [name.removesuffix("_micros") for name in delta if name.endswith("_micros") and "amount" not in name]
+    (values,) = result.lines("delta", *names)
+    return {name: value for name, value in zip(names, values, strict=True) if value != "0"}
+
+
+# References
+
+
+def test_a_payment_that_came_in_three_parts_ties_out_as_a_group() -> None:
+    result = reconcile(
+        """
+        id  | day        | amount
+        INV | 2026-01-05 | 100.00
+        """,
+        """
+        id  | day        | amount
+        INV | 2026-01-06 | 50.00
+        INV | 2026-01-07 | 30.00
+        INV | 2026-01-08 | 20.00
+        """,
+    )
+    assert result.lines("match", "match_id", "ours_row", "theirs_row", "pass") == [
+        (1, 1, 1, "group"),
+        (1, 1, 2, "group"),
+        (1, 1, 3, "group"),
+    ]
+    assert result.summary["result"] == "ties_out"
+
+
+def test_parts_by_reference_tie_out_although_the_plan_groups_by_something_else() -> None:
+    result = reconcile(
+        """
+        id  | group | amount
+        INV | -     | 100.00
+        X   | P1    | 7.00
+        """,
+        """
+        id  | group | amount
+        INV | -     | 60.00
+        INV | -     | 40.00
+        Y   | P1    | 7.00
+        """,
+    )
+    assert _pairs(result) == [(1, 1), (1, 2), (2, 3)]
+    assert _deltas(result) == []
+
+
+def test_parts_that_do_not_sum_are_paired_and_the_rest_is_unexpected() -> None:
+    result = reconcile(
+        """
+        id  | amount
+        INV | 100.00
+        """,
+        """
+        id  | amount
+        INV | 50.00
+        INV | 49.99
+        """,
+    )
+    assert _pairs(result) == [(1, 2)]
+    assert _deltas(result) == [("underpay", "50.01", "amount_differs"), ("unexpected", "-50", "not_expected")]
+
+
+def test_each_currency_behind_a_reference_is_settled_for_itself() -> None:
+    """The dollars come in two parts, the euros are a cent short: neither is held against the other."""
+    result = reconcile(
+        """
+        id  | currency | amount
+        INV | EUR      | 5.00
+        INV | USD      | 7.00
+        """,
+        """
+        id  | currency | amount
+        INV | USD      | 3.00
+        INV | USD      | 4.00
+        INV | EUR      | 4.99
+        """,
+    )
+    assert _pairs(result) == [(1, 3), (2, 1), (2, 2)]
+    assert _deltas(result) == [("underpay", "0.01", "amount_differs")]
+
+
+def test_a_row_meets_its_own_currency_before_another() -> None:
+    result = reconcile(
+        """
+        id  | currency | amount
+        INV | EUR      | 5.00
+        INV | USD      | 7.00
+        """,
+        """
+        id  | currency | amount
+        INV | USD      | 8.00
+        """,
+    )
+    assert _pairs(result) == [(2, 1)]
+    assert _deltas(result) == [("missing", "5", "not_reported"), ("overpay", "-1", "amount_differs")]
+
+
+def test_a_duplicate_sent_twice_is_found_and_not_multiplied() -> None:
+    result = reconcile(
+        """
+        id | amount
+        A  | 10.00
+        B  | 20.00
+        """,
+        """
+        id | amount
+        A  | 10.00
+        A  | 10.00
+        B  | 20.00
+        """,
+    )
+    assert _pairs(result) == [(1, 1), (2, 3)]
+    assert _deltas(result) == [("duplicate", "-10", "copy_on_their_side")]
+    assert result.summary["theirs"]["duplicates"] == 1
+
+
+def test_a_duplicate_of_a_row_that_matched_by_likeness_is_a_duplicate() -> None:
+    result = reconcile(
+        """
+        id | day        | amount
+        A  | 2026-01-05 | 10.00
+        A  | 2026-01-05 | 10.00
+        """,
+        """
+        id | day        | amount
+        -  | 2026-01-05 | 10.00
+        """,
+    )
+    assert _pairs(result) == [(1, 1)]
+    assert _deltas(result) == [("duplicate", "10", "copy_on_our_side")]
+
+
+def test_a_duplicate_of_a_row_that_matched_by_group_is_a_duplicate() -> None:
+    result = reconcile(
+        """
+        id | group | amount
+        A  | P1    | 10.00
+        A  | -     | 10.00
+        """,
+        """
+        id | group | amount
+        -  | P1    | 10.00
+        """,
+    )
+    assert _deltas(result) == [("duplicate", "10", "copy_on_our_side")]
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_which_of_two_lone_copies_is_the_copy_does_not_depend_on_the_file(is_swapped: bool) -> None:  # noqa: FBT001
+    rows = ["A | 2026-01-05 | 10.00", "A | 2026-01-09 | 10.00"]
+    ours = "\n".join(["id | day | amount", *(reversed(rows) if is_swapped else rows)])
+    result = reconcile(ours, "id | day | amount\nB | 2026-01-09 | 3.00")
+    days = {row["reason_code"]: row["day"].isoformat() for row in result.facts["unmatched_ours"]}
+    assert days == {"missing": "2026-01-05", "duplicate": "2026-01-09"}
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_which_row_of_a_reference_takes_the_shortfall_does_not_depend_on_the_file(is_swapped: bool) -> None:  # noqa: FBT001
+    rows = ["A | 10.00 | 1.00", "A | 10.00 | 2.00"]
+    ours = "\n".join(["id | amount | fee", *(reversed(rows) if is_swapped else rows)])
+    result = reconcile(ours, "id | amount | fee\nA | 9.00 | 2.00\nA | 8.00 | 2.00")
+    assert result.lines("delta", "amount", "fee", "unexplained") == [("1", "0", "1"), ("2", "1", "1")]
+
+
+def test_a_reference_matches_whatever_the_day() -> None:
+    result = reconcile("id | day | amount\nA | 2026-01-05 | 10.00", "id | day | amount\nA | 2027-06-01 | 10.00")
+    assert result.summary["result"] == "ties_out"
+
+
+# Groups
+
+
+def test_a_payout_against_its_parts_differs_by_the_fee_that_it_states() -> None:
+    result = reconcile(
+        """
+        group | day        | amount
+        P1    | 2026-01-05 | 60.00
+        P1    | 2026-01-05 | 40.00
+        """,
+        """
+        group | day        | amount | fee
+        P1    | 2026-01-07 | 97.00  | 3.00
+        """,
+    )
+    assert _pairs(result) == [(1, 1), (2, 1)]
+    assert _deltas(result) == [("underpay", "3", "group_sum_differs")]
+    assert _parts(result) == {"fee": "3"}
+
+
+def test_a_group_with_an_absent_amount_is_never_silent() -> None:
+    result = reconcile(
+        """
+        group | amount
+        P1    | 10.00
+        P1    | -
+        """,
+        """
+        group | amount
+        P1    | 10.00
+        """,
+    )
+    assert _deltas(result) == [("value_mismatch", "0", "group_sum_incomplete")]
+    assert result.summary["result"] == "differences"
+
+
+# Prices, fees and rates
+
+
+def test_a_gap_splits_into_quantity_at_our_price_and_price() -> None:
+    """Ours: 10 at 2.00. Theirs: 8 at 1.90."""
+    result = reconcile("id | amount | quantity\nA | 20.00 | 10", "id | amount | quantity\nA | 15.20 | 8")
+    assert _deltas(result) == [("underpay", "4.8", "amount_differs")]
+    assert _parts(result) == {"volume": "4", "rate": "0.8"}
+
+
+def test_a_gap_splits_into_fee_and_rate_of_exchange() -> None:
+    """Ours: 100 at 1.25 is 125.00. Theirs: at 1.20 is 120.00, less a fee of 2.00."""
+    result = reconcile("id | amount | fx\nA | 125.00 | 1.25", "id | amount | fx | fee\nA | 118.00 | 1.20 | 2.00")
+    assert _parts(result) == {"fee": "2", "fx": "5"}
+
+
+def test_where_only_ours_was_converted_the_gap_is_the_rate_and_no_quantity_is_made_up() -> None:
+    result = reconcile(
+        "id | amount | quantity | fx\nA | 125.00 | 10 | 1.25",
+        "id | amount | quantity\nA | 120.00 | 8",
+        converts=["ours"],
+    )
+    assert _parts(result) == {"fx": "36.25"}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("id | amount | fx\nA | 1000000000 | 0.0067", "id | amount | fx\nA | 999999999 | 149.25"),
+        ("id | amount | quantity\nA | 1000000 | 0.000001", "id | amount | quantity\nA | 999999 | 9999999"),
+    ],
+    ids=["a rate and its inverse", "a quantity near zero"],
+)
+def test_a_part_too_large_to_believe_is_left_out_and_the_sum_still_holds(ours: str, theirs: str) -> None:
+    result = reconcile(ours, theirs)
+    assert _deltas(result) == [("underpay", "1", "amount_differs")]
+    assert sum(float(part) for part in _parts(result).values()) == 1
+
+
+def test_an_equal_amount_needs_no_explanation_by_quantity() -> None:
+    result = reconcile("id | amount | quantity\nA | 20.00 | 10", "id | amount | quantity\nA | 20.00 | 8")
+    assert _deltas(result) == []
+
+
+# Currencies
+
+
+def test_a_pair_in_two_currencies_stands_in_each() -> None:
+    result = reconcile(
+        "id | currency | amount\nA | EUR | 10.00",
+        "id | currency | amount\nA | USD | 11.00",
+    )
+    assert result.lines("delta", "kind", "currency", "amount", "unexplained") == [
+        ("currency_mismatch", "EUR", "10", "10"),
+        ("currency_mismatch", "USD", "-11", "-11"),
+    ]
+    assert result.lines("balance", "currency", "expected", "reported", "unexplained") == [
+        ("EUR", "10", "0", "10"),
+        ("USD", "0", "11", "-11"),
+    ]
+
+
+def test_the_parts_of_an_absent_amount_in_another_currency_are_zero_and_not_absent() -> None:
+    result = reconcile("id | currency | amount\nA | EUR | -", "id | currency | amount\nA | USD | 11.00")
+    assert result.lines("delta", "currency", "amount", "unexplained") == [("EUR", None, "0"), ("USD", "-11", "-11")]
+
+
+# Absent amounts, large amounts, limits of 64 bits
+
+
+def test_a_file_without_amounts_has_none_and_is_not_short_of_zero() -> None:
+    result = reconcile("id | amount\nA | 5.00", "id | note\nA | x")
+    assert _deltas(result) == [("underpay", "5", "amount_missing_theirs")]
+    result = reconcile("id | note\nA | x", "id | amount\nA | 5.00")
+    assert _deltas(result) == [("overpay", "-5", "amount_missing_ours")]
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("column", ["amount", "quantity", "fee", "tax"])
+def test_millions_are_ordinary(column: str, as_text: bool) -> None:  # noqa: FBT001
+    cells = {"amount": "2.00", "quantity": "1", "fee": "0", "tax": "1", column: "123456789012.00"}
+    ours = table(f"id | {' | '.join(cells)}\nA | {' | '.join(cells.values())}")
+    theirs = table("id | amount | quantity | fee | tax\nA | 1.00 | 1 | 0 | 1")
+    result = run(ours, theirs, plan_for(ours, theirs), as_text=as_text)
+    gap = {"amount": "123456789011"}.get(column, "1")
+    assert result.lines("delta", "kind", "amount") == [("underpay", gap)]
+
+
+def test_an_absent_amount_is_not_zero() -> None:
+    result = reconcile(
+        """
+        id | amount
+        A  | -
+        B  | -
+        C  | -
+        D  | -
+        """,
+        """
+        id | amount
+        A  | 0
+        B  | 5.00
+        C  | -
+        """,
+    )
+    assert _deltas(result) == [
+        ("missing", None, "amount_absent"),
+        ("overpay", "-5", "amount_missing_ours"),
+        ("value_mismatch", "0", "columns:amount"),
+    ]
+
+
+LARGE = "999999999999.999999"
+
+
+def test_sums_beyond_64_bits_are_exact() -> None:
+    lines = [f"A{n} | {LARGE}" for n in range(20)]
+    result = reconcile("id | amount\n" + "\n".join(lines), "id | amount\nB | 1.00")
+    assert result.lines("balance", "expected", "missing") == [("19999999999999.99998", "19999999999999.99998")]
+    assert to_micros(LARGE) * 20 > MAX_MICROS
+
+
+def test_a_group_beyond_64_bits_ties_out_or_differs_exactly() -> None:
+    parts = "\n".join(f"P1 | {LARGE}" for _ in range(20))
+    short = parts.replace(LARGE, "999999999999.99", 1)
+    result = reconcile(f"group | amount\n{parts}", f"group | amount\n{parts}")
+    assert result.summary["result"] == "ties_out"
+    result = reconcile(f"group | amount\n{parts}", f"group | amount\n{short}")
+    assert _deltas(result) == [("underpay", "0.009999", "group_sum_differs")]
+
+
+def test_parts_beyond_64_bits_still_tie_in_sum() -> None:
+    theirs = "\n".join(f"A | {LARGE}" for _ in range(11))
+    ours = "\n".join(f"A | {n}" for n in ("999999999999.999998", "999999999999.999997", *[LARGE] * 9))
+    result = reconcile(f"id | amount\n{ours}", f"id | amount\n{theirs}\nA | -0.000003")
+    assert _deltas(result) == []
+
+
+def test_opposite_amounts_at_the_limit_are_compared_without_overflow() -> None:
+    result = reconcile(
+        f"id | day | amount | text\nA | 2026-01-05 | {LARGE} | zebra\n- | 2026-01-05 | {LARGE} | okapi",
+        f"id | day | amount | text\nA | 2026-01-05 | -{LARGE} | zebra\n- | 2026-01-05 | -{LARGE} | okapi",
+    )
+    assert ("underpay", "1999999999999.999998", "sign_differs") in _deltas(result)
+
+
+# Likeness
+
+
+def test_crowded_equal_amounts_meet_one_to_one_in_one_round() -> None:
+    rows = tuple(Row(amount=5_000_000, note=f"{n % 3}") for n in range(300))
+    side = Side(rows, ("amount", "note"))
+    other = Side(tuple(reversed(rows[:-1])), ("amount", "note"))
+    result = run(side, other, plan_for(side, other))
+    ours, theirs = zip(*_pairs(result), strict=True)
+    assert len(set(ours)) == len(set(theirs)) == 299
+    assert _deltas(result) == [("missing", "5", "not_reported")]
+    assert sum(step.name == "mutual_best" for step in result.outcome.steps) <= 3
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_among_equals_those_that_agree_in_what_is_compared_meet(is_swapped: bool) -> None:  # noqa: FBT001
+    notes = ["2026-01-05 | 5.00 | x", "2026-01-05 | 5.00 | y"]
+    ours = "\n".join(["day | amount | note", *(reversed(notes) if is_swapped else notes)])
+    assert _deltas(reconcile(ours, "day | amount | note\n2026-01-05 | 5.00 | y")) == [("missing", "5", "not_reported")]
+
+
+def test_a_near_amount_is_found_where_a_side_has_no_days() -> None:
+    result = reconcile("day | amount\n2026-01-05 | 100.00\n- | 7.00", "amount\n99.00\n6.99")
+    assert _pairs(result) == [(1, 1), (2, 2)]
+
+
+def test_a_near_amount_is_found_where_neither_side_has_text() -> None:
+    assert _pairs(reconcile("day | amount\n2026-01-05 | 100.00", "day | amount\n2026-01-05 | 99.00")) == [(1, 1)]
+
+
+def test_text_that_is_absent_is_no_evidence_against_a_pair() -> None:
+    result = reconcile("amount | text\n100.00 | rent", "amount | text\n100.00 | -", weights=Weights(0, 0.3, 0, 0.7))
+    assert result.lines("candidate", "score", "score_text") == [(1.0, None)]
+
+
+def test_a_margin_of_exactly_what_is_required_is_enough() -> None:
+    """0.9 - 0.8 is less than 0.1 in doubles; the candidates differ by 0.1 all the same."""
+    ours = "day | amount | unit\n2026-01-05 | 10.00 | berlin"
+    theirs = "day | amount | unit\n2026-01-05 | 10.00 | paris\n2026-01-06 | 10.00 | paris"
+    weights = Weights(time=0.4, amount=0.5, unit=0.1, text=0)
+    result = reconcile(ours, theirs, window_days=1, weights=weights, lag_half_days=3, required_margin=0.1)
+    assert result.lines("candidate", "theirs_row", "score") == [(1, 0.9), (2, 0.8)]
+    assert result.lines("match", "theirs_row", "outcome") == [(1, "auto")]
+
+
+@pytest.mark.parametrize(("review", "found"), [(0.75, [(1, 1)]), (0.750000001, [])])
+def test_thresholds_are_inclusive(review: float, found: list[tuple[int, int]]) -> None:
+    result = reconcile(
+        "day | amount\n2026-01-05 | 10.00",
+        "day | amount\n2026-01-06 | 10.00",
+        window_days=1,
+        weights=Weights(1, 0, 0, 0),
+        auto_threshold=review,
+        review_threshold=review,
+    )
+    assert _pairs(result) == found
+
+
+def test_two_rows_with_references_of_their_own_are_not_paired_by_likeness() -> None:
+    result = reconcile("id | day | amount\nA | 2026-01-05 | 10.00", "id | day | amount\nB | 2026-01-05 | 10.00")
+    assert _deltas(result) == [("missing", "10", "not_reported"), ("unexpected", "-10", "not_expected")]
+
+
+def test_a_partner_found_by_a_rare_word_carries_its_gap() -> None:
+    result = reconcile(
+        "day | amount | text\n2026-01-05 | 100.00 | zebra crossing",
+        "day | amount | text\n2026-01-05 | 40.00 | crossing zebra",
+        weights=ONLY_TEXT,
+    )
+    assert _deltas(result) == [("underpay", "60", "amount_differs")]
+
+
+def test_a_lone_row_within_the_window_of_the_end_is_a_matter_of_timing() -> None:
+    """Theirs ends on the 10th. With a window of 3 days a partner of the 8th may come on the 11th, of the 7th not."""
+    result = reconcile(
+        "id | day | amount\nA | 2026-01-07 | 1.00\nB | 2026-01-08 | 2.00\nC | 2026-01-20 | 3.00\nZ | 2026-01-10 | 9.00",
+        "id | day | amount\nZ | 2026-01-10 | 9.00",
+        window_days=3,
+    )
+    assert _deltas(result) == [
+        ("missing", "1", "not_reported"),
+        ("timing_lag", "2", "within_window_of_end"),
+        ("timing_lag", "3", "within_window_of_end"),
+    ]
+
+
+def test_no_match_says_which_population_was_searched() -> None:
+    result = reconcile(
+        "id | day | amount\nA | 2026-01-05 | 10.00\n- | 2026-01-05 | 10.00",
+        "id | day | amount\nB | 2026-01-05 | 70.00\nC | 2026-01-05 | 80.00",
+    )
+    searched = [row["searched"] for row in result.facts["unmatched_ours"]]
+    assert searched[0].startswith("reference among all 2 rows of theirs; likeness among 2 open rows of theirs")
+    assert searched[1].startswith("likeness among 2 open rows of theirs (same currency, within 0 days")
+
+
+def test_a_row_without_a_readable_amount_is_set_apart_and_counts_nowhere() -> None:
+    ours = Side((Row(id="A", amount=5_000_000), Row(id="B", amount=1, refused=True)), ("id", "amount"))
+    theirs = Side((Row(id="A", amount=5_000_000),), ("id", "amount"))
+    result = run(ours, theirs, plan_for(ours, theirs), as_text=True)
+    assert result.lines("quarantine", "side", "row_no", "column", "reason_code") == [
+        ("ours", 2, "amount", "bad_number")
+    ]
+    assert _deltas(result) == []
+    assert result.lines("balance", "expected", "reported") == [("5", "5")]
+    assert result.summary["result"] == "differences"

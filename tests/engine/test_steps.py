@@ -1,0 +1,274 @@
+"""A step keeps its contract, or the run stops and says which step broke which promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from tests.engine.builders import Result, plan_for, reconcile, table
+from tieout.engine import steps
+from tieout.engine.projection import difference_step, unmatched_step
+from tieout.engine.steps import Runner, Step, StepContractBroken, StepFailed, load_step, parse_step
+
+GIVEN = {"expected", "reported", "run"}
+"""Relations that no step makes: the two sides as entries, and the rules of the run."""
+
+SQL_FILES = {path.name.removesuffix(".sql"): path for path in (files(steps.__package__) / "sql").iterdir()}
+STEP_NAMES = sorted(SQL_FILES.keys() - {"macros"})
+
+TWICE = """
+-- step:  twice
+-- in:    number
+-- out:   doubled(n, twice)
+-- grain: one row per (n)
+-- form:  view
+-- why:   shows a header
+--        that goes on
+select n, n * 2 as twice from number;
+"""
+
+
+def _step(sql: str, **changes: object) -> Step:
+    step = Step("a_step", (), "a_table", ("n",), ("n",), "table", "for the test", sql)
+    return replace(step, **changes)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    con = duckdb.connect()
+    con.execute("create table number as select unnest([1, 2, 3]) as n")
+    return Runner(con, tmp_path)
+
+
+# Headers
+
+
+def test_a_header_says_what_a_step_reads_yields_and_why() -> None:
+    step = parse_step(TWICE)
+    assert step == Step(
+        name="twice",
+        reads=("number",),
+        out="doubled",
+        columns=("n", "twice"),
+        grain=("n",),
+        form="view",
+        why="shows a header that goes on",
+        sql="select n, n * 2 as twice from number",
+    )
+
+
+@pytest.mark.parametrize("line", ["step:", "out:", "why:"])
+def test_a_header_that_lacks_a_line_is_refused(line: str) -> None:
+    text = "\n".join(kept for kept in TWICE.splitlines() if line not in kept)
+    with pytest.raises(StepContractBroken, match="header"):
+        parse_step(text)
+
+
+def test_a_header_with_an_unknown_form_is_refused() -> None:
+    with pytest.raises(StepContractBroken, match="twice"):
+        parse_step(TWICE.replace("view", "index"))
+
+
+def test_a_step_is_a_table_with_no_grain_unless_it_says_so() -> None:
+    kept = [line for line in TWICE.splitlines() if "form:" not in line and "grain:" not in line]
+    step = parse_step("\n".join(kept))
+    assert (step.form, step.grain) == ("table", ())
+
+
+def test_a_file_whose_step_has_another_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "sql"
+    folder.mkdir()
+    (folder / "thrice.sql").write_text(TWICE, encoding="utf-8")
+    monkeypatch.setattr(steps, "files", lambda _: tmp_path)
+    with pytest.raises(StepContractBroken, match=r"thrice\.sql calls itself twice"):
+        load_step("thrice")
+
+
+# Contracts
+
+
+def test_a_step_makes_what_it_promises_and_its_record_counts_the_rows(runner: Runner) -> None:
+    record = runner.run_step(parse_step(TWICE))
+    assert runner.con.sql("from doubled order by n").fetchall() == [(1, 2), (2, 4), (3, 6)]
+    assert (record.name, record.rows) == ("twice", 3)
+    assert runner.records == [record]
+
+
+@pytest.mark.parametrize(
+    ("sql", "promised"),
+    [
+        ("select n as m from number", ("n",)),
+        ("select n, 1 as more from number", ("n",)),
+        ("select n from number", ("n", "m")),
+        ("select 1 as m, n from number", ("n", "m")),
+    ],
+    ids=["renamed", "one too many", "one too few", "in another order"],
+)
+def test_other_columns_than_promised_break_the_contract(runner: Runner, sql: str, promised: tuple[str, ...]) -> None:
+    with pytest.raises(StepContractBroken, match="a_step promised"):
+        runner.run_step(_step(sql, columns=promised))
+
+
+def test_columns_of_a_file_may_follow_the_promised_ones(runner: Runner) -> None:
+    assert runner.run_step(_step("select n, 'x' as own from number", columns=("n", "…"))).rows == 3
+
+
+def test_a_repeated_key_breaks_the_grain(runner: Runner) -> None:
+    with pytest.raises(StepContractBroken, match=r"one row per \(n\).*\(2,\)"):
+        runner.run_step(_step("select 2 as n from number"))
+
+
+def test_a_key_that_is_absent_twice_breaks_the_grain(runner: Runner) -> None:
+    with pytest.raises(StepContractBroken, match="one row per"):
+        runner.run_step(_step("select null::integer as n from number"))
+
+
+def test_a_check_that_finds_rows_stops_the_run_and_shows_them(runner: Runner) -> None:
+    with pytest.raises(StepContractBroken, match=r"Check a_step found 1 rows.*\(3,\)"):
+        runner.run_step(_step("select n from number where n > 2", form="check"))
+
+
+def test_a_check_that_finds_nothing_passes(runner: Runner) -> None:
+    assert runner.run_step(_step("select n from number where n > 3", form="check")).rows == 0
+
+
+def test_sql_that_names_what_is_not_there_is_our_fault_and_shows_the_sql(runner: Runner) -> None:
+    with pytest.raises(StepContractBroken, match="select n from nowhere"):
+        runner.run_step(_step("select n from nowhere"))
+
+
+def test_a_step_that_cannot_write_says_that_nothing_was_published(runner: Runner, tmp_path: Path) -> None:
+    away = Runner(runner.con, tmp_path / "not" / "there")
+    with pytest.raises(StepFailed, match="Nothing was published"):
+        away.run_step(_step("select n from number", form="fact"))
+
+
+def test_a_fact_is_a_file_of_the_run_and_can_be_read_by_later_steps(runner: Runner, tmp_path: Path) -> None:
+    runner.run_step(_step("select n from number order by n", form="fact", out="kept"))
+    assert pq.read_table(tmp_path / "kept.parquet").column("n").to_pylist() == [1, 2, 3]
+    assert runner.con.sql("select sum(n) from kept").fetchall() == [(6,)]
+
+
+def test_a_step_run_again_replaces_what_it_made(runner: Runner) -> None:
+    runner.run_step(_step("select n from number"))
+    assert runner.run_step(_step("select n from number where n = 1")).rows == 1
+
+
+def test_the_digest_of_a_step_sees_the_rows_and_not_their_order(runner: Runner) -> None:
+    one, other, changed = (
+        runner.run_step(_step(sql)).digest
+        for sql in ("select n from number order by n", "from number order by n desc", "select n + 1 as n from number")
+    )
+    assert one == other
+    assert one != changed
+
+
+def test_a_step_is_announced_before_it_runs(runner: Runner, tmp_path: Path) -> None:
+    said: list[str] = []
+    loud = Runner(runner.con, tmp_path, said.append)
+    with pytest.raises(StepContractBroken):
+        loud.run_step(_step("select n from nowhere"))
+    assert said == ["a_step"]
+
+
+# The steps of the engine
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Result]:
+    """A run in which references are unique and one in which they repeat; rows are left to groups and to likeness."""
+    unique = reconcile("id | amount\nA | 1\nB | 2\n- | 3", "id | amount\nA | 1\nC | 2\n- | 3")
+    repeated = reconcile("id | amount\nA | 1\nA | 2", "id | amount\nA | 1\nA | 1\nA | 1")
+    return [unique, repeated]
+
+
+@pytest.mark.parametrize("name", STEP_NAMES)
+def test_every_step_file_has_a_complete_header(name: str) -> None:
+    lines = SQL_FILES[name].read_text(encoding="utf-8").splitlines()
+    assert lines[0] == f"-- step:  {name}"
+    step = load_step(name)
+    assert step.reads
+    assert step.columns
+
+
+@pytest.mark.parametrize("name", STEP_NAMES)
+def test_a_step_reads_what_its_header_names_and_nothing_else(name: str) -> None:
+    step = load_step(name)
+    assert _relations(step.sql) == set(step.reads)
+
+
+def test_the_steps_made_for_a_plan_read_what_they_name() -> None:
+    side = table("id | amount | tax | due | note\nA | 1 | 2 | 2026-01-01 | x")
+    plan = plan_for(side, side)
+    made = [difference_step(plan), unmatched_step("ours", "theirs", "expected", list(side.columns))]
+    assert [_relations(step.sql) for step in made] == [set(step.reads) for step in made]
+
+
+def _relations(sql: str) -> set[str]:
+    """Return the tables that a query reads, its own common table expressions apart."""
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    return {found.name for found in tree.find_all(exp.Table) if found.name} - own
+
+
+def test_every_step_file_is_run(runs: list[Result]) -> None:
+    ran = {record.name for result in runs for record in result.outcome.steps}
+    made = {"difference", "unmatched_ours", "unmatched_theirs"}
+    assert ran == set(STEP_NAMES) | made
+
+
+def test_every_step_reads_only_what_an_earlier_step_made(runs: list[Result]) -> None:
+    for result in runs:
+        there = set(GIVEN)
+        for record in result.outcome.steps:
+            step = _step_of_any_run(record.name)
+            assert set(step.reads) <= there, step.name
+            there.add(step.out)
+
+
+def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> None:
+    every = [_step_of_any_run(name) for name in (*STEP_NAMES, "difference", "unmatched_ours", "unmatched_theirs")]
+    read = {name for step in every for name in step.reads}
+    unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
+    assert unread == {"reference_repeat"}, "the one that decides which steps follow"
+
+
+def _step_of_any_run(name: str) -> Step:
+    side = table("id | amount\nA | 1")
+    if name == "difference":
+        return difference_step(plan_for(side, side))
+    if name.startswith("unmatched_"):
+        which = name.removeprefix("unmatched_")
+        canonical = {"ours": "expected", "theirs": "reported"}[which]
+        return unmatched_step(which, "other", canonical, list(side.columns))
+    return load_step(name)
+
+
+def test_a_relation_has_the_same_columns_whichever_step_makes_it() -> None:
+    made: dict[str, set[tuple[str, ...]]] = {}
+    for name in STEP_NAMES:
+        step = load_step(name)
+        made.setdefault(step.out, set()).add(step.columns)
+    assert {out: columns for out, columns in made.items() if len(columns) > 1} == {}
+
+
+def test_every_decisive_order_of_a_fact_is_total(runs: list[Result]) -> None:
+    """A fact is written in an order that its own columns decide, so that a rerun writes the same bytes."""
+    keys = {
+        "match": ("ours_row", "theirs_row"),
+        "candidate": ("ours_row", "theirs_row"),
+        "balance": ("currency",),
+        "unmatched_ours": ("ours_row",),
+        "unmatched_theirs": ("theirs_row",),
+    }
+    for result in runs:
+        for fact, names in keys.items():
+            found = [tuple(row[name] for name in names) for row in result.facts[fact]]
+            assert found == sorted(set(found)), fact

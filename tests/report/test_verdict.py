@@ -1,0 +1,66 @@
+from decimal import Decimal
+
+from tests.report.builders import Run, a_clean_run, a_decision, a_full_run, check, delta, match, quarantined
+from tieout.report.verdict import deltas_by_currency, rank_currencies, sort_decisions, tell_verdict
+
+
+def verdict_of(run, tmp_path):
+    return " ".join(tell_verdict(run.write(tmp_path)))
+
+
+def test_a_clean_run_ties_out(tmp_path):
+    assert verdict_of(a_clean_run(), tmp_path) == "Every row of both sides corresponds, and every amount agrees."
+
+
+def test_a_gap_within_the_tolerance_is_said(tmp_path):
+    run = Run(matches=[match(1, 1)], totals={"EUR": ("10", "0.01")})
+    assert "within the tolerance" in verdict_of(run, tmp_path)
+
+
+def test_two_empty_sides_claim_nothing(tmp_path):
+    assert verdict_of(Run(ours_rows=0, theirs_rows=0), tmp_path) == "Neither side has a row."
+
+
+def test_the_gap_of_each_currency_is_said_with_its_direction(tmp_path):
+    run = Run(deltas=[delta("missing", "5", currency="EUR"), delta("unexpected", "-7.5", currency="USD")])
+    said = verdict_of(run, tmp_path)
+    assert said == (
+        "2 differences found. In EUR they report 5.00 less than we expected. "
+        "In USD they report 7.50 more than we expected."
+    )
+
+
+def test_differences_that_cancel_out_are_not_called_agreement(tmp_path):
+    run = Run(deltas=[delta("missing", "5"), delta("unexpected", "-5")])
+    assert verdict_of(run, tmp_path).startswith("2 differences found. The totals agree all the same")
+
+
+def test_what_waits_for_a_person_is_said(tmp_path):
+    review = match(1, 1, outcome="review", confidence=0.6, **{"pass": "scored"})
+    run = Run(matches=[review], quarantine=[quarantined(3), quarantined(4)], checks=[check("2", "1")])
+    said = verdict_of(run, tmp_path)
+    assert said.startswith("Every amount agrees.")
+    assert said.endswith(
+        "There is 1 match to review, 2 rows that could not be read and 1 failed check of a file on itself."
+    )
+
+
+def test_many_currencies_are_summed_up(tmp_path):
+    run = Run(deltas=[delta("missing", "1", currency=code) for code in ("AAA", "BBB", "CCC", "DDD", "EEE")])
+    assert verdict_of(run, tmp_path).endswith(
+        "In CCC they report 1.00 less than we expected. 2 more currencies differ."
+    )
+
+
+def test_the_currency_with_most_differences_comes_first_and_agreeing_ones_are_left_out(tmp_path):
+    summary = a_full_run().write(tmp_path)
+    assert [item["currency"] for item in rank_currencies(summary)] == ["EUR", "USD"]
+    assert deltas_by_currency(summary) == {"EUR": 9, "USD": 2}
+    assert all(Decimal(item["difference"]) for item in rank_currencies(summary))
+
+
+def test_the_least_sure_decision_comes_first(tmp_path):
+    run = Run(
+        decisions=[a_decision("b", confidence=0.9), a_decision("a", confidence=0.9), a_decision("c", confidence=0.2)]
+    )
+    assert [item["subject"] for item in sort_decisions(run.write(tmp_path))] == ["c", "a", "b"]
