@@ -186,7 +186,7 @@ def test_a_changed_recorded_file_is_found_by_replay(run, files, tmp_path):
 
 BAD = {
     "empty": (b"", "empty"),
-    "directory": (None, "director"),
+    "directory": (None, "folder"),
     "missing": ("missing", "no such|not exist|missing|there is no"),
 }
 

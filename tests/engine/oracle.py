@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -121,8 +121,11 @@ def truth(ours: Side, theirs: Side, plan: Plan) -> Truth:
     pairs, parted = _pairs_by_reference(expected, reported, plan.rules)
     matches = [Match(((o,), (t,)), "reference") for o, t in pairs]
     open_ours, open_theirs = _without(expected, matches, 0), _without(reported, matches, 1)
-    matches += _groups(open_ours, open_theirs, parted, has_group=bool(plan.ours.group and plan.theirs.group))
+    has_group = bool(plan.ours.group and plan.theirs.group)
+    matches += _groups(open_ours, open_theirs, parted, has_group=has_group)
     open_ours, open_theirs = _without(expected, matches, 0), _without(reported, matches, 1)
+    if has_group:
+        open_ours, open_theirs = _bound_by_group(open_ours), _bound_by_group(open_theirs)
     candidates = _candidates(open_ours, open_theirs, plan)
     matches += _scored(candidates, plan.rules)
     lone_ours = _lone(expected, matches, 0, _days(reported), plan.rules)
@@ -266,6 +269,11 @@ def _groups(ours: list[Entry], theirs: list[Entry], parted: set[tuple[str, str]]
             elif has_group and entry.group is not None:
                 groups["group", entry.group, entry.currency][side].append(entry)
     return [Match((tuple(left), tuple(right)), "group") for left, right in groups.values() if left and right]
+
+
+def _bound_by_group(entries: list[Entry]) -> list[Entry]:
+    """A row that names a group is as bound as one that names a reference: likeness does not pair it with another."""
+    return [entry if entry.ref is not None else replace(entry, ref=entry.group) for entry in entries]
 
 
 # The pass by likeness

@@ -213,6 +213,20 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_not_stored(store, t
     assert len(store.artifacts.list_receipts()) == len(before)
 
 
+def test_a_file_that_never_ends_is_not_followed(store, tmp_path):
+    path, seen = a_file(tmp_path, b"x" * CHUNK_BYTES), []
+
+    def on_progress(byte_count):
+        seen.append(byte_count)
+        assert len(seen) < 3
+        with path.open("ab") as file:
+            file.write(b"x" * CHUNK_BYTES)
+
+    with pytest.raises(FileChangedWhileRead):
+        receive(store, path, on_progress=on_progress)
+    assert_nothing_stored(store)
+
+
 def test_an_interruption_leaves_nothing_behind(store, tmp_path):
     def interrupt(_byte_count):
         raise KeyboardInterrupt

@@ -1,3 +1,5 @@
+import re
+from pathlib import Path
 from threading import Event, Thread
 
 from tieout.store.locks import lock, try_lock
@@ -33,6 +35,9 @@ def test_who_waits_for_a_lock_that_its_holder_removes_still_gets_one_that_exclud
     waiting = Thread(target=lambda: taken.append(lock(path, on_wait=waits.set)))
     waiting.start()
     assert waits.wait(timeout=60)
+    inode = path.stat().st_ino
+    while not re.search(rf"-> FLOCK .*:{inode} ", Path("/proc/locks").read_text()):  # until it waits in the kernel
+        assert waiting.is_alive()
     held.close(remove=True)
     waiting.join(timeout=60)
     assert try_lock(path) is None

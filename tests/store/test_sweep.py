@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.store.builders import DAY, DIGEST, LATER, MARCH, NOW, a_published_run, a_request, a_store, received
+from tests.store.builders import DAY, DIGEST, LATER, MARCH, NOW, a_file, a_published_run, a_request, a_store, received
 from tieout.store.artifacts import ArtifactRemoved
 from tieout.store.folders import DataFolderOfAnotherState
 from tieout.store.locks import lock
@@ -89,6 +89,16 @@ def test_a_half_that_a_living_process_writes_stays(store):
     with lock(half):
         assert swept(store) == []
     assert swept(store) == [("incoming", "tmpabc")]
+
+
+def test_a_file_that_is_just_being_received_stays(store, tmp_path):
+    seen = []
+    path = a_file(tmp_path, "content")
+    kept = store.artifacts.receive(
+        path, received_by="ann", received_at=NOW, on_progress=lambda _: seen.append(swept(store))
+    )
+    assert seen == [[]]
+    assert store.artifacts.verify(kept.artifact_id) == kept
 
 
 def test_sweeps_and_arrivals_do_not_disturb_each_other(store):

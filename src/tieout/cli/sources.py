@@ -29,6 +29,8 @@ from tieout.store.sources import LoadMode, SourceHistory, SourceLoad
 
 EXIT_NOTHING_TO_DO = 10
 _SHOWN_CHARACTERS = 200
+_COUNTED = {"rows": "rows", "added": "added", "retired": "superseded", "refused": "quarantined"}
+"""Headings of the counts of a load, short enough for a terminal, and what they count."""
 
 
 class ContraryOptions(TieoutError):
@@ -144,9 +146,13 @@ def _lacking_row(lacking: Lacking | None) -> dict[str, Any] | None:
     }
 
 
+def _line(console: Console, text: Text) -> None:
+    console.print(text, soft_wrap=True)
+
+
 def _show_load(console: Console, request: LoadRequest, one: FileLoad) -> None:
     if one.outcome == "already_loaded":
-        console.print(Text(f"{one.file}: was loaded before, as load {one.seq}; nothing to do."))
+        _line(console, Text(f"{one.file}: was loaded before, as load {one.seq}; nothing to do."))
         return
     counts = one.counts
     would = "would be " if request.is_dry_run else ""
@@ -154,28 +160,28 @@ def _show_load(console: Console, request: LoadRequest, one: FileLoad) -> None:
     if counts.superseded:
         how = f" ({one.changed:,} changed by key)" if one.changed else ""
         whose = ", ".join(f"{row.rows:,} of load {row.load}" for row in one.superseded)
-        words.append(f"{counts.superseded:,} {would}superseded{how}: {whose}")
+        words.append(f"{counts.superseded:,} {would}superseded{how}, {whose}")
     if counts.quarantined:
         words.append(f"{counts.quarantined:,} in quarantine")
     place = f"load {one.seq}, " if one.seq is not None and not request.is_dry_run else ""
-    console.print(Text(f"{one.file}: {place}{'; '.join(words)}", style="bold"))
+    _line(console, Text(f"{one.file}: {place}{'; '.join(words)}", style="bold"))
     if one.outcome == "nothing_new":
-        console.print(Text("  Nothing new."))
+        _line(console, Text("  Nothing new."))
     if one.lacking is not None and one.outcome == "unsettled":
-        console.print(Text(f"  It lacks {_lacking_words(one.lacking)} that the source has. It would be refused:"))
-        console.print(Text(f"  --restate would supersede these {one.lacking.rows:,}, --add would keep them."))
-    console.print(Text(f"  {_day_words(one)}", style="dim"))
+        _line(console, Text(f"  It lacks {_lacking_words(one.lacking)} that the source has. It would be refused:"))
+        _line(console, Text(f"  --restate would supersede these {one.lacking.rows:,}, --add would keep them."))
+    _line(console, Text(f"  {_day_words(one)}", style="dim"))
     for what, names in (("New columns", one.new_columns), ("Columns that it lacks", one.missing_columns)):
         if names:
-            console.print(Text(f"  {what}: {', '.join(names)}", style="dim"))
+            _line(console, Text(f"  {what}: {', '.join(names)}", style="dim"))
     for note in one.notes:
-        console.print(Text(f"  {note}", style="dim"))
+        _line(console, Text(f"  {note}", style="dim"))
 
 
 def _lacking_words(lacking: Lacking) -> str:
     days = ", ".join(f"{rows:,} {'without a day' if day is None else f'on {day}'}" for day, rows in lacking.days)
     more = lacking.day_count - len(lacking.days)
-    return f"{lacking.rows:,} rows ({days}{f' and on {more:,} more days' if more else ''})"
+    return f"{_rows_of(lacking.rows)} ({days}{f' and on {more:,} more days' if more else ''})"
 
 
 def _day_words(one: FileLoad) -> str:
@@ -263,6 +269,8 @@ def show_source(
     console = Console()
     console.print(Text(f"{name}: {summary['rows']:,} rows, {_covered_words(summary)}", style="bold"))
     console.print(_history_table(loads, instant))
+    for remark in filter(None, (_remarks(one, instant) for one in loads)):
+        console.print(Text(remark), soft_wrap=True)
     if everything:
         _show_rows(console, "superseded", superseded)
         _show_rows(console, "in quarantine", quarantined)
@@ -295,28 +303,32 @@ def _history_row(load: SourceLoad, instant: datetime | None) -> dict[str, Any]:
 
 
 def _history_table(loads: Sequence[SourceLoad], instant: datetime | None) -> Table:
-    table = Table("load", "file", "loaded", "by", "days", box=None, pad_edge=False)
-    for name in ("rows", "added", "superseded", "quarantined"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table = Table(box=None, pad_edge=False)
+    for name in ("load", "file", "loaded (UTC)", "days"):
+        table.add_column(name, no_wrap=name != "file", overflow="fold")
+    for name in _COUNTED:
+        table.add_column(name, justify="right", no_wrap=True)
     for one in loads:
         row = _history_row(one, instant)
         days = "" if row["first_day"] is None else f"{row['first_day']} to {row['last_day']}"
-        remarks = [] if row["mode"] == "plain" else [f"--{row['mode']}"]
-        remarks += [f"supersedes {part['rows']:,} of load {part['load']}" for part in row["supersedes"]]
-        if row["undone_at"] is not None:
-            remarks.append(f"taken back {row['undone_at']:%Y-%m-%d %H:%M} by {row['undone_by']}")
-        table.add_row(
-            str(one.seq),
-            Text(one.name),
-            f"{one.loaded_at:%Y-%m-%d %H:%M}",
-            Text(one.loaded_by),
-            days,
-            *[f"{row[name]:,}" for name in ("rows", "added", "superseded", "quarantined")],
-            Text("; ".join(remarks)),
-            style="dim" if row["undone_at"] is not None else "",
-        )
+        style = "dim" if row["undone_at"] is not None else ""
+        counts = [f"{row[name]:,}" for name in _COUNTED.values()]
+        table.add_row(str(one.seq), Text(one.name), f"{one.loaded_at:%Y-%m-%d %H:%M}", days, *counts, style=style)
     return table
+
+
+def _remarks(load: SourceLoad, instant: datetime | None) -> str:
+    """Return what is to be said of a load beside its counts, or ''."""
+    row = _history_row(load, instant)
+    remarks = [] if row["mode"] == "plain" else [f"--{row['mode']}"]
+    remarks += [f"supersedes {_rows_of(part['rows'])} of load {part['load']}" for part in row["supersedes"]]
+    if row["undone_at"] is not None:
+        remarks.append(f"taken back {row['undone_at']:%Y-%m-%d %H:%M} by {row['undone_by']}")
+    return f"load {load.seq}: {'; '.join(remarks)}" if remarks else ""
+
+
+def _rows_of(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def _show_rows(console: Console, title: str, some: SomeRows) -> None:
@@ -324,7 +336,7 @@ def _show_rows(console: Console, title: str, some: SomeRows) -> None:
         console.print(f"No rows {title}.")
         return
     names = list(some.rows[0]) if some.rows else []
-    table = Table(*names, title=f"{some.total:,} rows {title}", title_justify="left", box=None, pad_edge=False)
+    table = Table(*names, title=f"{_rows_of(some.total)} {title}", title_justify="left", box=None, pad_edge=False)
     for row in some.rows:
         table.add_row(*[Text(_cell(value)) for value in row.values()])
     console.print(table)
@@ -349,8 +361,9 @@ def undo_load(workspace: Workspace, name: str, *, as_json: bool) -> int:
         counts = undone.counts
         Console().print(
             Text(
-                f"Load {undone.seq} ({undone.name}) is taken back: {counts.added:,} rows are no longer current, "
-                f"{counts.superseded:,} are current again. It stays on record."
-            )
+                f"Load {undone.seq} ({undone.name}) is taken back: {_rows_of(counts.added)} no longer current, "
+                f"{counts.superseded:,} current again. It stays on record."
+            ),
+            soft_wrap=True,
         )
     return EXIT_NOTHING_TO_DO if undone is None else EXIT_OK

@@ -255,13 +255,15 @@ def _number_of_text(column: exp.Expression, column_type: ColumnType, decimal: st
 
 def _bare_number(text: exp.Expression, column_type: ColumnType, decimal: str) -> exp.Expression:
     mark, group = column_type.decimal_mark, column_type.group_mark
-    if mark == "." and not group:
-        return try_cast(text.copy(), decimal)
-    if mark == "." and group == ",":
-        ungrouped = exp.Not(this=call("contains", text.copy(), string(",")))
-        strict = _strict_number(text, column_type, decimal)
-        return exp.Case().when(ungrouped, try_cast(text.copy(), decimal)).else_(strict)
-    return _strict_number(text, column_type, decimal)
+    if mark != "." or group not in ("", ","):
+        return _strict_number(text, column_type, decimal)
+    # A cast that fails costs ten times one that does not; what starts with a sign, mark or digit rarely fails.
+    may_be_bare: exp.Expression = exp.Between(this=text.copy(), low=string("+"), high=string(":"))
+    if not group:
+        return exp.Case().when(may_be_bare, try_cast(text.copy(), decimal))
+    ungrouped = exp.Not(this=call("contains", text.copy(), string(",")))
+    strict = _strict_number(text, column_type, decimal)
+    return exp.Case().when(exp.and_(may_be_bare, ungrouped), try_cast(text.copy(), decimal)).else_(strict)
 
 
 def _strict_number(text: exp.Expression, column_type: ColumnType, decimal: str) -> exp.Expression:

@@ -169,7 +169,7 @@ def _write_raw(con: duckdb.DuckDBPyConnection, run: Run, given: Received, target
         exp.alias_(number, "row_no"),
         exp.alias_(line, "line"),
         exp.alias_(exp.func("to_json", exp.column("s")), "record"),
-    ).from_(exp.alias_(source_relation(source), "s", table=True))
+    ).from_(exp.select("*").from_(source_relation(source)).subquery("s"))
     con.execute(f"copy ({sql_of(query)}) to '{_quoted(target)}' (format parquet)")
 
 

@@ -75,6 +75,7 @@ class KeyFinding:
 
     `form` is `key` (one row each), `group` (rows that belong together) or `hint` (they may). `support` is how far the
     other columns of the paired rows agree beyond chance, None when there is nothing to hold against each other.
+    `also` names columns that identify the same rows.
     """
 
     ours: tuple[Column, ...]
@@ -86,16 +87,20 @@ class KeyFinding:
     name: float
     strength: float
     sums: GroupSums | None = None
-    rival: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
-        ours, theirs = ", ".join(c.name for c in self.ours), ", ".join(c.name for c in self.theirs)
-        return ours if ours == theirs else f"{ours} = {theirs}"
+        return _label(self.ours, self.theirs)
 
     @property
     def nos(self) -> frozenset[tuple[int, int]]:
         return frozenset((o.no, t.no) for o, t in zip(self.ours, self.theirs, strict=True))
+
+
+def _label(ours: Sequence[Column], theirs: Sequence[Column]) -> str:
+    left, right = ", ".join(c.name for c in ours), ", ".join(c.name for c in theirs)
+    return left if left == right else f"{left} = {right}"
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,8 @@ def _strength(finding: KeyFinding) -> float:
 
 
 def _named_as_key(c: Column) -> float:
+    if says(c.name, "postcode", "phone", "email", "name", "card", "status", "type", "country"):
+        return 0.0
     return 1.0 if says(c.name, "id", "reference", "invoice", "order", "transaction") else 0.3
 
 
@@ -234,12 +241,26 @@ def _may_be_key(search: Search, c: Column) -> bool:
 
 def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]:
     """Return the best key of single columns, else of several, and every other finding that could tie rows together."""
-    measured = [measure(search, [o], [t]) for o, t in candidates(search)[:TRIED_KEYS]]
-    believable = [finding for finding in measured if is_acceptable(finding, is_sample=search.is_sample)]
-    keys = sorted((f for f in believable if f.form == "key"), key=lambda f: (-f.strength, f.label))
-    if keys:
-        return keys[0], [*keys[1:], *(f for f in believable if f.form != "key")]
-    return None, sorted(believable, key=lambda f: (-f.strength, f.label))
+    believable: list[KeyFinding] = []
+    for o, t in candidates(search)[:TRIED_KEYS]:
+        # A column that says the same on the rows that a key pairs already would only be measured to be no better.
+        keys = [finding for finding in believable if finding.form == "key" and (finding.support or 0) >= SUPPORTED]
+        first = next((finding for finding in keys if _goes_along(finding, o, t)), None)
+        if first is not None:
+            believable[believable.index(first)] = replace(first, also=(*first.also, _label((o,), (t,))))
+            continue
+        finding = measure(search, [o], [t])
+        if is_acceptable(finding, is_sample=search.is_sample):
+            believable.append(finding)
+    ranked = sorted(believable, key=lambda finding: (finding.form != "key", -finding.strength, finding.label))
+    if ranked and ranked[0].form == "key":
+        return ranked[0], ranked[1:]
+    return None, ranked
+
+
+def _goes_along(finding: KeyFinding, o: Column, t: Column) -> bool:
+    agreement = finding.agreements.get((o.no, t.no))
+    return agreement is not None and agreement.present >= 3 and agreement.rate >= 0.9
 
 
 def find_composite(search: Search, pairs: Sequence[ColumnPair]) -> KeyFinding | None:

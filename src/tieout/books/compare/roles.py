@@ -151,13 +151,13 @@ def _dates(side: SideProfile, ignored: frozenset[tuple[str, str]]) -> list[Colum
     usable = [
         c for c in side.columns if c.kind in ("date", "timestamp") and c.parsed and (c.side, c.name) not in ignored
     ]
-    return sorted(usable, key=lambda c: c.name)
+    return sorted((c for c in usable if date_weight(c) > 0.1), key=lambda c: c.name)
 
 
 def best_date(side: SideProfile, ignored: frozenset[tuple[str, str]]) -> Column | None:
     """Return the column of a side that best dates a row, by name."""
     named = sorted(_dates(side, ignored), key=lambda c: (-date_weight(c) * (0.5 + 0.5 * c.filled_share), c.name))
-    return named[0] if named and date_weight(named[0]) > 0.1 else None
+    return named[0] if named else None
 
 
 def currencies_of(side: SideProfile, amount: Iterable[str], ignored: frozenset[tuple[str, str]]) -> list[Column]:
@@ -225,6 +225,7 @@ def unit_pairs(pairs: Sequence[ColumnPair], taken: frozenset[tuple[str, str]]) -
         if is_taken or o.kind != "text" or t.kind != "text" or o.is_currency or o.is_free_text or t.is_free_text:
             continue
         is_few = 2 <= min(o.distinct, t.distinct) and max(o.distinct, t.distinct) <= UNIT_VALUES
+        is_few = is_few and o.distinct <= 0.5 * o.rows and t.distinct <= 0.5 * t.rows
         if not is_few or pair.content < 0.15 or is_technical(o.name) or says(o.name, "status"):
             continue
         if pair.lift is None or pair.lift >= 0.3:

@@ -54,7 +54,7 @@ def _places(source: Direct | Records, numbers: list[int]) -> dict[int, tuple[int
         number = exp.Add(this=column("file_row_number"), expression=exp.Literal.number(1))
         line = exp.null()
     query = exp.select(exp.alias_(number, "n"), exp.alias_(line, "l"), "s").from_(
-        exp.alias_(source_relation(source), "s", table=True)
+        exp.select("*").from_(source_relation(source)).subquery("s")
     )
     rows = con.execute(
         f"select n, l, to_json(s) from ({sql_of(query)}) where n in (select unnest(?::bigint[]))", [numbers]

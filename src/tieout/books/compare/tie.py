@@ -124,13 +124,13 @@ def _counterpart(search: Search, c: Column) -> Column | None:
 def _single_key(search: Search, best: KeyFinding, others: Sequence[KeyFinding]) -> Tie:
     """Take the best key, unless another is as good and pairs other rows."""
     rivals = [f for f in others if f.form == "key" and best.strength - f.strength <= EQUALLY_GOOD]
-    said = ""
+    said = f"; {' and '.join(best.also)} would pair the same rows" if best.also else ""
     for rival in rivals:
         same = _same_rows(best, rival)
         if same is None:
             continue
         if same >= 0.9:
-            said = said or f"; {rival.label} identifies the same rows"
+            said = said or f"; {rival.label} would pair the same rows"
         elif same <= 0.5 and (rival.support or 0) >= 0.8 * (best.support or 0):
             raise PlanUndecided(
                 f"{best.label} and {rival.label} could both identify a row, and they pair different rows.",

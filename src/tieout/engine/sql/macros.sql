@@ -4,11 +4,11 @@
 create or replace macro fx_product(product) as
   try_cast((product + sign(product) * 500000000) // 1000000000 as bigint);
 
--- why: DECIMAL(18, 6) times a million overflows 64 bits of scaled digits from 9.2 million units on, and 128 bits cost 30
---      times as much; two steps of a thousand stay exact within 64 bits up to 9 billion units, beyond it is wide
+-- why: DECIMAL(18, 6) times a million overflows its 18 digits from a million units on, and 128 bits cost 30 times as
+--      much; two steps of a thousand stay exact within 18 digits below a billion units, beyond it is wide
 create or replace macro to_micros(units) as
   case
-    when units between -9000000000 and 9000000000 then cast(cast(units * 1000 as decimal(18, 3)) * 1000 as bigint)
+    when units between -999999999 and 999999999 then cast(cast(units * 1000 as decimal(18, 3)) * 1000 as bigint)
     else try_cast(cast(units as decimal(38, 6)) * 1000000 as bigint)
   end;
 

@@ -435,7 +435,7 @@ def _unsettled(done: FileLoad, request: LoadRequest) -> RestatementUnsettled:
     days = ", ".join(f"{count:,} {'without a day' if day is None else f'on {day}'}" for day, count in lacking.days)
     if lacking.day_count > len(lacking.days):
         days += f" and on {lacking.day_count - len(lacking.days):,} more days"
-    loads = ", ".join(f"{name} (load {seq}, {count:,})" for seq, name, count in lacking.loads)
+    loads = ", ".join(f"{name} (load {seq}: {count:,})" for seq, name, count in lacking.loads)
     noun = "row" if lacking.rows == 1 else "rows"
     return RestatementUnsettled(
         f"{done.file} covers {covered}, and lacks {lacking.rows:,} {noun} that source {request.source} has there: "

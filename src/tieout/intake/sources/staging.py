@@ -14,7 +14,14 @@ from tieout.core.errors import TieoutError
 from tieout.intake.csv_careful import locate_rows, read_csv_carefully
 from tieout.intake.reading import Direct, Limits, ReadOptions, read
 from tieout.intake.records import LINE, REJECTED_SCHEMA, ROW_NO, Records
-from tieout.intake.sources.days import DayColumn, DayWish, SourceColumnMissing, day_expression, day_text, find_days
+from tieout.intake.sources.days import (
+    DayColumn,
+    DayWish,
+    SourceColumnMissing,
+    day_expression,
+    find_days,
+    text_expression,
+)
 from tieout.intake.sources.projection import (
     CONTENT,
     KEY,
@@ -106,8 +113,10 @@ def stage(steps: Steps, given: FileGiven, settled: Settled, key: Sequence[str], 
     columns = tuple(spelling.values())
     _view_cells(con, given.scratch / _STAGED, source, columns)
     steps.on_step("find days")
-    day = find_days(con, "staged_cell", columns, _in_spelling(wish, columns), given.name)
-    _view_rows(con, source, day, has_key=bool(key))
+    steps.define_macros()
+    day = find_days(steps, columns, _in_spelling(wish, columns), given.name)
+    _view_rows(con, day, has_key=bool(key))
+    _view_rejected(con, source)
     rows = int(con.sql("select count(*) from staged_row").fetchall()[0][0])
     refused = steps.run("refused_row")
     _view_refused(con, source, day)
@@ -190,31 +199,38 @@ def _view_cells(con: duckdb.DuckDBPyConnection, path: Path, source: Direct | Rec
         con.execute(f"create or replace view {name} as {sql_of(query)}")
 
 
-def _view_rows(
-    con: duckdb.DuckDBPyConnection, source: Direct | Records, day: DayColumn | None, *, has_key: bool
-) -> None:
-    """Make `staged_row`: identity, day, and why a row is refused (null where it is taken)."""
-    refusal: exp.Expr = cast(exp.null(), "VARCHAR")
-    value: exp.Expr = cast(exp.null(), "DATE")
-    cases = exp.Case()
+def _view_rows(con: duckdb.DuckDBPyConnection, day: DayColumn | None, *, has_key: bool) -> None:
+    """Make `staged_row`: identity, day, and why a row is refused (null where it is taken).
+
+    Days are parsed once for each text that says one (`said_day`), for they repeat.
+    """
+    text = cast(exp.null(), "VARCHAR") if day is None else text_expression(column(day.name), day.format)
+    digests = exp.select(ROW_NO, LINE, CONTENT, KEY, named(text, "text")).from_("staged_digest").subquery("d")
+    texts = exp.select("text").distinct().from_(exp.select(named(text.copy(), "text")).from_("staged_cell").subquery())
+    parsed = cast(exp.null(), "DATE") if day is None else day_expression(exp.column("text"), day.format)
+    said_day = exp.select("text", named(parsed, "day")).from_(texts.subquery("t")).where("text is not null")
+    con.execute(f"create or replace table said_day as {sql_of(said_day)}")
+    refusal = exp.Case()
     if has_key:
-        cases = cases.when(exp.Is(this=column(KEY), expression=exp.null()), string("no_key"))
-    if day is not None:
-        value = day_expression(column(day.name), day.format)
-        is_said = exp.Not(this=exp.Is(this=day_text(column(day.name)), expression=exp.null()))
-        is_bad = exp.and_(is_said, exp.Is(this=exp.paren(value.copy()), expression=exp.null()))
-        cases = cases.when(is_bad, string("bad_date"))
-    if has_key or day is not None:
-        refusal = cases
-    query = exp.select(
-        named(column(ROW_NO), "row_no"),
-        named(column(LINE), "line"),
-        named(column(CONTENT), "content"),
-        named(column(KEY), "key"),
-        named(value, "day"),
-        named(refusal, "refusal"),
-    ).from_(exp.to_table("staged_digest"))
+        refusal = refusal.when(exp.Is(this=column(KEY, "d"), expression=exp.null()), string("no_key"))
+    is_bad = exp.maybe_parse("d.text is not null and s.day is null")
+    query = (
+        exp.select(
+            named(column(ROW_NO, "d"), "row_no"),
+            named(column(LINE, "d"), "line"),
+            named(column(CONTENT, "d"), "content"),
+            named(column(KEY, "d"), "key"),
+            named(column("day", "s"), "day"),
+            named(refusal.when(is_bad, string("bad_date")), "refusal"),
+        )
+        .from_(digests)
+        .join(exp.alias_(exp.to_table("said_day"), "s", table=True), on="s.text = d.text", join_type="left")
+    )
     con.execute(f"create or replace view staged_row as {sql_of(query)}")
+
+
+def _view_rejected(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> None:
+    """Make `read_rejected`: what the reader refused."""
     if isinstance(source, Records) and source.rejected is not None:
         rejected = exp.select("*").from_(parquet([source.rejected]))
         con.execute(f"create or replace view read_rejected as {sql_of(rejected)}")

@@ -54,7 +54,7 @@ class Step:
 @cache
 def load_step(name: str) -> Step:
     """Read the step of that name. Raises SourceStepBroken when its header is not complete."""
-    text = (files("tieout.intake.sources") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    text = _sql_text(name)
     fields, last = {"form": "table", "grain": ""}, ""
     for line in text.splitlines():
         if found := _FIELD.match(line):
@@ -69,6 +69,10 @@ def load_step(name: str) -> Step:
     return Step(name, out[1], _names(out[2]), _names(grain), fields["form"], text.rstrip().removesuffix(";"))
 
 
+def _sql_text(name: str) -> str:
+    return (files("tieout.intake.sources") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -80,6 +84,10 @@ class Steps:
     con: duckdb.DuckDBPyConnection
     fact_dir: Path
     on_step: Callable[[str], None] = lambda _name: None
+
+    def define_macros(self) -> None:
+        """Define what several steps share."""
+        self.con.execute(_sql_text("macros"))
 
     def run(self, name: str) -> int:
         """Run the step of that name, assert its contract and return its number of rows."""
