@@ -94,14 +94,31 @@ def test_out_holds_the_named_files_with_the_named_columns(run, files, tmp_path):
     assert [name for name in names if name.endswith(".xlsx")]
     matches = pq.read_table(out / "matches.parquet")
     assert matches.column_names == [
-        "match_id", "ours_row", "theirs_row", "pass", "outcome", "confidence", "alternatives",
+        "match_id",
+        "ours_row",
+        "theirs_row",
+        "pass",
+        "outcome",
+        "confidence",
+        "alternatives",
     ]
     assert sorted(zip(matches["ours_row"].to_pylist(), matches["theirs_row"].to_pylist(), strict=True)) == [
-        (1, 1), (2, 2), (3, 3), (5, 4),
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (5, 4),
     ]
     deltas = pq.read_table(out / "deltas.parquet")
     assert deltas.column_names[:9] == [
-        "delta_id", "kind", "amount", "currency", "match_id", "ours_row", "theirs_row", "reason_code", "confidence",
+        "delta_id",
+        "kind",
+        "amount",
+        "currency",
+        "match_id",
+        "ours_row",
+        "theirs_row",
+        "reason_code",
+        "confidence",
     ]
     assert sum(deltas["amount"].to_pylist()) == Decimal("202.43") - Decimal("195.33")
     with (out / "unmatched_ours.csv").open(encoding="utf-8", newline="") as file:
@@ -135,8 +152,12 @@ def test_a_run_can_be_listed_shown_explained_replayed_and_queried(run, files):
     replayed = json.loads(run("replay", run_id[:10], "--json", code=0).stdout)
     assert replayed["same"] is True
     for table, count in (
-        ("recon_statements_raw", 5), ("recon_statements_norm", 5), ("recon_expected", 5), ("recon_match", 4),
-        ("recon_match_review", 0), ("recon_deltas", 3),
+        ("recon_statements_raw", 5),
+        ("recon_statements_norm", 5),
+        ("recon_expected", 5),
+        ("recon_match", 4),
+        ("recon_match_review", 0),
+        ("recon_deltas", 3),
     ):
         found = json.loads(run("sql", "--json", f"select count(*) as n from {table}", code=0).stdout)
         assert found == [{"n": count}], table
@@ -154,7 +175,9 @@ def test_sql_cannot_write_or_read_other_files(run, files, tmp_path):
     run("compare", *files, code=10)
     target = tmp_path / "stolen.csv"
     for query in (
-        f"copy (select 1) to '{target}'", f"select * from read_csv('{files[0]}')", "install httpfs",
+        f"copy (select 1) to '{target}'",
+        f"select * from read_csv('{files[0]}')",
+        "install httpfs",
         "set enable_external_access = true",
     ):
         done = run("sql", query)

@@ -244,6 +244,11 @@ def test_a_gap_splits_into_fee_and_rate_of_exchange() -> None:
     assert _parts(result) == {"fee": "2", "fx": "5"}
 
 
+def test_a_fee_that_brings_the_amounts_no_nearer_explains_nothing() -> None:
+    result = reconcile("id | amount | fee\nA | 10.00 | 0", "id | amount | fee\nA | 9.00 | 2.00")
+    assert _parts(result) == {"unexplained": "1"}
+
+
 def test_where_only_ours_was_converted_the_gap_is_the_rate_and_no_quantity_is_made_up() -> None:
     result = reconcile(
         "id | amount | quantity | fx\nA | 125.00 | 10 | 1.25",
@@ -401,6 +406,16 @@ def test_a_near_amount_is_found_where_a_side_has_no_days() -> None:
 
 def test_a_near_amount_is_found_where_neither_side_has_text() -> None:
     assert _pairs(reconcile("day | amount\n2026-01-05 | 100.00", "day | amount\n2026-01-05 | 99.00")) == [(1, 1)]
+
+
+def test_among_equal_scores_the_nearer_day_is_preferred() -> None:
+    result = reconcile(
+        "day | amount\n2026-01-05 | 5.00",
+        "day | amount\n2026-01-02 | 5.00\n2026-01-06 | 5.00",
+        window_days=3,
+        weights=Weights(time=0, amount=1, unit=0, text=0),
+    )
+    assert _pairs(result) == [(1, 2)]
 
 
 def test_text_that_is_absent_is_no_evidence_against_a_pair() -> None:

@@ -11,12 +11,13 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from tests.intake.tables import fast_rows, places_of, rejected_of, rows_of, save
 
+from tests.intake.tables import fast_rows, places_of, rejected_of, rows_of, save
 from tieout.core.errors import TieoutError
 from tieout.intake.csv_careful import locate_rows, read_csv_carefully
+from tieout.intake.csv_columns import columns_of
 from tieout.intake.csv_dialect import CsvDialect, CsvHints, sniff
-from tieout.intake.csv_records import Grammar
+from tieout.intake.csv_records import Grammar, lines_of, parse
 
 BOTH = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -92,7 +93,9 @@ def test_any_text_comes_out_the_same_both_ways_where_duckdb_takes_it(text):
 def test_every_well_written_table_is_read_as_it_was_meant(written):
     """Given the dialect, the careful way returns the table itself, but for lines that hold delimiters only."""
     table, delimiter, newline, text = written
-    assume(not any(cell.endswith("\r") or re.search(r"\r(?!\n)", cell) for row in table for cell in row))  # unquoted by Python
+    assume(
+        not any(cell.endswith("\r") or re.search(r"\r(?!\n)", cell) for row in table for cell in row)
+    )  # unquoted by Python
     names = tuple(f"column_{i}" for i in range(1, len(table[0]) + 1))
     dialect = CsvDialect("utf-8", delimiter, '"', "", newline, names, None, 0)
     with TemporaryDirectory() as folder:
@@ -103,9 +106,39 @@ def test_every_well_written_table_is_read_as_it_was_meant(written):
 
 
 @BOTH
+@given(st.text(alphabet='a1é,"\n \r', max_size=40), st.integers(2, 3), st.sampled_from(["", "\n"]))
+@example('"a"b,c', 2, "\n")
+@example('"",""x', 2, "")
+@example('","1,', 2, "")
+@example('a,"b', 2, "\n")
+@example('"a""b","c""d"', 2, "\n")
+@example('a,"b\nc",d', 2, "")
+def test_lines_read_by_columns_are_those_read_by_rows(text, width, end):
+    grammar = Grammar(",")
+    lines = lines_of(text + end, "\n")
+    columns = columns_of(lines, grammar, width)
+    if columns is not None:
+        by_rows = parse(lines, 1, grammar, is_last=True)
+        assert by_rows.lines == list(range(1, len(lines) + 1))
+        found = [list(row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
+        assert found == [[cell or None for cell in row] for row in by_rows.rows]
+
+
+def test_well_quoted_lines_are_read_by_columns():
+    lines = ['"a","b, c",""\r\n', '1,"say ""yes""",\r\n', "x,y,z\r\n"]
+    columns = columns_of(lines, Grammar(","), 3)
+    assert [column.to_pylist() for column in columns] == [
+        ["a", "1", "x"],
+        ["b, c", 'say "yes"', "y"],
+        [None, None, "z"],
+    ]
+    assert columns_of(lines, Grammar(","), 4) is None
+
+
+@BOTH
 @given(written_tables(), st.randoms(use_true_random=False))
 def test_nothing_is_lost_of_a_damaged_file(written, rnd: random.Random):
-    """Marks strewn over the lines of a damaged file are each found again: in a row, in a refused one, above the table."""
+    """Marks strewn over a damaged file are each found again: in a row, in a refused one, or above the table."""
     _, delimiter, newline, text = written
     lines = [f"mark{i}end{delimiter}{line}" for i, line in enumerate(text.split(newline)) if line]
     assume(lines)

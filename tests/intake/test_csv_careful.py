@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.intake.tables import careful, fast_rows, places_of, reasons_of, rejected_of, rows_of, save
 
+from tests.intake.tables import careful, fast_rows, places_of, reasons_of, rejected_of, rows_of, save
 from tieout.intake.csv_careful import has_more_rows, locate_rows, read_csv_carefully
 from tieout.intake.csv_dialect import CsvHints, sniff
 from tieout.intake.records_file import TooManyRows

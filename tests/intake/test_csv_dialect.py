@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.intake.tables import fast_rows, save
 
+from tests.intake.tables import fast_rows, save
 from tieout.intake.csv_dialect import CsvHints, WrongHint, duckdb_arguments, sniff
 from tieout.intake.formats import FileIsEmpty
 
@@ -119,7 +119,7 @@ def test_repeated_and_empty_names_are_made_unique_with_a_note(tmp_path):
     path = save(tmp_path, "id,amount,Amount,,amount\n1,2,3,4,5\n")
     dialect = sniff(path)
     assert dialect.columns == ("id", "amount", "Amount_2", "column_4", "amount_3")
-    assert len(dialect.notes) == 3
+    assert len(dialect.notes) == 2
     assert fast_rows(path, dialect) == [("1", "2", "3", "4", "5")]
 
 
@@ -210,7 +210,7 @@ def test_letters_that_come_late_decide_the_encoding_all_the_same(tmp_path):
     )
     dialect = sniff(save(tmp_path, content))
     assert dialect.encoding == "cp1252"
-    assert "--encoding" in dialect.notes[0]
+    assert "cp1252, judging by its letters" in dialect.notes[0]
 
 
 @pytest.mark.parametrize(

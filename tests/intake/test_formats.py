@@ -2,10 +2,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.intake.tables import save
 
+from tests.intake.tables import save
 from tieout.core.errors import TieoutError
-from tieout.intake.formats import FORMATS, FileIsDamaged, FileIsEmpty, FileNotReadable, UnknownFormat, detect
+from tieout.intake.formats import FORMATS, FileIsDamaged, FileIsEmpty, FileNotReadable, UnknownFileFormat, detect
 
 DATA = Path(__file__).parent / "data"
 MT940 = ":20:131110\n:25:45050050/76198810\n:28:27/01\n:60F:C131016DEM84349,74\n"
@@ -107,14 +107,14 @@ def test_every_published_statement_is_recognised_without_its_name():
     ],
 )
 def test_what_no_reader_takes_is_named_with_a_way_out(tmp_path, content, name, what):
-    with pytest.raises(UnknownFormat, match=what) as caught:
+    with pytest.raises(UnknownFileFormat, match=what) as caught:
         detect(save(tmp_path, content), name)
     assert caught.value.subject == name
     assert caught.value.remedy
 
 
 def test_a_zip_archive_that_is_no_workbook_is_to_be_unpacked(tmp_path):
-    with pytest.raises(UnknownFormat, match="ZIP archive.*Unpack"):
+    with pytest.raises(UnknownFileFormat, match="ZIP archive.*Unpack"):
         detect(zipped(tmp_path / "a.zip", statement_csv="a,b"))
     broken = save(tmp_path, b"PK\x03\x04 and then nothing", "b.xlsx")
     with pytest.raises(FileIsDamaged, match="broken ZIP"):
@@ -137,6 +137,6 @@ def test_what_is_no_file_is_said_to_be_none(tmp_path):
 
 
 def test_all_of_these_errors_are_for_people():
-    for error in (FileIsDamaged, FileIsEmpty, FileNotReadable, UnknownFormat):
+    for error in (FileIsDamaged, FileIsEmpty, FileNotReadable, UnknownFileFormat):
         assert issubclass(error, TieoutError)
         assert error.code != TieoutError.code

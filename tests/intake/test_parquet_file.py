@@ -4,8 +4,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.intake.tables import save
 
+from tests.intake.tables import save
 from tieout.intake.formats import FileIsDamaged, FileIsEncrypted, NoTableFound
 from tieout.intake.parquet_file import open_parquet
 

@@ -1,18 +1,17 @@
-import os
 import re
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from tests.intake.tables import fast_rows, reasons_of, rows_of, save
 from tests.intake.test_spreadsheet import HEAD, ROWS, ods, ods_rows, workbook
-
 from tieout.core.errors import TieoutError
 from tieout.intake import formats, json_rows, records_file, spreadsheet, workbook_guard
 from tieout.intake.csv_dialect import CsvHints, WrongHint
-from tieout.intake.formats import FileNotReadable, UnknownFormat
-from tieout.intake.reading import Direct, DiskFull, FileChanged, FileTooLarge, Limits, ReadOptions, read
+from tieout.intake.formats import FileNotReadable, UnknownFileFormat
+from tieout.intake.reading import Direct, DiskFull, FileChanged, InputTooLarge, Limits, ReadOptions, read
 from tieout.intake.records import Records
 from tieout.intake.records_file import TooManyRows
 
@@ -114,13 +113,13 @@ def test_what_the_user_says_is_obeyed(tmp_path):
     book = workbook(tmp_path / "x.xlsx", One=[["p", "q"], [1, 2]], Two=[["r", "s"], [1, 2]])
     assert read(book, "x", tmp_path / "3", options=ReadOptions(sheet="Two")).columns == ("r", "s")
     assert read(save(tmp_path, '[{"a": 1}]'), "x", tmp_path / "4", options=ReadOptions(format="csv")).format == "csv"
-    with pytest.raises(UnknownFormat, match="no format 'word'"):
+    with pytest.raises(UnknownFileFormat, match="no format 'word'"):
         read(path, "x", tmp_path / "5", options=ReadOptions(format="word"))
 
 
 def test_a_file_beyond_the_limit_is_refused_before_it_is_read(tmp_path):
     path = save(tmp_path, b"\xff" * 100)
-    with pytest.raises(FileTooLarge, match=r"upload\.csv has 100 bytes, more than the limit of 99"):
+    with pytest.raises(InputTooLarge, match=r"upload\.csv has 100 bytes, more than the limit of 99"):
         read(path, "upload.csv", tmp_path / "out", limits=Limits(max_bytes=99))
     assert not (tmp_path / "out").exists()
 
@@ -157,7 +156,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
 def test_a_full_disk_is_said_to_be_full(tmp_path, content, target):
     out = tmp_path / "out"
     out.mkdir()
-    os.symlink("/dev/full", out / target)
+    (out / target).symlink_to("/dev/full")
     with pytest.raises(DiskFull, match="no space left"):
         read(save(tmp_path, content), "upload", out)
 
@@ -200,7 +199,7 @@ def test_every_error_of_this_room_has_a_code_of_its_own():
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, TieoutError)
     }
-    errors |= {DiskFull, FileChanged, FileTooLarge, WrongHint}
+    errors |= {DiskFull, FileChanged, InputTooLarge, WrongHint}
     errors.discard(TieoutError)
     codes = [error.code for error in errors]
     assert len(set(codes)) == len(codes) > 15

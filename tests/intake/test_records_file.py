@@ -1,7 +1,7 @@
 import pyarrow.parquet as pq
 import pytest
-from tests.intake.tables import places_of, rejected_of, rows_of
 
+from tests.intake.tables import places_of, rejected_of, rows_of
 from tieout.intake.records import REJECTED_SCHEMA, Rejected
 from tieout.intake.records_file import MAX_COLUMNS, RecordsFile, TooManyColumns, TooManyRows
 

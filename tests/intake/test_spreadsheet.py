@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
-from tests.intake.tables import places_of, reasons_of, rejected_of, rows_of, save
 
+from tests.intake.tables import places_of, reasons_of, rejected_of, rows_of, save
 from tieout.intake.formats import FileIsDamaged, FileIsEncrypted, NoTableFound
 from tieout.intake.records_file import TooManyRows
 from tieout.intake.spreadsheet import UnknownSheet, read_spreadsheet, text_of
@@ -39,7 +39,8 @@ def ods(path: Path, rows: str, **entries: str) -> Path:
         '<?xml version="1.0"?><office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
         'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
         'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>'
-        f'<table:table table:name="Sheet">{rows}</table:table></office:spreadsheet></office:body></office:document-content>'
+        f'<table:table table:name="Sheet">{rows}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
     )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")

@@ -1,9 +1,9 @@
 import pytest
-from tests.intake.tables import save
 
+from tests.intake.tables import save
 from tieout.intake.text_encoding import Undecodable, Utf8Evidence, by_mark, guess_legacy, transcode
 
-CZECH = "Datum;Protistrana;Částka;Zpráva\n2024-01-05;Jiří Dvořák;1250,00;nájemné, děkuji\n2024-01-06;Kateřina;9;Účet, šťáva\n"
+CZECH = "Datum;Protistrana;Částka\n2024-01-05;Jiří Dvořák;nájemné, děkuji\n2024-01-06;Kateřina;Účet, šťáva\n"
 POLISH = "Data;Kontrahent;Opis\n2024-01-05;Łukasz Żółć;Zapłata za fakturę\n2024-01-06;Bożena;Opłata miesięczna\n"
 GERMAN = "Tag;Empfänger;Betrag\n05.01.2024;Müller GmbH;Miete für März\n06.01.2024;Käthe Größ;Überweisung\n"
 FRENCH = "Date;Libellé;Débit\n05/01/2024;Prélèvement électricité;12,50\n06/01/2024;Café à emporter;3,20\n"

@@ -29,8 +29,6 @@ from tieout.store.sources import LoadMode, SourceHistory, SourceLoad
 
 EXIT_NOTHING_TO_DO = 10
 _SHOWN_CHARACTERS = 200
-_COUNTED = {"rows": "rows", "added": "added", "retired": "superseded", "refused": "quarantined"}
-"""Headings of the counts of a load, short enough for a terminal, and what they count."""
 
 
 class ContraryOptions(TieoutError):
@@ -205,9 +203,9 @@ def list_sources(workspace: Workspace, *, as_json: bool) -> None:
         return
     table = Table("source", box=None, pad_edge=False)
     for name in ("rows", "superseded", "quarantined"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("days covered")
-    table.add_column("loads", justify="right")
+    table.add_column("loads", justify="right", no_wrap=True)
     for row in found:
         numbers = [f"{row[name]:,}" for name in ("rows", "superseded", "quarantined")]
         table.add_row(Text(row["name"]), *numbers, _covered_words(row), f"{row['loads']:,}")
@@ -268,9 +266,8 @@ def show_source(
         return
     console = Console()
     console.print(Text(f"{name}: {summary['rows']:,} rows, {_covered_words(summary)}", style="bold"))
-    console.print(_history_table(loads, instant))
-    for remark in filter(None, (_remarks(one, instant) for one in loads)):
-        console.print(Text(remark), soft_wrap=True)
+    for one in loads:
+        _show_history(console, one, instant)
     if everything:
         _show_rows(console, "superseded", superseded)
         _show_rows(console, "in quarantine", quarantined)
@@ -302,29 +299,21 @@ def _history_row(load: SourceLoad, instant: datetime | None) -> dict[str, Any]:
     }
 
 
-def _history_table(loads: Sequence[SourceLoad], instant: datetime | None) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("load", "file", "loaded (UTC)", "days"):
-        table.add_column(name, no_wrap=name != "file", overflow="fold")
-    for name in _COUNTED:
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in loads:
-        row = _history_row(one, instant)
-        days = "" if row["first_day"] is None else f"{row['first_day']} to {row['last_day']}"
-        style = "dim" if row["undone_at"] is not None else ""
-        counts = [f"{row[name]:,}" for name in _COUNTED.values()]
-        table.add_row(str(one.seq), Text(one.name), f"{one.loaded_at:%Y-%m-%d %H:%M}", days, *counts, style=style)
-    return table
-
-
-def _remarks(load: SourceLoad, instant: datetime | None) -> str:
-    """Return what is to be said of a load beside its counts, or ''."""
+def _show_history(console: Console, load: SourceLoad, instant: datetime | None) -> None:
     row = _history_row(load, instant)
-    remarks = [] if row["mode"] == "plain" else [f"--{row['mode']}"]
-    remarks += [f"supersedes {_rows_of(part['rows'])} of load {part['load']}" for part in row["supersedes"]]
+    style = "dim" if row["undone_at"] is not None else ""
+    head = f"load {load.seq}: {load.name}, loaded {load.loaded_at:%Y-%m-%d %H:%M} UTC by {load.loaded_by}"
+    days = "no days" if row["first_day"] is None else f"{row['first_day']} to {row['last_day']}"
+    words = [days, f"{_rows_of(row['rows'])}, {row['added']:,} added"]
+    if row["quarantined"]:
+        words.append(f"{row['quarantined']:,} in quarantine")
+    if row["mode"] != "plain":
+        words.append(f"--{row['mode']}")
+    words += [f"supersedes {_rows_of(part['rows'])} of load {part['load']}" for part in row["supersedes"]]
     if row["undone_at"] is not None:
-        remarks.append(f"taken back {row['undone_at']:%Y-%m-%d %H:%M} by {row['undone_by']}")
-    return f"load {load.seq}: {'; '.join(remarks)}" if remarks else ""
+        words.append(f"taken back {row['undone_at']:%Y-%m-%d %H:%M} UTC by {row['undone_by']}")
+    _line(console, Text(head, style=style))
+    _line(console, Text(f"  {'; '.join(words)}", style=style))
 
 
 def _rows_of(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import tomli_w
 
@@ -14,6 +14,8 @@ from tieout.core.money import NotAnAmount, from_micros, to_micros
 from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, SignedColumn, Weights
 
 VERSION = 1
+
+Built = TypeVar("Built", Rules, Weights, SidePlan, ColumnType, SignedColumn, Compared, Decision)
 
 _HEADER = """\
 # A plan of Tieout: how the columns of both sides are read, and what counts as a match and as a difference.
@@ -147,7 +149,7 @@ def _check_roles(side: SidePlan, place: str) -> None:
         raise _wrong(f"{place}.fx_rate", "a column, for `converts` needs a rate")
 
 
-def _build(kind: type[Any], document: Any, place: str) -> Any:
+def _build(kind: type[Built], document: Any, place: str) -> Built:
     """Return `kind` from a table, its values checked against the types of the dataclass."""
     given = _table(document, place)
     known = {field.name: str(field.type) for field in fields(kind)}
@@ -201,7 +203,9 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str], place: str) -> No
     for name in given:
         if name not in known:
             raise BadPlan(
-                f"{place} has no key {name!r}.", subject=f"{place}.{name}", remedy=f"It has: {', '.join(sorted(known))}."
+                f"{place} has no key {name!r}.",
+                subject=f"{place}.{name}",
+                remedy=f"It has: {', '.join(sorted(known))}.",
             )
 
 

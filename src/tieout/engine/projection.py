@@ -438,10 +438,7 @@ def _difference_of(position: int, item: Compared) -> exp.Select:
     differs = f"{ours} is distinct from {theirs}"
     if item.kind == "number":
         gap = f"try_cast((to_micros({ours})::hugeint - to_micros({theirs})) as bigint)"
-        allowed = (
-            f"greatest(tolerance_micros::hugeint, abs(to_micros({ours})::hugeint) "
-            "* tolerance_ppm // 1000000)"
-        )
+        allowed = f"greatest(tolerance_micros::hugeint, abs(to_micros({ours})::hugeint) * tolerance_ppm // 1000000)"
         where = f"{differs} and coalesce(abs({gap}) > {allowed}, true)"
         ours_text = sql_of(_plain_number(exp.maybe_parse(ours, dialect="duckdb")))
         theirs_text = sql_of(_plain_number(exp.maybe_parse(theirs, dialect="duckdb")))

@@ -5,19 +5,17 @@ For files that DuckDB refuses or would take otherwise than meant. Memory stays b
 
 from __future__ import annotations
 
-import io
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import csv as pa_csv
 
+from tieout.intake.csv_columns import columns_of
 from tieout.intake.csv_dialect import CsvDialect
 from tieout.intake.csv_records import (
     MAX_RECORD_BYTES,
-    Grammar,
     Parsed,
     Refusal,
     parse,
@@ -60,13 +58,11 @@ def read_csv_carefully(
         return file.finish("csv", (*dialect.notes, *sorter.notes()))
 
 
-def _hand_over(found: Parsed | _Unquoted, dialect: CsvDialect, sorter: RowSorter) -> None:
+def _hand_over(found: Parsed | _Columns, dialect: CsvDialect, sorter: RowSorter) -> None:
     if isinstance(found, Parsed):
         sorter.take(found)
-        return
-    columns = found.columns(dialect.delimiter, len(dialect.columns)) if found.lines else None
-    if columns is None or not sorter.take_columns(columns, found.first_line, found.lines.__getitem__):
-        sorter.take(found.parse(dialect.grammar))
+    elif not sorter.take_columns(found.cells, found.first_line, found.lines.__getitem__):
+        sorter.take(parse(found.lines, found.first_line, dialect.grammar, is_last=True))
 
 
 def locate_rows(path: Path, dialect: CsvDialect, row_nos: Collection[int]) -> dict[int, tuple[int, str]]:
@@ -88,46 +84,38 @@ def has_more_rows(path: Path, dialect: CsvDialect, limit: int) -> bool:
 
 def _numbered(path: Path, dialect: CsvDialect) -> Iterator[tuple[int, str]]:
     """Yield physical line and raw text of each row of a plain file."""
-    for piece, _ in _records(path, dialect, MAX_RECORD_BYTES):
-        parsed = piece.parse(dialect.grammar) if isinstance(piece, _Unquoted) else piece
+    for parsed, _ in _parsed(path, dialect, MAX_RECORD_BYTES):
         for row, line, raw in zip(parsed.rows, parsed.lines, parsed.raws, strict=True):
             if isinstance(row, Refusal) or not is_blank(row, raw, dialect.delimiter):
                 yield line, raw
 
 
 @dataclass(frozen=True)
-class _Unquoted:
-    """Whole lines without any quote or suspect character: each is a record, and splitting reads it."""
+class _Columns:
+    """Lines that are a record each, and their cells column by column."""
 
     lines: list[str]
     first_line: int
-
-    def parse(self, grammar: Grammar) -> Parsed:
-        return parse(self.lines, self.first_line, grammar, is_last=True)
-
-    def columns(self, delimiter: str, width: int) -> list[pa.Array] | None:
-        """Return the cells column by column; None where a line has more or fewer cells."""
-        if self.lines[0].startswith("\ufeff"):  # Arrow would drop it as a byte order mark
-            return None
-        names = [str(i) for i in range(width)]
-        try:
-            table = pa_csv.read_csv(
-                io.BytesIO("".join(self.lines).encode()),
-                pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=1 << 26),
-                pa_csv.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=False),
-                pa_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
-        if table.num_rows != len(self.lines):
-            return None
-        return [column.combine_chunks() for column in table.columns]
+    cells: list[pa.Array]
 
 
-def _records(path: Path, dialect: CsvDialect, max_record_bytes: int) -> Iterator[tuple[Parsed | _Unquoted, int]]:
+def _records(path: Path, dialect: CsvDialect, max_record_bytes: int) -> Iterator[tuple[Parsed | _Columns, int]]:
     """Yield all records below the header, with the bytes read so far."""
+    return _read(
+        path, dialect, max_record_bytes, lambda lines: columns_of(lines, dialect.grammar, len(dialect.columns))
+    )
+
+
+def _parsed(path: Path, dialect: CsvDialect, max_record_bytes: int) -> Iterator[tuple[Parsed, int]]:
+    """Yield all records below the header row by row, with the bytes read so far."""
+    for found, bytes_read in _read(path, dialect, max_record_bytes, lambda _: None):
+        if isinstance(found, Parsed):
+            yield found, bytes_read
+
+
+def _read(
+    path: Path, dialect: CsvDialect, max_record_bytes: int, find_columns: Callable[[list[str]], list[pa.Array] | None]
+) -> Iterator[tuple[Parsed | _Columns, int]]:
     grammar, width = dialect.grammar, len(dialect.columns)
     open_lines: list[str] = []
     is_suspect = False
@@ -135,13 +123,15 @@ def _records(path: Path, dialect: CsvDialect, max_record_bytes: int) -> Iterator
         is_suspect = block.is_suspect or (is_suspect and bool(open_lines))
         begin = min(len(block.lines), max(0, dialect.skip_lines + 1 - block.first_line))
         too_long = sorted(i for i in block.too_long if i >= begin)
-        if not (open_lines or is_suspect or too_long) and _is_unquoted(block.lines, grammar):
-            yield _Unquoted(block.lines[begin:], block.first_line + begin), block.bytes_read
-            continue
+        if not (open_lines or is_suspect or too_long):
+            lines = block.lines[begin:]
+            cells = find_columns(lines)
+            if cells is not None:
+                yield _Columns(lines, block.first_line + begin, cells), block.bytes_read
+                continue
         for end in [*too_long, len(block.lines)]:
-            lines = [*open_lines, *block.lines[begin:end]]
             parsed = parse(
-                lines,
+                [*open_lines, *block.lines[begin:end]],
                 block.first_line + begin - len(open_lines),
                 grammar,
                 is_last=block.is_last or end < len(block.lines),
@@ -155,15 +145,6 @@ def _records(path: Path, dialect: CsvDialect, max_record_bytes: int) -> Iterator
                 _append_too_long(parsed, block.lines[end], block.first_line + end, block.too_long[end])
             yield parsed, block.bytes_read
             begin = end + 1
-
-
-def _is_unquoted(lines: Sequence[str], grammar: Grammar) -> bool:
-    if not grammar.delimiter.isascii() or grammar.escape:
-        return False
-    text = "".join(lines)
-    if grammar.quote and grammar.quote in text:
-        return False
-    return grammar.newline == "\r" or "\r" not in text or text.count("\r") == text.count("\r\n")
 
 
 def _append_too_long(parsed: Parsed, raw: str, line: int, size: int) -> None:

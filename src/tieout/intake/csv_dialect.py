@@ -14,7 +14,6 @@ from pathlib import Path
 
 from tieout.core.errors import TieoutError
 from tieout.intake.csv_records import (
-    BLOCK_BYTES,
     MAX_RECORD_BYTES,
     Grammar,
     Parsed,
@@ -40,7 +39,7 @@ from tieout.intake.table_shape import (
     name_columns,
     role_of,
 )
-from tieout.intake.text_encoding import Utf8Evidence, by_mark, guess_legacy
+from tieout.intake.text_encoding import Utf8Evidence, by_mark, chunks_of, guess_legacy
 
 HEAD_BYTES = 256 << 10
 TAIL_BYTES = 64 << 10
@@ -144,7 +143,9 @@ def sniff(path: Path, hints: CsvHints | None = None, *, name: str = "") -> CsvDi
         if evidence.is_valid or evidence.is_mostly_valid:
             return dialect
     guess = guess_legacy(evidence.sample)
-    note = f"The text is not UTF-8; it is read as {guess}, judging by its letters (--encoding overrides)."
+    note = (
+        f"The text is not UTF-8; it is read as {guess}, judging by its letters; if they look wrong, save it as UTF-8."
+    )
     dialect, _ = _of_ends(name, ends, guess, hints)
     return replace(dialect, notes=(note, *dialect.notes))
 
@@ -459,11 +460,10 @@ def _look_through(path: Path, dialect: CsvDialect, header_text: str) -> tuple[Cs
         TableText(dialect.grammar, dialect.newline, len(dialect.columns), header_text, dialect.header_line != 1)
     )
     trap = ""
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(BLOCK_BYTES):
-            evidence.watch(chunk)
-            if dialect.is_plain and not trap:
-                trap = traps.find(chunk)
+    for chunk in chunks_of(path):
+        evidence.watch(chunk)
+        if dialect.is_plain and not trap:
+            trap = traps.find(chunk)
     evidence.watch(b"", is_last=True)
     found = [trap] if trap else []
     if not evidence.is_valid:

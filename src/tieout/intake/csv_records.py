@@ -15,11 +15,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-BLOCK_BYTES = 1 << 20
+from tieout.intake.text_encoding import chunks_of
+
 MAX_RECORD_BYTES = 1 << 20
 RAW_CHARACTERS = 1_000
 """How much of a refused record is kept to show."""
 
+_BYTE_ORDER_MARKS = {
+    "utf-8": codecs.BOM_UTF8,
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32-le": codecs.BOM_UTF32_LE,
+    "utf-32-be": codecs.BOM_UTF32_BE,
+}
 _UNDECODABLE = "\udcff"
 
 
@@ -103,19 +111,12 @@ def read_blocks(path: Path, encoding: str, newline: str, *, max_line_bytes: int 
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     reader = _LineCutter(newline, max_line_bytes)
     bytes_read = 0
-    with path.open("rb", buffering=0) as file:
-        chunk = file.read(BLOCK_BYTES)
-        bytes_read = len(chunk)
-        for mark in _byte_order_marks(encoding):
-            if chunk.startswith(mark):
-                chunk = chunk[len(mark) :]
-                break
-        while chunk:
-            block = reader.cut(decoder.decode(chunk), bytes_read)
-            if block is not None:
-                yield block
-            chunk = file.read(BLOCK_BYTES)
-            bytes_read += len(chunk)
+    for chunk in chunks_of(path):
+        text = decoder.decode(chunk if bytes_read else chunk.removeprefix(_BYTE_ORDER_MARKS.get(encoding, b"")))
+        bytes_read += len(chunk)
+        block = reader.cut(text, bytes_read)
+        if block is not None:
+            yield block
     yield reader.finish(decoder.decode(b"", final=True), bytes_read)
 
 
@@ -142,7 +143,7 @@ def parse(
     bounds = _Bounds(is_last=is_last, width=width, max_record_bytes=max_record_bytes)
     if not grammar.quote:
         return _parse_unquoted(lines, first_line, grammar.delimiter)
-    if _needs_exact(lines, grammar):
+    if needs_exact("".join(lines), grammar):
         return _parse_stepwise(lines, first_line, _ExactReader(lines, grammar), bounds)
     rows: list[list[str] | Refusal] = []
     reader = csv.reader(lines, **_csv_options(grammar))
@@ -192,16 +193,6 @@ def printable(raw: str) -> str:
     """Return what can be shown of a refused record: without its line end, cut, and bytes that are no text spelt out."""
     cut = raw[:RAW_CHARACTERS].rstrip("\r\n").replace("\0", "\\x00")
     return cut.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")[:RAW_CHARACTERS]
-
-
-def _byte_order_marks(encoding: str) -> tuple[bytes, ...]:
-    return {
-        "utf-8": (codecs.BOM_UTF8,),
-        "utf-16-le": (codecs.BOM_UTF16_LE,),
-        "utf-16-be": (codecs.BOM_UTF16_BE,),
-        "utf-32-le": (codecs.BOM_UTF32_LE,),
-        "utf-32-be": (codecs.BOM_UTF32_BE,),
-    }.get(encoding, ())
 
 
 class _LineCutter:
@@ -289,18 +280,17 @@ def _parse_unquoted(lines: list[str], first_line: int, delimiter: str) -> Parsed
     return Parsed(rows, list(range(first_line, first_line + len(lines))), lines, [])
 
 
-def _needs_exact(lines: list[str], grammar: Grammar) -> bool:
-    """Tell whether the lines hold what the csv module reads otherwise than we do.
+def needs_exact(text: str, grammar: Grammar) -> bool:
+    """Tell whether the text holds what the csv module reads otherwise than we do.
 
     That is spaces between a delimiter and a quote, and carriage returns that end no line.
     """
     if grammar.escape:
         return False
-    text = "".join(lines)
     if grammar.newline == "\n" and "\r" in text and text.count("\r") != text.count("\r\n"):
         return True
     quote = grammar.quote
-    if f" {quote}" not in text and f"{quote} " not in text:
+    if not quote or (f" {quote}" not in text and f"{quote} " not in text):
         return False
     return _spaced_quote(grammar.delimiter, quote).search(text) is not None
 

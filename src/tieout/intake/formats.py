@@ -30,10 +30,10 @@ class FileIsEmpty(TieoutError):
     code = "file_is_empty"
 
 
-class UnknownFormat(TieoutError):
+class UnknownFileFormat(TieoutError):
     """The file is of a kind that no reader takes."""
 
-    code = "unknown_format"
+    code = "unknown_file_format"
     http_status = 415
 
 
@@ -120,7 +120,7 @@ _ELEMENT = re.compile(r"<([A-Za-z_][\w.:-]*)")
 def detect(path: Path, name: str = "") -> str:
     """Return the format of a file, one of FORMATS; `name` is the name it was received under.
 
-    Text that is nothing else is csv. Raises FileNotReadable, FileIsEmpty or UnknownFormat.
+    Text that is nothing else is csv. Raises FileNotReadable, FileIsEmpty or UnknownFileFormat.
     """
     name = name or path.name
     head = _head(path, name)
@@ -173,9 +173,9 @@ def _of_binary(path: Path, name: str, head: bytes) -> str:
         return _of_zip(path, name)
     for magic, what, remedy in _FOREIGN:
         if head.startswith(magic):
-            raise UnknownFormat(f"{name} is {what}.", subject=name, remedy=remedy)
+            raise UnknownFileFormat(f"{name} is {what}.", subject=name, remedy=remedy)
     if not by_mark(head)[0] and not _looks_like_text(head):
-        raise UnknownFormat(f"{name} is binary, and of no kind known here.", subject=name, remedy=_REMEDY)
+        raise UnknownFileFormat(f"{name} is binary, and of no kind known here.", subject=name, remedy=_REMEDY)
     return ""
 
 
@@ -192,7 +192,7 @@ def _of_zip(path: Path, name: str) -> str:
         return "xlsx"
     if mimetype.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
         return "ods"
-    raise UnknownFormat(f"{name} is a ZIP archive.", subject=name, remedy="Unpack it and give one file of it.")
+    raise UnknownFileFormat(f"{name} is a ZIP archive.", subject=name, remedy="Unpack it and give one file of it.")
 
 
 def _is_small(archive: zipfile.ZipFile, entry: str) -> bool:
@@ -226,9 +226,9 @@ def _of_text(text: str, name: str, by_name: str) -> str:
         if found:
             return found
     if stripped.startswith("!Type:"):
-        raise UnknownFormat(f"{name} is a QIF file.", subject=name, remedy="Export it as OFX, QFX or CSV instead.")
+        raise UnknownFileFormat(f"{name} is a QIF file.", subject=name, remedy="Export it as OFX, QFX or CSV instead.")
     if by_name == "camt":
-        raise UnknownFormat(f"{name} is named as CAMT but holds no XML.", subject=name, remedy="Export it again.")
+        raise UnknownFileFormat(f"{name} is named as CAMT but holds no XML.", subject=name, remedy="Export it again.")
     return by_name or "csv"
 
 
@@ -238,18 +238,20 @@ def _of_markup(text: str, name: str, by_name: str) -> str:
     elements = [element for element in _ELEMENT.findall(text) if element.lower() != "xml"]
     root = elements[0] if elements else "?"
     if root.lower() in ("html", "table", "head", "body") or "<html" in text.lower():
-        raise UnknownFormat(
+        raise UnknownFileFormat(
             f"{name} is a web page, whatever its name says.",
             subject=name,
             remedy="Open it in a spreadsheet program and save it as XLSX or CSV.",
         )
     if "urn:schemas-microsoft-com:office:spreadsheet" in text:
-        raise UnknownFormat(
+        raise UnknownFileFormat(
             f"{name} is an XML spreadsheet of 2003.", subject=name, remedy="Open it and save it as XLSX or CSV."
         )
     if by_name == "camt" or root.rpartition(":")[2] == "Document" or "<!DOCTYPE" in text:
         return "camt"
-    raise UnknownFormat(f"{name} is XML with the root <{root}>, which no reader takes.", subject=name, remedy=_REMEDY)
+    raise UnknownFileFormat(
+        f"{name} is XML with the root <{root}>, which no reader takes.", subject=name, remedy=_REMEDY
+    )
 
 
 def _is_mt940(text: str) -> bool:

@@ -19,8 +19,8 @@ from tieout.intake.csv_records import Refusal, is_undecodable, printable, read_b
 from tieout.intake.formats import FileIsDamaged, FileIsEmpty, NoTableFound
 from tieout.intake.records import Records, Rejected
 from tieout.intake.records_file import RecordsFile
-from tieout.intake.table_shape import RESERVED_NAMES, free_name
-from tieout.intake.text_encoding import Progress, by_mark
+from tieout.intake.table_shape import RESERVED_NAMES, free_name, note_renamed
+from tieout.intake.text_encoding import Progress, by_mark, chunks_of
 
 MAX_RECORD_BYTES = 16 << 20
 MAX_DOCUMENT_BYTES = 128 << 20
@@ -29,7 +29,6 @@ SEARCHED_LEVELS = 5
 CLEAR_LEAD = 4
 """By how many times a list must outnumber the next for it to be the one that is meant."""
 
-_CHUNK_BYTES = 1 << 20
 _BATCH_ROWS = 10_000
 _BATCH_CHARACTERS = 16 << 20
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -163,20 +162,18 @@ class _Source:
         """Yield the text. Raises FileIsDamaged at bytes that are none."""
         decoder = codecs.getincrementaldecoder(self.encoding)()
         done = self.mark
-        with self.path.open("rb", buffering=0) as file:
-            file.seek(self.mark)
-            try:
-                while chunk := file.read(_CHUNK_BYTES):
-                    yield decoder.decode(chunk)
-                    done += len(chunk)
-                    self.tell(done)
-                yield decoder.decode(b"", final=True)
-            except UnicodeDecodeError as error:
-                raise FileIsDamaged(
-                    f"{self.name} holds bytes that are no {self.encoding} text (near byte {done + error.start:,}).",
-                    subject=self.name,
-                    remedy="JSON is UTF-8; export it again as such.",
-                ) from error
+        try:
+            for chunk in chunks_of(self.path, self.mark):
+                yield decoder.decode(chunk)
+                done += len(chunk)
+                self.tell(done)
+            yield decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise FileIsDamaged(
+                f"{self.name} holds bytes that are no {self.encoding} text (near byte {done + error.start:,}).",
+                subject=self.name,
+                remedy="JSON is UTF-8; export it again as such.",
+            ) from error
 
 
 class _Text:
@@ -422,9 +419,9 @@ class _Rows:
     """Turns decoded values into rows of text with one column a field, and writes them in batches."""
 
     def __init__(self, file: RecordsFile) -> None:
-        self.notes: list[str] = []
         self.has_objects = False
         self._file = file
+        self._renamed: list[tuple[str, str]] = []
         self._row_no = 0
         self._columns: dict[str, int] = {}
         self._taken = set(RESERVED_NAMES)
@@ -432,6 +429,10 @@ class _Rows:
         self._lines: list[int] = []
         self._rows: list[dict[int, str | None]] = []
         self._characters = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return note_renamed(self._renamed)
 
     def take(self, value: Any, raw: str, line: int | None = None) -> None:
         """Take one record; `line` is its ordinal where the format has no lines."""
@@ -504,7 +505,7 @@ class _Rows:
             )
             name = free_name(clean, self._taken)
             if name != key:
-                self.notes.append(f"The field {key!r} is called {name!r} here.")
+                self._renamed.append((key, name))
             self._file.add_columns([name])
         return column
 

@@ -13,7 +13,7 @@ from typing import Literal
 from tieout.core.errors import TieoutError
 from tieout.intake.csv_careful import has_more_rows, read_csv_carefully
 from tieout.intake.csv_dialect import CsvDialect, CsvHints, sniff
-from tieout.intake.formats import FORMATS, UnknownFormat, detect, size_of
+from tieout.intake.formats import FORMATS, UnknownFileFormat, detect, size_of
 from tieout.intake.json_rows import read_json
 from tieout.intake.parquet_file import open_parquet
 from tieout.intake.records import Records
@@ -22,10 +22,10 @@ from tieout.intake.spreadsheet import read_spreadsheet
 from tieout.intake.text_encoding import Progress, transcode
 
 
-class FileTooLarge(TieoutError):
+class InputTooLarge(TieoutError):
     """A file has more bytes than the limit allows; nothing of it was read."""
 
-    code = "file_too_large"
+    code = "input_too_large"
     http_status = 413
 
 
@@ -99,13 +99,13 @@ def read(
 ) -> Direct | Records:
     """Read the file at `path`, which was received under `name`; what has to be written goes to `out_dir`.
 
-    Raises FileTooLarge before anything is read and TooManyRows before anything is kept, FileChanged, DiskFull,
+    Raises InputTooLarge before anything is read and TooManyRows before anything is kept, FileChanged, DiskFull,
     and what the reader of its format raises; all are TieoutError.
     """
     limits, options = limits or Limits(), options or ReadOptions()
     size = size_of(path, name)
     if limits.max_bytes is not None and size > limits.max_bytes:
-        raise FileTooLarge(
+        raise InputTooLarge(
             f"{name} has {size:,} bytes, more than the limit of {limits.max_bytes:,}.",
             subject=name,
             remedy="Split the file, or raise the limit on bytes.",
@@ -128,7 +128,7 @@ def _format(path: Path, name: str, options: ReadOptions) -> str:
     if not options.format:
         return detected
     if options.format not in FORMATS:
-        raise UnknownFormat(
+        raise UnknownFileFormat(
             f"There is no format {options.format!r}.", subject=name, remedy=f"Name one of {', '.join(FORMATS)}."
         )
     return options.format
@@ -139,7 +139,7 @@ def _full_disk_told(out_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         raise DiskFull(
             f"There is no space left in {out_dir}.", subject=str(out_dir), remedy="Free some space, then try again."

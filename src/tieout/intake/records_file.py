@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,7 @@ BATCH_ROWS = 50_000
 BATCH_BYTES = 32 << 20
 MAX_COLUMNS = 4_000
 
-Column = Sequence[str | None] | pa.Array
+Column: TypeAlias = Sequence[str | None] | pa.Array
 """Cells of one column; in an Arrow array, empty ones are NULL already."""
 
 

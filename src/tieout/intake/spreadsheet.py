@@ -19,12 +19,11 @@ from tieout.intake.records import Records
 from tieout.intake.records_file import RecordsFile
 from tieout.intake.row_sorter import RowSorter
 from tieout.intake.table_shape import TableStart, find_table
-from tieout.intake.text_encoding import Progress
+from tieout.intake.text_encoding import Progress, chunks_of
 from tieout.intake.workbook_guard import WorkbookLimits, check_workbook
 
 SAMPLE_ROWS = 2_000
 BATCH_ROWS = 10_000
-_CHUNK_BYTES = 1 << 20
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
@@ -79,11 +78,10 @@ def read_spreadsheet(
 def _refuse_encrypted(path: Path, name: str) -> None:
     """Refuse an XLSX with a password, which is wrapped in the container of old binary workbooks."""
     needle, overlap = "EncryptedPackage".encode("utf-16-le"), b""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            if needle in overlap + chunk:
-                raise _encrypted(name)
-            overlap = chunk[-len(needle) :]
+    for chunk in chunks_of(path):
+        if needle in overlap + chunk:
+            raise _encrypted(name)
+        overlap = chunk[-len(needle) :]
 
 
 def _encrypted(name: str) -> FileIsEncrypted:

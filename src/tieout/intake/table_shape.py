@@ -19,6 +19,9 @@ Cells = Sequence[str]
 HEADER_SEARCH_ROWS = 60
 """How many non-blank rows from the top may stand above the header."""
 
+LISTED = 10
+"""How many columns a note names."""
+
 RESERVED_NAMES = frozenset((ROW_NO, LINE))
 """Names of the columns that readers add to every table."""
 
@@ -157,17 +160,28 @@ def name_columns(cells: Cells, width: int) -> tuple[tuple[str, ...], tuple[str, 
     """
     taken = set(RESERVED_NAMES)
     names: list[str] = []
-    notes: list[str] = []
+    renamed: list[tuple[str, str]] = []
     for position in range(1, width + 1):
         given = " ".join((cells[position - 1] if position <= len(cells) else "").replace("\0", " ").split())
         name = free_name(given.strip("\ufeff\u200b") or f"column_{position}", taken)
         if given and name != given:
-            notes.append(f"Column {position} is called {name!r} here, as {given!r} is taken.")
+            renamed.append((given, name))
         names.append(name)
     unnamed = [str(n) for n, name in enumerate(names, 1) if name == f"column_{n}"]
+    notes = note_renamed(renamed)
     if unnamed and cells:
-        notes.append(f"Without a name in the header: column {', '.join(unnamed)}.")
-    return tuple(names), tuple(notes)
+        notes = (*notes, f"Without a name in the header: column {_listed(unnamed)}.")
+    return tuple(names), notes
+
+
+def note_renamed(renamed: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return a note on columns, as (given, new), that got another name than they came with."""
+    listed = _listed([f"{given[:60]!r} to {name[:60]!r}" for given, name in renamed])
+    return (f"Columns renamed, as their names were taken already: {listed}.",) if renamed else ()
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ", ".join(items[:LISTED]) + (f" and {len(items) - LISTED:,} more" if len(items) > LISTED else "")
 
 
 def find_table(rows: Sequence[Cells]) -> TableStart | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-COPY_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 MAX_EVIDENCE_BYTES = 64 << 10
 
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -38,6 +39,19 @@ class Undecodable:
     """A text is not what it was taken for: the offset of the first byte that does not fit."""
 
     offset: int
+
+
+def chunks_of(path: Path, start: int = 0) -> Iterator[bytes]:
+    """Yield the bytes of a file from `start`, 1 MiB at a time, and no more than it had when it was opened.
+
+    A file that something keeps appending to would otherwise never end.
+    """
+    with path.open("rb", buffering=0) as file:
+        left = os.fstat(file.fileno()).st_size - start
+        file.seek(start)
+        while left > 0 and (chunk := file.read(min(left, CHUNK_BYTES))):
+            left -= len(chunk)
+            yield chunk
 
 
 def by_mark(head: bytes) -> tuple[str, int]:
@@ -158,8 +172,8 @@ def transcode(path: Path, encoding: str, copy: Path, *, on_progress: Progress | 
     decoder = codecs.getincrementaldecoder(encoding)()
     done = 0
     try:
-        with path.open("rb", buffering=0) as source, copy.open("wb") as target:
-            for chunk in _chunks(source.read):
+        with copy.open("wb") as target:
+            for chunk in chunks_of(path):
                 text = decoder.decode(chunk)
                 target.write(text.removeprefix("\ufeff").encode() if done == 0 else text.encode())
                 done += len(chunk)
@@ -173,7 +187,3 @@ def transcode(path: Path, encoding: str, copy: Path, *, on_progress: Progress | 
         copy.unlink(missing_ok=True)
         raise
     return None
-
-
-def _chunks(read: Callable[[int], bytes]) -> Iterable[bytes]:
-    return iter(lambda: read(COPY_BYTES), b"")

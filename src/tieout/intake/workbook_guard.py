@@ -148,8 +148,11 @@ def _extent_of(filename: str) -> _Extent:
 class _Extent:
     """How far a sheet reaches. `watch` takes a chunk that may end within a tag and returns where to go on."""
 
-    cells = 0
     is_encrypted = False
+
+    @property
+    def cells(self) -> int:
+        return 0
 
     def watch(self, data: bytes) -> int:
         return max(0, len(data) - 16)
@@ -167,11 +170,10 @@ class _XlsxExtent(_Extent):
         self._last_row = 0
 
     @property
-    def cells(self) -> int:  # type: ignore[override]
+    def cells(self) -> int:
         return self._last_row * max(map(_column_number, self._columns), default=0)
 
     def watch(self, data: bytes) -> int:
-        end = 0
         filled = [(column, int(row)) for column, row, empty in _XLSX_CELL.findall(data) if not empty]
         self._columns.update(column for column, _ in filled)
         self._last_row = max(self._last_row, max((row for _, row in filled), default=0))
@@ -194,7 +196,7 @@ class _OdsExtent(_Extent):
         self._column = 0
 
     @property
-    def cells(self) -> int:  # type: ignore[override]
+    def cells(self) -> int:
         return max(self._largest, self._last_row * self._width)
 
     def watch(self, data: bytes) -> int:

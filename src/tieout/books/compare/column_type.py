@@ -101,7 +101,8 @@ def propose(name: str, source_type: str, look: Look) -> tuple[Reading, ...]:
         readings += [Reading(ColumnType(kind, date_format=form), order) for order, form in look.dates.formats.items()]
     if look.numbers.share >= 0.5 and not is_code(name, look):
         readings += [Reading(number) for number in look.numbers.types]
-        readings += _counted(name, source_type) if look.is_digits else ()
+    if look.is_digits:
+        readings += _counted(name, source_type)
     return tuple(readings)
 
 

@@ -30,9 +30,22 @@ _TIME = re.compile(
     r"(?P<uhr> Uhr)?(?P<zone>Z| ?UTC| ?GMT| ?[+-]99(?::?99)?| [A-Z]{3,4})?"
 )
 _FIELDS = re.compile(r"(9+|[^\W\d_]+)")
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _SHORT = {month[:3] for month in _MONTHS}
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _CODES = {"Y": "%Y", "y": "%y", "m": "%m", "d": "%d"}
 
 
@@ -139,7 +152,9 @@ def _day_patterns(day: str) -> tuple[tuple[Order, str], ...]:
     parts = _FIELDS.split(day)
     literals, fields = parts[0::2], parts[1::2]
     weekday = ""
-    if fields and fields[0].casefold() in _WEEKDAYS or (fields and fields[0].casefold() in {d[:3] for d in _WEEKDAYS}):
+    if (fields and fields[0].casefold() in _WEEKDAYS) or (
+        fields and fields[0].casefold() in {d[:3] for d in _WEEKDAYS}
+    ):
         if len(fields) != 4 or literals[0]:
             return ()
         weekday = ("%A" if fields[0].casefold() in _WEEKDAYS else "%a") + literals[1]

@@ -53,7 +53,7 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
         search, options, facts.names, money, search.ignored
     )
     _require_evidence(facts, (ours_date, theirs_date), texts, units)
-    compared = _compared(facts, (ours_date, theirs_date), texts)
+    compared, never = _compared(facts, (ours_date, theirs_date), texts)
     rules, rule_decisions = _rules(con, facts, options, (ours_date, theirs_date))
     ours_types, theirs_types = _types_of(facts, compared)
     ours_units, theirs_units = tuple(pair.ours.name for pair in units), tuple(pair.theirs.name for pair in units)
@@ -67,7 +67,7 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
         *currency_decisions,
         *text_decisions,
         *_unit_decisions(units),
-        *_compared_decisions(facts, compared),
+        *_compared_decisions(facts, compared, never),
         *rule_decisions,
         *_format_decisions(facts, (ours, theirs), compared),
     )
@@ -108,8 +108,10 @@ def _dates(facts: Facts, options: InferOptions) -> tuple[Column | None, Column |
     score, best_ours, best_theirs, agreement = ranked[0]
     evidence, confidence = "by name", min(0.9, 0.3 + 0.7 * score)
     if agreement is not None and agreement.present >= MIN_PAIRS:
-        near = agreement.close_days / agreement.present
+        near, equal = agreement.close_days / agreement.present, agreement.rate
         evidence = f"within five days of each other on {percent(near)} of {count(agreement.present)} paired rows"
+        if equal >= 0.5:
+            evidence = f"the same on {percent(equal)} of {count(agreement.present)} paired rows"
         confidence = min(0.97, 0.35 + 0.65 * score)
     sharing = [r for r in ranked[1:] if (r[1].name == best_ours.name) != (r[2].name == best_theirs.name)]
     if sharing and sharing[0][0] >= 0.97 * score:
@@ -184,9 +186,11 @@ def _hint_decisions(facts: Facts) -> tuple[Decision, ...]:
     """Say that no key was found, and what is matched by instead."""
     if facts.tie.by != "likeness":
         return ()
-    hint = facts.tie.hint
+    hint, refused = facts.tie.hint, facts.tie.refused
     if hint is None:
         evidence = "no column identifies a row on both sides; rows are matched by likeness"
+        if refused:
+            evidence += f" ({', '.join(refused)}: values in common, but the rows have nothing else in common)"
         return (decided("key", "none", 0.8, evidence, "--on"),)
     evidence = (
         f"rows that share {hint.label} neither repeat each other nor tie in sum; it only hints at what belongs together"
@@ -201,24 +205,51 @@ def _unit_decisions(units: Sequence[ColumnPair]) -> tuple[Decision, ...]:
     return (decided("hints", label, 0.7, "the same values on both sides", "--plan"),)
 
 
-def _compared(facts: Facts, dates: Sequence[Column | None], texts: Texts) -> tuple[Compared, ...]:
-    """Return the corresponding columns whose values must agree on matched rows.
+def _compared(
+    facts: Facts, dates: tuple[Column | None, Column | None], texts: Texts
+) -> tuple[tuple[Compared, ...], tuple[ColumnPair, ...]]:
+    """Return the corresponding columns whose values must agree on matched rows, and those that never would.
 
-    With a key that is all but the amount, which is compared as money; without one also dates and texts are left
-    out, since rows were matched by their likeness. A group has no single row to compare with.
+    With a key that is all but the amount, which is compared as money; without one also dates, texts and hints are
+    left out, since rows were matched by their likeness. A group has no single row to compare with.
     """
     if facts.tie.by == "group":
-        return ()
+        return (), ()
     out = {(side, name) for side in SIDES for name in facts.money.names(side)} | facts.tie.columns
+    dated = {(c.side, c.name) for c in dates if c is not None}
     if facts.tie.by == "likeness":
-        out |= {(c.side, c.name) for c in dates if c is not None}
-        out |= {(side, name) for side, names in zip(SIDES, texts, strict=True) for name in names}
-    found = []
+        out |= dated | {(side, name) for side, names in zip(SIDES, texts, strict=True) for name in names}
+        out |= {(c.side, c.name) for c in (*facts.tie.hint.ours, *facts.tie.hint.theirs)} if facts.tie.hint else set()
+    found: list[Compared] = []
+    never: list[ColumnPair] = []
     for pair in facts.pairs:
-        is_out = ("ours", pair.ours.name) in out or ("theirs", pair.theirs.name) in out
-        if not is_out and is_worth_comparing(pair) and (pair.ours.filled or pair.theirs.filled):
-            found.append(Compared(pair.ours.name, pair.ours.name, pair.theirs.name, _kind(pair)))
-    return tuple(sorted(found, key=lambda item: item.name))
+        places = {("ours", pair.ours.name), ("theirs", pair.theirs.name)}
+        is_half_dated = len(places & dated) == 1
+        if places & out or is_half_dated or not (pair.ours.filled or pair.theirs.filled):
+            continue
+        if is_worth_comparing(pair):
+            if _never_agrees(facts, pair, texts):
+                never.append(pair)
+            else:
+                found.append(Compared(pair.ours.name, pair.ours.name, pair.theirs.name, _kind(pair)))
+    ours_date, theirs_date = dates
+    if facts.tie.by == "key" and ours_date is not None and theirs_date is not None:
+        is_there = any(item.ours == ours_date.name or item.theirs == theirs_date.name for item in found)
+        is_free = not dated & facts.tie.columns
+        if is_free and not is_there:
+            kind: Kind = "timestamp" if ours_date.kind == theirs_date.kind == "timestamp" else "date"
+            found.append(Compared(ours_date.name, ours_date.name, theirs_date.name, kind))
+    return tuple(sorted(found, key=lambda item: item.name)), tuple(sorted(never, key=lambda pair: pair.ours.name))
+
+
+def _never_agrees(facts: Facts, pair: ColumnPair, texts: Texts) -> bool:
+    """Say whether two columns are of the same sort but never the same: each side's own numbers, or its own wording."""
+    agreement = facts.agreements.get((pair.ours.no, pair.theirs.no))
+    if pair.rate is None or agreement is None or agreement.present < 5:
+        return False
+    own_numbers = min(pair.ours.uniqueness, pair.theirs.uniqueness) >= 0.9 and pair.ours.kind != "date"
+    wording = pair.ours.name in texts[0] and pair.theirs.name in texts[1]
+    return (own_numbers and pair.rate < 0.05 and pair.ours.kind == "text") or (wording and pair.rate < 0.3)
 
 
 def _kind(pair: ColumnPair) -> Kind:
@@ -309,22 +340,35 @@ def _side(
     )
 
 
-def _compared_decisions(facts: Facts, compared: Sequence[Compared]) -> tuple[Decision, ...]:
-    """Say which columns are held against each other, and how they were found."""
-    if facts.tie.by == "group" or (not compared and facts.money.pair is not None):
-        return ()
-    if not compared:
+def _compared_decisions(
+    facts: Facts, compared: Sequence[Compared], never: Sequence[ColumnPair]
+) -> tuple[Decision, ...]:
+    """Say which columns are held against each other and how they were found, and which are not for all their likeness."""
+    found: list[Decision] = []
+    if compared:
+        found.append(_compared_decision(facts, compared))
+    elif facts.tie.by != "group" and facts.money.pair is None:
         evidence = "no other columns correspond, so that only the presence of rows is compared"
-        return (decided("compared", "nothing", 0.6, evidence, "--plan"),)
+        found.append(decided("compared", "nothing", 0.6, evidence, "--plan"))
+    for pair in never:
+        evidence = f"equal on only {percent(pair.rate or 0.0)} of paired rows: each side has its own"
+        found.append(decided("not compared", _pair_label(pair.ours, pair.theirs), 0.7, evidence, "--plan"))
+    return tuple(found)
+
+
+def _compared_decision(facts: Facts, compared: Sequence[Compared]) -> Decision:
     by_place = {(pair.ours.name, pair.theirs.name): pair for pair in facts.pairs}
-    chosen = [by_place[item.ours, item.theirs] for item in compared]
-    label = ", ".join(_pair_label(pair.ours, pair.theirs) for pair in chosen)
-    guessed = [_pair_label(pair.ours, pair.theirs) for pair in chosen if pair.name < 0.7]
-    evidence = f"{len(chosen) - len(guessed)} by name" if len(chosen) > len(guessed) else ""
-    if guessed:
-        evidence += ("; " if evidence else "") + f"by their values: {', '.join(guessed)}"
-    confidence = min(max(pair.name, pair.lift or 0.0, pair.content) for pair in chosen)
-    return (decided("compared", label, min(0.97, confidence), evidence, "--ignore"),)
+    labels, guessed, sure = [], [], []
+    for item in compared:
+        label = item.ours if item.ours == item.theirs else f"{item.ours} = {item.theirs}"
+        pair = by_place.get((item.ours, item.theirs))
+        labels.append(label)
+        if pair is not None:
+            sure.append(max(pair.name, pair.lift or 0.0, pair.content))
+            guessed += [label] if pair.name < 0.7 else []
+    evidence = [f"{len(labels) - len(guessed)} by name"] if len(labels) > len(guessed) else []
+    evidence += [f"by their values: {', '.join(guessed)}"] if guessed else []
+    return decided("compared", ", ".join(labels), min(0.97, *sure, 1.0), "; ".join(evidence), "--ignore")
 
 
 def _format_decisions(facts: Facts, sides: Sequence[SidePlan], compared: Sequence[Compared]) -> tuple[Decision, ...]:

@@ -9,7 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.amounts import FIRST_AMOUNT_NO, AmountChoice, amount_value
-from tieout.books.compare.column_profile import Column, SideProfile, kept_value, table_of
+from tieout.books.compare.column_profile import Column, SideProfile, table_of
 from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.overlap import Domain, domain_value, domains_of
 from tieout.books.compare.statements import column, create, create_from_file, named, run_file, select, union

@@ -33,6 +33,9 @@ TRIED_KEYS = 5
 TRIED_PARTS = 6
 SUPPORTED = 0.2
 MIN_CONTAINMENT = 0.02
+COUNTER = 0.3
+"""Whole numbers that would have so much in common by accident may be mere counters of rows."""
+DOUBTFUL = 0.35
 Form = Literal["key", "group", "hint"]
 
 
@@ -75,7 +78,7 @@ class KeyFinding:
 
     `form` is `key` (one row each), `group` (rows that belong together) or `hint` (they may). `support` is how far the
     other columns of the paired rows agree beyond chance, None when there is nothing to hold against each other.
-    `also` names columns that identify the same rows.
+    It `is_doubtful` when none of them agree although they could. `also` names columns that identify the same rows.
     """
 
     ours: tuple[Column, ...]
@@ -84,6 +87,7 @@ class KeyFinding:
     overlap: KeyOverlap
     agreements: Agreements
     support: float | None
+    is_doubtful: bool
     name: float
     strength: float
     sums: GroupSums | None = None
@@ -130,10 +134,10 @@ def measure(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) ->
     agreements = search.agreements()
     nos = frozenset((o.no, t.no) for o, t in zip(ours, theirs, strict=True))
     name = min(search.likenesses[no] for no in nos)
-    support = support_of(search, agreements, nos)
+    support, is_doubtful = support_of(search, agreements, nos, is_counter=overlap.expected_by_chance > COUNTER)
     least, most = sorted((overlap.ours_uniqueness, overlap.theirs_uniqueness))
     form: Form = "key" if least >= UNIQUE else "group" if most >= UNIQUE else "hint"
-    finding = KeyFinding(tuple(ours), tuple(theirs), form, overlap, agreements, support, name, 0.0)
+    finding = KeyFinding(tuple(ours), tuple(theirs), form, overlap, agreements, support, is_doubtful, name, 0.0)
     return replace(finding, strength=_strength(finding))
 
 
@@ -154,35 +158,48 @@ def _named_as_key(c: Column) -> float:
     return 1.0 if says(c.name, "id", "reference", "invoice", "order", "transaction") else 0.3
 
 
-def support_of(search: Search, agreements: Agreements, key: frozenset[tuple[int, int]]) -> float | None:
-    """Return the best agreement beyond chance of two columns outside the key that could be the same."""
+def support_of(
+    search: Search, agreements: Agreements, key: frozenset[tuple[int, int]], *, is_counter: bool
+) -> tuple[float | None, bool]:
+    """Return the best cautious agreement, beyond chance, of two columns outside the key; and whether there is none.
+
+    Rows that are merely counted in the order of their dates have near dates; days say nothing for a counter.
+    """
     ours_key, theirs_key = {o for o, _ in key}, {t for _, t in key}
     ours_by_no = {c.no: c for c in search.ours.columns}
     theirs_by_no = {c.no: c for c in search.theirs.columns}
-    lifts = []
+    lifts, seen = [], []
     for (o_no, t_no), agreement in agreements.items():
         o, t = ours_by_no.get(o_no), theirs_by_no.get(t_no)
         if (o_no in ours_key) or (t_no in theirs_key) or _is_useless(search, o, t):
+            continue
+        if is_counter and agreement.domain == "day":
             continue
         overlap = search.overlaps.get((o_no, t_no))
         chance = overlap.chance if overlap else 0.0
         if chance > 0.6 or agreement.present < 2 or (o and t and min(o.distinct, t.distinct) < 2):
             continue
-        lifts.append(_pair_lift(agreement, chance, o, t))
-    return max(lifts) if lifts else None
+        hits, chance = _hits(agreement, chance, o, t)
+        lifts.append(lift_of(agreement, chance, hits))
+        seen.append((hits / agreement.present - chance) / (1 - chance))
+    if not lifts:
+        return None, False
+    return max(lifts), max(seen) < DOUBTFUL
 
 
 def _is_useless(search: Search, o: Column | None, t: Column | None) -> bool:
     return any(c is not None and (is_technical(c.name) or (c.side, c.name) in search.ignored) for c in (o, t))
 
 
-def _pair_lift(agreement: Agreement, chance: float, o: Column | None, t: Column | None) -> float:
-    if agreement.domain == "day" and o is not None and t is not None:
-        span = max((max(o.high, t.high) - min(o.low, t.low)).days, 1)
-        close_by_chance = min(1.0, 11 / span)
-        return max(lift_of(agreement, chance), lift_of(agreement, close_by_chance, agreement.close_days))
-    best = max(agreement.factors.values())
-    return lift_of(agreement, chance, round(best * agreement.present))
+def _hits(agreement: Agreement, chance: float, o: Column | None, t: Column | None) -> tuple[int, float]:
+    """Return on how many paired rows two columns agree, and the share that chance alone would give."""
+    if agreement.domain != "day" or o is None or t is None:
+        return round(max(agreement.factors.values()) * agreement.present), chance
+    span = max((max(o.high, t.high) - min(o.low, t.low)).days, 1)
+    close_by_chance = min(0.99, 11 / span)
+    if (agreement.close_days / agreement.present - close_by_chance) / (1 - close_by_chance) > agreement.rate - chance:
+        return agreement.close_days, close_by_chance
+    return agreement.equal, chance
 
 
 def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
@@ -195,20 +212,21 @@ def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
     if is_sample and overlap.common < 5:
         return False
     met = overlap.containment - overlap.expected_by_chance
-    if finding.support is None:
-        return met >= 0.3 or (is_telling(finding) and met > MIN_CONTAINMENT)
-    return met >= 0.4 and is_telling(finding)
+    if finding.is_doubtful:
+        return met >= 0.4 and is_telling(finding)
+    is_named = finding.name >= 0.9 and overlap.containment >= 0.9 and all(_named_as_key(c) == 1 for c in finding.ours)
+    return met >= 0.3 or (is_telling(finding) and met > MIN_CONTAINMENT) or is_named
 
 
 def is_telling(finding: KeyFinding) -> bool:
     """Say whether values of a key are too long to be shared by accident (not 1, 2, 3, and not a word)."""
-    return all(
-        max(c.look.mean_length, _width(c)) >= 6 and not c.is_free_text for c in (*finding.ours, *finding.theirs)[:2]
-    ) and (finding.overlap.expected_by_chance < 0.05)
+    return finding.overlap.expected_by_chance < 0.05 and all(_is_long_code(c) for c in (*finding.ours, *finding.theirs))
 
 
-def _width(c: Column) -> float:
-    return float(c.max_length)
+def _is_long_code(c: Column) -> bool:
+    length = c.look.mean_length if c.look.shapes else float(c.max_length)
+    has_digits = c.is_digits or any("9" in shape.text for shape in c.look.shapes)
+    return not c.is_free_text and length >= (5 if has_digits else 10)
 
 
 def candidates(search: Search) -> list[tuple[Column, Column]]:
@@ -224,7 +242,8 @@ def candidates(search: Search) -> list[tuple[Column, Column]]:
             if most < UNIQUE - 0.05 or min(o.distinct, t.distinct) < 2:
                 continue
             name = search.likenesses[o.no, no]
-            rank = least + 1.2 * overlap.containment + 0.6 * name + 0.3 * _named_as_key(o) + 0.3 * _named_as_key(t)
+            named = 0.3 * (_named_as_key(o) + _named_as_key(t) + _is_long_code(o) + _is_long_code(t))
+            rank = least + 1.2 * overlap.containment + 0.6 * name + named
             found.append((-rank, o.name, t.name, o, t))
     return [(o, t) for *_, o, t in sorted(found, key=lambda item: item[:3])]
 
@@ -239,9 +258,10 @@ def _may_be_key(search: Search, c: Column) -> bool:
     return c.kind == "text" and c.look.mean_length <= 45
 
 
-def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]:
-    """Return the best key of single columns, else of several, and every other finding that could tie rows together."""
+def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding], list[KeyFinding]]:
+    """Return the best key of a single column, what else could tie rows together, and what only seemed to."""
     believable: list[KeyFinding] = []
+    refused: list[KeyFinding] = []
     for o, t in candidates(search)[:TRIED_KEYS]:
         # A column that says the same on the rows that a key pairs already would only be measured to be no better.
         keys = [finding for finding in believable if finding.form == "key" and (finding.support or 0) >= SUPPORTED]
@@ -252,10 +272,12 @@ def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]:
         finding = measure(search, [o], [t])
         if is_acceptable(finding, is_sample=search.is_sample):
             believable.append(finding)
+        elif finding.overlap.containment >= 0.5:
+            refused.append(finding)
     ranked = sorted(believable, key=lambda finding: (finding.form != "key", -finding.strength, finding.label))
     if ranked and ranked[0].form == "key":
-        return ranked[0], ranked[1:]
-    return None, ranked
+        return ranked[0], ranked[1:], refused
+    return None, ranked, refused
 
 
 def _goes_along(finding: KeyFinding, o: Column, t: Column) -> bool:
@@ -323,7 +345,7 @@ def _estimates(search: Search, side: SideProfile, tuples: Sequence[Sequence[Colu
 
 def _is_composite_acceptable(finding: KeyFinding, search: Search) -> bool:
     """Say whether several columns are a key: parts that repeat meet by accident more easily than an id does."""
-    if finding.support is not None and finding.support < SUPPORTED:
+    if finding.is_doubtful:
         return False
     has_day = any(c.kind != "text" for c in finding.ours)
     has_id = any(says(c.name, "id", "reference", "invoice", "order", "transaction", "product") for c in finding.ours)

@@ -63,12 +63,62 @@ _MEANINGS = {
 _MEANING_OF = {word: meaning for meaning, words in _MEANINGS.items() for word in words.split()}
 
 # Words that are written together: German compounds, and English headers without a separator.
-_ENDINGS = (
-    "kennung nummer number datum betrag zweck text name namen tag konto kurs menge gebuhr wahrung code date amount "
-    "currency account referenz reference status type title time nr id no"
-).split()
+_ENDINGS = [
+    "kennung",
+    "nummer",
+    "number",
+    "datum",
+    "betrag",
+    "zweck",
+    "text",
+    "name",
+    "namen",
+    "tag",
+    "konto",
+    "kurs",
+    "menge",
+    "gebuhr",
+    "wahrung",
+    "code",
+    "date",
+    "amount",
+    "currency",
+    "account",
+    "referenz",
+    "reference",
+    "status",
+    "type",
+    "title",
+    "time",
+    "nr",
+    "id",
+    "no",
+]
 
-_FILLERS = frozenset("of the de del la le el du des der die das von a an to for fur pro per".split())
+_FILLERS = frozenset(
+    [
+        "of",
+        "the",
+        "de",
+        "del",
+        "la",
+        "le",
+        "el",
+        "du",
+        "des",
+        "der",
+        "die",
+        "das",
+        "von",
+        "a",
+        "an",
+        "to",
+        "for",
+        "fur",
+        "pro",
+        "per",
+    ]
+)
 _GENERAL = {"id": 0.3, "date": 0.6, "name": 0.6, "type": 0.6, "amount": 0.6, "text": 0.6}
 """Meanings that are weak beside the word that says what they are the id, the date or the amount of."""
 _QUALIFIERS = {"booked": 0.4, "created": 0.5, "transaction": 0.6, "due": 0.8}

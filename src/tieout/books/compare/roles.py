@@ -224,7 +224,7 @@ def unit_pairs(pairs: Sequence[ColumnPair], taken: frozenset[tuple[str, str]]) -
         is_taken = (o.side, o.name) in taken or (t.side, t.name) in taken
         if is_taken or o.kind != "text" or t.kind != "text" or o.is_currency or o.is_free_text or t.is_free_text:
             continue
-        is_few = 2 <= min(o.distinct, t.distinct) and max(o.distinct, t.distinct) <= UNIT_VALUES
+        is_few = min(o.distinct, t.distinct) >= 2 and max(o.distinct, t.distinct) <= UNIT_VALUES
         is_few = is_few and o.distinct <= 0.5 * o.rows and t.distinct <= 0.5 * t.rows
         if not is_few or pair.content < 0.15 or is_technical(o.name) or says(o.name, "status"):
             continue

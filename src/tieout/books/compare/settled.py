@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+
 from tieout.core.errors import TieoutError
 from tieout.engine.parse import COUNTED_FORMATS, CURRENCY_CODES, FORMAT_SEPARATOR
 from tieout.engine.plan import SignedColumn

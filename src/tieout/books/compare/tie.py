@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tieout.books.compare.correspondence import ColumnPair, is_compatible
 from tieout.books.compare.column_profile import Column
+from tieout.books.compare.correspondence import ColumnPair, is_compatible
 from tieout.books.compare.keys import (
+    COUNTER,
+    SUPPORTED,
     GroupSum,
     GroupSums,
     KeyFinding,
@@ -32,12 +34,16 @@ TiedBy = Literal["key", "group", "likeness"]
 
 @dataclass(frozen=True)
 class Tie:
-    """What ties rows together. `hint` is a key that rows share without being identified by it."""
+    """What ties rows together. `hint` is a key that rows share without being identified by it.
+
+    `refused` are columns with values in common whose rows have nothing else in common, such as counters of rows.
+    """
 
     by: TiedBy
     finding: KeyFinding | None = None
     hint: KeyFinding | None = None
     decisions: tuple[Decision, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def columns(self) -> frozenset[tuple[str, str]]:
@@ -53,7 +59,7 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
         return _asked_group(search, options.group_by, names)
     if options.on:
         return _asked_key(search, options.on, names)
-    best, others = find_key(search)
+    best, others, refused = find_key(search)
     if best is not None:
         return _single_key(search, best, others)
     groups = [_judged(search, finding) for finding in others[:3]]
@@ -67,7 +73,7 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
     if weak and weak[0]:
         return weak[0]
     hints = [found.finding for found in groups if found.finding.form == "group"]
-    return Tie("likeness", hint=hints[0] if hints else None)
+    return Tie("likeness", hint=hints[0] if hints else None, refused=tuple(finding.label for finding in refused))
 
 
 def _asked_key(search: Search, specs: Sequence[str], names: Names) -> Tie:
@@ -159,13 +165,16 @@ def _key_decision(search: Search, finding: KeyFinding, penalty: float, said: str
     if finding.support is None:
         evidence += "; no other column to check it against"
         confidence = min(confidence, 0.85)
-    elif finding.support >= 0.2:
+    elif finding.support >= SUPPORTED:
         evidence += "; other columns of the rows it pairs agree"
+    elif not finding.is_doubtful:
+        evidence += "; too few rows to check it against other columns"
+        confidence = min(confidence, 0.8)
     else:
         evidence += "; other columns of the rows it pairs do not agree"
         confidence = min(confidence, 0.7)
     chance = finding.overlap.expected_by_chance
-    if chance > 0.3:
+    if chance > COUNTER:
         evidence += f" (whole numbers in these ranges would meet in {percent(chance)} by accident)"
         confidence = min(confidence, 0.9 if finding.support else 0.5)
     return decided("key", finding.label, min(0.99, confidence) - penalty, evidence + said, "--on")

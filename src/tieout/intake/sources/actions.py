@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -16,7 +17,7 @@ from tieout.intake.sources.current import StoredFiles, stored_files, view_stored
 from tieout.intake.sources.days import DayColumn, DayWish
 from tieout.intake.sources.projection import same_name
 from tieout.intake.sources.staging import FileGiven, Settled, Staged, stage
-from tieout.intake.sources.steps import Steps
+from tieout.intake.sources.steps import Steps, failures_told
 from tieout.store.digest import digest_file
 from tieout.store.duck import connect
 from tieout.store.folders import storing
@@ -193,6 +194,7 @@ def load(loading: Loading, on_loaded: Callable[[FileLoad], None] = lambda _done:
         with store.sources.changing(request.source, on_wait=lambda: loading.on_step("wait for another load")):
             for number, path in enumerate(request.files, start=1):
                 one = _load_file(loading, path, scratch / f"{number}")
+                shutil.rmtree(scratch / f"{number}", ignore_errors=True)
                 done.append(one)
                 on_loaded(one)
     return tuple(done)
@@ -258,19 +260,20 @@ def _prepare(loading: Loading, given: _Given, scratch: Path, standing: _Standing
         folder.mkdir(parents=True)
     con = connect(loading.settings, scratch / "duckdb")
     try:
-        steps = Steps(con, folder, loading.on_step)
-        settled = _settled(standing.drafts)
-        key = _key(request, settled)
-        file = FileGiven(given.path, given.name, request.options, request.limits, scratch)
-        staged = stage(steps, file, settled, key, _day_wish(request, settled))
-        view_stored(steps, standing.stored)
-        _make_run(steps, standing.seq, request.mode, staged, key)
-        done = _compare(steps, request, given, staged, standing)
-        if done.outcome == "unsettled":
-            return done, None
-        if before is not None and done.outcome == "nothing_new":
-            return _already_loaded(given, before), None
-        files = _write(steps, done.counts)
+        with failures_told("load"):
+            steps = Steps(con, folder, loading.on_step)
+            settled = _settled(standing.drafts)
+            key = _key(request, settled)
+            file = FileGiven(given.path, given.name, request.options, request.limits, scratch)
+            staged = stage(steps, file, settled, key, _day_wish(request, settled))
+            view_stored(steps, standing.stored)
+            _make_run(steps, standing.seq, request.mode, staged, key)
+            done = _compare(steps, request, given, staged, standing)
+            if done.outcome == "unsettled":
+                return done, None
+            if before is not None and done.outcome == "nothing_new":
+                return _already_loaded(given, before), None
+            files = _write(steps, done.counts)
     finally:
         con.close()
     return done, _Pending(_draft(request, given, staged, standing, done, key=key, files=files), folder)

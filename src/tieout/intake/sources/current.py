@@ -154,8 +154,8 @@ def write_current(
     try:
         steps = Steps(con, path.parent)
         stored = stored_files(sources, loads)
-        view_stored(steps, stored)
         with failures_told("current rows"):
+            view_stored(steps, stored)
             write_parquet(con, sql_of(_current_cells(con, stored, source_columns(loads))), path)
             return int(con.sql(sql_of(exp.select(exp.Count(this=exp.Star())).from_(parquet([path])))).fetchall()[0][0])
     finally:

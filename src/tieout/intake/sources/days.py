@@ -202,7 +202,7 @@ def _likely_column(steps: Steps, columns: Sequence[str], said: str | None) -> st
 
 
 def _is_all_digits(steps: Steps, name: str) -> bool:
-    """Tell a column whose first cells are digits only: a number such as 20240131 is a day only where the name says so."""
+    """Tell a column whose first cells are digits only: 20240131 is a day only where the name says so."""
     query = exp.select(call("bool_and", call("regexp_full_match", column("text"), string("[0-9]+")))).from_("said_text")
     query = query.where(exp.EQ(this=column("name"), expression=string(name)))
     return bool(steps.con.sql(sql_of(query)).fetchall()[0][0])

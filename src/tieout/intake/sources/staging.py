@@ -213,7 +213,7 @@ def _view_rows(con: duckdb.DuckDBPyConnection, day: DayColumn | None, *, has_key
     refusal = exp.Case()
     if has_key:
         refusal = refusal.when(exp.Is(this=column(KEY, "d"), expression=exp.null()), string("no_key"))
-    is_bad = exp.maybe_parse("d.text is not null and s.day is null")
+    is_bad = exp.condition("d.text is not null and s.day is null")
     query = (
         exp.select(
             named(column(ROW_NO, "d"), "row_no"),

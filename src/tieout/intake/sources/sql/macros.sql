@@ -27,7 +27,7 @@ create or replace macro in_patterns(part, patterns) as
 
 -- why: ways of writing that leave no choice of day, month and year
 create or replace macro day_iso(part) as
-  in_patterns(part, ['%Y-%m-%d', '%Y/%m/%d', '%Y.%m.%d', '%d %b %Y', '%d-%b-%Y', '%d-%b-%y', '%d %b %y', '%d/%b/%Y', '%d %B %Y', '%d. %B %Y', '%b %d, %Y', '%B %d, %Y', '%b %d %Y', '%a, %d %b %Y', '%a %d %b %Y']);
+  in_patterns(part, ['%Y-%m-%d', '%Y/%m/%d', '%Y.%m.%d', '%d %b %y', '%d-%b-%y', '%d/%b/%y', '%d %b %Y', '%d-%b-%Y', '%d/%b/%Y', '%d %B %Y', '%d. %B %Y', '%b %d, %Y', '%B %d, %Y', '%b %d %Y', '%a, %d %b %Y', '%a %d %b %Y']);
 
 create or replace macro day_dmy(part) as
   coalesce(
