@@ -52,6 +52,10 @@ def compare(
     plan: str | Path | None = None,
     sheet: str | None = None,
     records: str | None = None,
+    format: str | None = None,  # noqa: A002 - the option's name
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header_line: str | None = None,
     out: str | Path | None = None,
     fresh: bool = False,
     settings: Settings | None = None,
@@ -63,10 +67,9 @@ def compare(
     """
     from tieout.books.compare.actions import CompareRequest  # noqa: PLC0415
     from tieout.books.compare.actions import compare as run_compare  # noqa: PLC0415
-    from tieout.books.compare.options import infer_options  # noqa: PLC0415
+    from tieout.books.compare.options import infer_options, reading_of  # noqa: PLC0415
     from tieout.books.compare.planning import chosen_plan  # noqa: PLC0415
     from tieout.engine.plan_file import plan_to_toml  # noqa: PLC0415
-    from tieout.intake.reading import ReadOptions  # noqa: PLC0415
     from tieout.report.comparison import Comparison, Report  # noqa: PLC0415
 
     options = infer_options(
@@ -89,7 +92,14 @@ def compare(
             theirs,
             options,
             chosen_plan(Path(plan), options) if plan else None,
-            reading=ReadOptions(sheet=sheet, records=records),
+            reading=reading_of(
+                format=format,
+                sheet=sheet,
+                records=records,
+                encoding=encoding,
+                delimiter=delimiter,
+                header_line=header_line,
+            ),
             is_fresh=fresh,
         )
         done = run_compare(opened, request)

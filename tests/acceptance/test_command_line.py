@@ -258,7 +258,8 @@ def test_a_zip_bomb_and_an_entity_bomb_are_refused(run, files, tmp_path):
     entities = tmp_path / "bomb.xml"
     entities.write_text(
         '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
-        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt>&b;</BkToCstmrStmt></Document>',
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">'
+        "<BkToCstmrStmt>&b;</BkToCstmrStmt></Document>",
         encoding="utf-8",
     )
     assert run("compare", entities, files[1]).returncode == 20

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
 if TYPE_CHECKING:
@@ -181,13 +182,30 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report and the full result (HTML, CSV, XLSX, Parquet, JSON).")
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
-    records: Annotated[str | None, typer.Option(help="Dotted path of the array of records in a JSON file.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook (OURS=THEIRS where they differ).")] = None,
+    records: Annotated[
+        str | None, typer.Option(help="Dotted path of the array of records in a JSON file (OURS=THEIRS).")
+    ] = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="How a file is written where its content leaves it open, such as csv or mt940 (OURS=THEIRS).",
+        ),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as cp1252 (OURS=THEIRS).")] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Delimiter of a CSV: a character, or comma, semicolon, tab, pipe, space (OURS=THEIRS)."),
+    ] = None,
+    header_line: Annotated[
+        str | None, typer.Option(metavar="LINE", help="Line of a CSV's header, 0 for none (OURS=THEIRS).")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even if the same run is on record.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Reconcile two files: what agrees, what differs, why, and how much money it is."""
-    from tieout.cli.comparing import compare_files, infer_options
+    from tieout.cli.comparing import compare_files, infer_options, reading_of
 
     options = infer_options(
         on=on,
@@ -210,8 +228,14 @@ def compare(
             options,
             plan_file=plan,
             out=out,
-            sheet=sheet,
-            records=records,
+            reading=reading_of(
+                format=file_format,
+                sheet=sheet,
+                records=records,
+                encoding=encoding,
+                delimiter=delimiter,
+                header_line=header_line,
+            ),
             fresh=fresh,
             as_json=as_json,
         )
@@ -223,16 +247,35 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="File to read.")],
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
     records: Annotated[str | None, typer.Option(help="Dotted path of the array of records in a JSON file.")] = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", help="How a file is written where its content leaves it open, such as csv or mt940."),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as cp1252.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Delimiter of a CSV: a character, or comma, semicolon, tab, pipe, space.")
+    ] = None,
+    header_line: Annotated[str | None, typer.Option(metavar="LINE", help="Line of a CSV's header, 0 for none.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show how a file is read: format, columns, first rows, what is refused and why, and whether its balances tie.
 
     Exit codes: 0 all is well, 10 rows were refused or a check failed, 20 error.
     """
-    from tieout.cli.comparing import inspect_file
+    from tieout.cli.comparing import inspect_file, reading_of
+    from tieout.intake.reading import ReadOptions
+
+    reading = reading_of(
+        format=file_format,
+        sheet=sheet,
+        records=records,
+        encoding=encoding,
+        delimiter=delimiter,
+        header_line=header_line,
+    ).get("ours", ReadOptions())
 
     with workspace() as opened:
-        code = inspect_file(opened, file, sheet=sheet, records=records, as_json=as_json)
+        code = inspect_file(opened, file, reading, as_json=as_json)
     raise typer.Exit(code)
 
 
@@ -342,3 +385,7 @@ def demo(
 
     with workspace() as opened:
         run_demo(opened, out, as_json=as_json)
+
+
+app.command(epilog=LOAD_EPILOG)(load)
+app.add_typer(sources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,12 +15,12 @@ from rich.text import Text
 
 from tieout.books.compare.actions import CompareRequest, Workspace, compare
 from tieout.books.compare.infer import InferOptions
-from tieout.books.compare.options import infer_options
+from tieout.books.compare.options import infer_options, reading_of
 from tieout.books.compare.planning import chosen_plan, save_plan
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
-from tieout.engine.loading import FastReadFailed, sample_relation
+from tieout.engine.loading import FastReadFailed, SideName, sample_relation
 from tieout.engine.plan_file import plan_to_toml
 from tieout.intake.csv_careful import read_csv_carefully
 from tieout.intake.reading import Direct, ReadOptions, read
@@ -27,7 +28,7 @@ from tieout.intake.records import Records
 from tieout.report.console import render
 from tieout.report.exports import write_out
 
-__all__ = ["compare_files", "infer_options", "inspect_file"]
+__all__ = ["compare_files", "infer_options", "inspect_file", "reading_of"]
 
 PREVIEW_ROWS = 5
 
@@ -40,16 +41,13 @@ def compare_files(
     *,
     plan_file: Path | None,
     out: Path | None,
-    sheet: str | None,
-    records: str | None,
+    reading: Mapping[SideName, ReadOptions],
     fresh: bool,
     as_json: bool,
 ) -> int:
     """Compare two files and show the result; return the exit code."""
     plan = chosen_plan(plan_file, options) if plan_file is not None and plan_file.exists() else None
-    request = CompareRequest(
-        ours, theirs, options, plan, reading=ReadOptions(sheet=sheet, records=records), is_fresh=fresh
-    )
+    request = CompareRequest(ours, theirs, options, plan, reading=reading, is_fresh=fresh)
     with stepping() as on_step:
         done = compare(workspace, request, on_step)
         if plan_file is not None and plan is None:
@@ -69,14 +67,14 @@ def compare_files(
     return int(done.summary["exit_code"])
 
 
-def inspect_file(workspace: Workspace, file: Path, *, sheet: str | None, records: str | None, as_json: bool) -> int:
+def inspect_file(workspace: Workspace, file: Path, reading: ReadOptions, *, as_json: bool) -> int:
     """Show how a file is read; return the exit code."""
     with TemporaryDirectory(prefix="tieout-inspect-") as folder, stepping() as on_step:
         on_step("read")
         artifact = workspace.store.artifacts.receive(
             file, received_by=workspace.settings.actor, received_at=workspace.now()
         )
-        source = read(artifact.path, file.name, Path(folder), options=ReadOptions(sheet=sheet, records=records))
+        source = read(artifact.path, file.name, Path(folder), options=reading)
         con = duckdb.connect()
         try:
             sample_relation(con, "preview", source, PREVIEW_ROWS)

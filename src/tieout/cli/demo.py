@@ -62,8 +62,8 @@ CASES = (
     Case(
         "store",
         "An app store's payout statement in two currencies",
-        "Buyer's amount times conversion rate against the merchant's amount, line by line: what is left of a conversion "
-        "is a fraction of a cent, and it is explained as exchange rate.",
+        "Buyer's amount times conversion rate against the merchant's amount, line by line: what is left of a "
+        "conversion is a fraction of a cent, and it is explained as exchange rate.",
         "ads/google_play_earnings.csv",
         "ads/google_play_earnings.csv",
         "ads/plan.toml",

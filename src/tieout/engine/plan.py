@@ -39,7 +39,8 @@ class SidePlan:
     counts as absent while another is present). `amount_exponent` scales it: -2 where the file has cents.
     `currency` names a column, `currency_constant` is used where there is none or it is null. With `converts` the
     amount is in another currency and is multiplied by `fx_rate` to be in `currency`; without it `fx_rate` only informs.
-    `sheet` and `records` say where in a workbook or JSON file the rows are, '' where the reader decides.
+    `format`, `sheet`, `records`, `encoding`, `delimiter` and `header_line` (-1 where the reader decides, as '' does for
+    the others; 0 for no header) say how the file is read.
     """
 
     columns: dict[str, ColumnType]
@@ -56,8 +57,12 @@ class SidePlan:
     fx_rate: str | None = None
     converts: bool = False
     units: tuple[str, ...] = ()
+    format: str = ""
     sheet: str = ""
     records: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    header_line: int = -1
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,12 +20,14 @@ from tieout.core.settings import Settings
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.identity import code_digest
 from tieout.engine.loading import FastReadFailed, SideName, sample_relation
-from tieout.engine.plan import Plan
+from tieout.engine.plan import Plan, SidePlan
 from tieout.engine.plan_file import plan_from_toml, plan_to_toml
-from tieout.engine.run import FACTS, Input, Outcome, PlanMisfit, execute
+from tieout.engine.run import FACTS, SIDES, Input, Outcome, PlanMisfit, execute
 from tieout.intake.csv_careful import locate_rows, read_csv_carefully
+from tieout.intake.csv_dialect import CsvHints
 from tieout.intake.reading import Direct, Limits, ReadOptions, read
 from tieout.intake.records import Records
+from tieout.intake.sources.current import ResolvedSource, resolve_source
 from tieout.intake.tables import is_table, write_table
 from tieout.store.artifacts import Artifact
 from tieout.store.duck import connect
@@ -73,7 +73,7 @@ class CompareRequest:
     options: InferOptions = field(default_factory=InferOptions)
     plan: Plan | None = None
     limits: Limits = field(default_factory=Limits)
-    reading: ReadOptions = field(default_factory=ReadOptions)
+    reading: Mapping[SideName, ReadOptions] = field(default_factory=dict)
     is_fresh: bool = False
 
 
@@ -130,10 +130,11 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     published. A repeat of the same inputs, plan and code returns the run on record.
     """
     watch = _Watch()
-    with _scratch(workspace) as scratch:
+    with workspace.store.folders.scratch("compare") as scratch:
         on_step("receive")
         if request.plan is not None:
-            request = replace(request, reading=_reading_of(request.plan))
+            reading = {**_reading_of(request.plan), **request.reading}
+            request = replace(request, reading=reading, plan=_with_reading(request.plan, reading))
         received = _receive(workspace, request, scratch)
         watch.lap("receive")
         on_step("read")
@@ -172,16 +173,6 @@ class _Watch:
         }
 
 
-@contextmanager
-def _scratch(workspace: Workspace) -> Iterator[Path]:
-    with storing("scratch files"):
-        folder = Path(tempfile.mkdtemp(prefix="compare-", dir=workspace.store.folders.incoming))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _receive(workspace: Workspace, request: CompareRequest, scratch: Path) -> dict[SideName, Artifact]:
     """Take both inputs in, side by side: reading a file is mostly hashing, which leaves the other core free."""
 
@@ -190,6 +181,8 @@ def _receive(workspace: Workspace, request: CompareRequest, scratch: Path) -> di
         if is_table(given):
             name = f"{side}.parquet"
             given = write_table(given, scratch / name)
+        elif (found := _resolved(workspace, str(given), scratch / f"{side}-source")) is not None:
+            given, name = found.path, found.name
         return workspace.store.artifacts.receive(
             Path(given),
             name=name,
@@ -204,6 +197,10 @@ def _receive(workspace: Workspace, request: CompareRequest, scratch: Path) -> di
         return {"ours": ours.result(), "theirs": theirs.result()}
 
 
+def _resolved(workspace: Workspace, given: str, folder: Path) -> ResolvedSource | None:
+    return resolve_source(workspace.store, workspace.settings, given, folder, workspace.now())
+
+
 def _read_sides(
     request: CompareRequest, received: Mapping[SideName, Artifact], scratch: Path
 ) -> dict[SideName, Received]:
@@ -211,7 +208,7 @@ def _read_sides(
     for side, artifact in received.items():
         folder = scratch / side
         folder.mkdir(exist_ok=True)
-        source = read(artifact.path, artifact.name, folder, limits=request.limits, options=request.reading)
+        source = read(artifact.path, artifact.name, folder, limits=request.limits, options=request.reading.get(side))
         sides[side] = Received(artifact.name, artifact, source)
     return sides
 
@@ -383,7 +380,7 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
     plan = plan_from_toml(run.config)
     for given in run.inputs:
         workspace.store.artifacts.verify(given.artifact_id)
-    with _scratch(workspace) as scratch:
+    with workspace.store.folders.scratch("compare") as scratch:
         job = _Job(workspace, CompareRequest(None, None), open_sides(workspace, run, scratch), scratch, on_step)
         outcome, files = _replay_in(job, run, plan)
     recorded_steps = [(step["name"], step["digest"]) for step in run.steps]
@@ -406,18 +403,39 @@ def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, 
     return _read_sides(CompareRequest(None, None, reading=reading), received, scratch)
 
 
-def _reading_of(plan: Plan) -> ReadOptions:
-    return ReadOptions(sheet=plan.ours.sheet or None, records=plan.ours.records or None)
+def _sides_of(plan: Plan) -> dict[SideName, SidePlan]:
+    return {"ours": plan.ours, "theirs": plan.theirs}
 
 
-def _with_reading(plan: Plan, reading: ReadOptions) -> Plan:
-    """Return the plan with where in a file its rows are, for that is part of what makes a run."""
-    sheet, records = reading.sheet or "", reading.records or ""
-    return replace(
-        plan,
-        ours=replace(plan.ours, sheet=sheet, records=records),
-        theirs=replace(plan.theirs, sheet=sheet, records=records),
-    )
+def _reading_of(plan: Plan) -> dict[SideName, ReadOptions]:
+    return {
+        side: ReadOptions(
+            format=given.format,
+            sheet=given.sheet or None,
+            records=given.records or None,
+            csv=CsvHints(given.encoding, given.delimiter, None if given.header_line < 0 else given.header_line),
+        )
+        for side, given in _sides_of(plan).items()
+    }
+
+
+def _with_reading(plan: Plan, reading: Mapping[SideName, ReadOptions]) -> Plan:
+    """Return the plan with how its files are read, for that is part of what makes a run."""
+
+    def read_as(side: SidePlan, options: ReadOptions) -> SidePlan:
+        line = options.csv.header_line
+        return replace(
+            side,
+            format=options.format,
+            sheet=options.sheet or "",
+            records=options.records or "",
+            encoding=options.csv.encoding,
+            delimiter=options.csv.delimiter,
+            header_line=-1 if line is None else line,
+        )
+
+    asked = {side: reading.get(side, ReadOptions()) for side in SIDES}
+    return replace(plan, ours=read_as(plan.ours, asked["ours"]), theirs=read_as(plan.theirs, asked["theirs"]))
 
 
 def _name(file: RunFile) -> str:

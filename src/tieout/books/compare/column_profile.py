@@ -61,7 +61,8 @@ class Column:
     """One column of a side.
 
     `no` is its place in the file from 1. `filled` counts values that are no null token, `parsed` those that the type
-    takes. `rivals` are other readings that take as many, `measured` all that were counted. `distinct` is estimated where there are many rows.
+    takes. `rivals` are other readings that take as many, `measured` all that were counted. `distinct` is estimated
+    where there are many rows.
     """
 
     side: SideName
@@ -269,7 +270,7 @@ def _looked_again(
 def _decided(
     con: duckdb.DuckDBPyConnection, columns: Sequence[Column], readings: Mapping[int, Sequence[Reading]]
 ) -> list[Column]:
-    """Choose between the readings of each column by all its rows, keep the values of the chosen ones, and count them."""
+    """Choose between the readings of each column by all its rows; keep and count the values of those chosen."""
     if not columns:
         return []
     contested = [c for c in columns if len(readings[c.no]) > 1]

@@ -48,6 +48,10 @@ class Reading:
         return (self.high - self.low).days if self.low and self.high else 0
 
 
+NO_NUMBERS = NumberLook((), 0.0, {}, is_decorated=False)
+NO_DATES = DateLook({}, 0.0, has_time=False, is_digits=False)
+
+
 @dataclass(frozen=True)
 class Look:
     """What a look at some values of a column shows. `zero_led` counts 007, `padded` blanks at either end."""
@@ -56,8 +60,8 @@ class Look:
     total: int = 0
     zero_led: int = 0
     padded: int = 0
-    numbers: NumberLook = NumberLook((), 0.0, {}, is_decorated=False)
-    dates: DateLook = DateLook({}, 0.0, has_time=False, is_digits=False)
+    numbers: NumberLook = NO_NUMBERS
+    dates: DateLook = NO_DATES
 
     @property
     def is_digits(self) -> bool:

@@ -82,7 +82,7 @@ def lift_of(agreement: Agreement, chance: float, hits: int | None = None) -> flo
     return max(0.0, (bound - chance) / (1 - chance)) if chance < 1 else 0.0
 
 
-def content_of(overlap: Overlap | None, o: Column, t: Column) -> float:
+def content_of(overlap: Overlap | None, o: Column) -> float:
     """Return how much the values that two columns share speak for their being the same, 0 to 1."""
     if overlap is None:
         return 0.0
@@ -121,7 +121,7 @@ def _pair(o: Column, t: Column, likenesses: Likenesses, overlaps: Overlaps, agre
     if not is_compatible(o, t) or is_technical(o.name) != is_technical(t.name):
         is_same_and_empty = normalised(o.name) == normalised(t.name) and not (o.filled and t.filled)
         return ColumnPair(o, t, name, 0.0, None, None, 0.3 if is_same_and_empty else 0.0)
-    content = content_of(overlap, o, t)
+    content = content_of(overlap, o)
     if agreement is None or agreement.present < 3:
         return ColumnPair(o, t, name, content, None, None, 0.65 * name + 0.35 * content)
     lift = lift_of(agreement, overlap.chance if overlap else 0.0)

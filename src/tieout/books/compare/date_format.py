@@ -1,4 +1,4 @@
-"""How the dates of a column are written: the strptime patterns that its shapes allow, in each order of day and month."""
+"""How the dates of a column are written: the strptime patterns that its shapes allow, in each order of fields."""
 
 from __future__ import annotations
 
@@ -152,9 +152,7 @@ def _day_patterns(day: str) -> tuple[tuple[Order, str], ...]:
     parts = _FIELDS.split(day)
     literals, fields = parts[0::2], parts[1::2]
     weekday = ""
-    if (fields and fields[0].casefold() in _WEEKDAYS) or (
-        fields and fields[0].casefold() in {d[:3] for d in _WEEKDAYS}
-    ):
+    if fields and any(fields[0].casefold() in (day, day[:3]) for day in _WEEKDAYS):
         if len(fields) != 4 or literals[0]:
             return ()
         weekday = ("%A" if fields[0].casefold() in _WEEKDAYS else "%a") + literals[1]
@@ -181,7 +179,10 @@ def _orders(fields: list[str], between: list[str]) -> tuple[tuple[Order, str], .
             by_place = "Ymd"
         is_short = lengths[by_place.index("Y")] != 4
         return (("ISO", by_place.replace("Y", "y") if is_short else by_place),)
-    if any(not set(field) <= {"9"} for field in fields) or "" in between or between[0] != between[1]:
+    if any(not set(field) <= {"9"} for field in fields) or between[0] != between[1]:
+        return ()
+    # Between digits a comma makes a list of numbers; it only stands beside the name of a month.
+    if not between[0] or "," in between[0]:
         return ()
     if lengths[0] == 4 and max(lengths[1:]) <= 2:
         return (("YMD", "Ymd"), ("YDM", "Ydm"))

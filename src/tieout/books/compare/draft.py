@@ -87,9 +87,10 @@ def _require_evidence(facts: Facts, dates: Sequence[Column | None], texts: Texts
         )
     if not (all(dates) or all(texts) or units):
         raise PlanUndecided(
-            f"No column identifies a row of {ours} in {theirs}, and amounts alone do not tell which rows belong together.",
+            f"No column identifies a row of {ours} in {theirs}, "
+            "and amounts alone do not tell which rows belong together.",
             subject="key",
-            remedy="Name a key with --on OURS=THEIRS, or dates with --date OURS=THEIRS, or texts with --text OURS=THEIRS.",
+            remedy="Name a key with --on OURS=THEIRS, dates with --date OURS=THEIRS, or texts with --text OURS=THEIRS.",
         )
 
 
@@ -343,7 +344,7 @@ def _side(
 def _compared_decisions(
     facts: Facts, compared: Sequence[Compared], never: Sequence[ColumnPair]
 ) -> tuple[Decision, ...]:
-    """Say which columns are held against each other and how they were found, and which are not for all their likeness."""
+    """Say which columns are held against each other, how they were found, and which are alike but are not compared."""
     found: list[Decision] = []
     if compared:
         found.append(_compared_decision(facts, compared))

@@ -116,7 +116,8 @@ def _make_views(con: duckdb.DuckDBPyConnection, chosen: Sequence[Run], wanted: f
     con.execute("create view recon_match_review as select * from every_match where outcome = 'review'")
     con.execute(
         "create view recon_deltas as select run_id, delta_id, kind,"
-        " amount_micros * cast(0.000001 as decimal(7, 6)) as amount, * exclude (run_id, delta_id, kind) from every_delta"
+        " amount_micros * cast(0.000001 as decimal(7, 6)) as amount, * exclude (run_id, delta_id, kind)"
+        " from every_delta"
     )
     for table in wanted & set(ENTRY_TABLES):
         con.execute(f"create view {table} as from {table}_file")

@@ -1,4 +1,4 @@
-"""Find out how two inputs compare: types, keys, amounts, dates, what must agree; how sure that is, and on what grounds."""
+"""Find out how two inputs compare: types, keys, amounts, dates, what must agree; how sure it is, and why."""
 
 from __future__ import annotations
 

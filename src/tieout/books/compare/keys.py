@@ -287,7 +287,7 @@ def _goes_along(finding: KeyFinding, o: Column, t: Column) -> bool:
 
 def find_composite(search: Search, pairs: Sequence[ColumnPair]) -> KeyFinding | None:
     """Return the best key of two or three corresponding columns, the shorter where both serve."""
-    parts = [pair for pair in pairs if _may_be_part(search, pair)]
+    parts = [pair for pair in pairs if _may_be_part(pair)]
     parts = sorted(parts, key=lambda pair: (-min(pair.ours.distinct, pair.theirs.distinct), pair.ours.name))[
         :TRIED_PARTS
     ]
@@ -300,7 +300,7 @@ def find_composite(search: Search, pairs: Sequence[ColumnPair]) -> KeyFinding | 
     return None
 
 
-def _may_be_part(search: Search, pair: ColumnPair) -> bool:
+def _may_be_part(pair: ColumnPair) -> bool:
     o, t = pair.ours, pair.theirs
     if any(is_technical(c.name) or c.is_free_text or c.distinct < 2 or c.filled_share < 0.9 for c in (o, t)):
         return False

@@ -35,19 +35,20 @@ _MEANINGS = {
     "reference": "reference references ref refs referenz referencia referenza referentie refno",
     "invoice": "invoice invoices rechnung rechnungs factura facture fattura inv bill beleg belegs faktura",
     "order": "order orders bestellung bestell auftrag auftrags pedido commande ordine bestelling",
-    "transaction": "transaction transactions trx txn tx trans transaktion transaktions transaccion transazione movimiento "
-    "transactie psp",
+    "transaction": "transaction transactions trx txn tx trans transaktion transaktions transaccion transazione "
+    "movimiento transactie psp",
     "payment": "payment payments zahlung zahlungs pago paiement pagamento pmt betaling",
     "payout": "payout payouts auszahlung",
     "customer": "customer customers kunde kunden client cliente klant debitor buyer acheteur comprador",
     "supplier": "supplier vendor lieferant lieferanten proveedor fournisseur kreditor seller merchant fornitore",
     "account": "account accounts konto konten cuenta compte acct acc rekening conto iban",
-    "text": "description descriptions desc descriptor memo text narrative narration details detail comment comments note "
-    "notes verwendungszweck zweck buchungstext beschreibung bezeichnung concepto descripcion libelle omschrijving "
+    "text": "description descriptions desc descriptor memo text narrative narration details detail comment comments "
+    "note notes verwendungszweck zweck buchungstext beschreibung bezeichnung concepto descripcion libelle omschrijving "
     "causale descrizione particulars message info purpose subject remittance betreff glosa detalle title",
     "name": "name names payee payer counterparty beneficiary empfanger empfaenger auftraggeber begunstigter nombre nom "
     "nome naam partner zahlungsempfanger beguenstigter",
-    "quantity": "quantity quantities qty count menge anzahl stuck stueck cantidad quantite quantita aantal pieces units",
+    "quantity": "quantity quantities qty count menge anzahl stuck stueck cantidad quantite quantita aantal "
+    "pieces units",
     "rate": "rate rates kurs exchange fx conversion umrechnungskurs wechselkurs taux cours cambio kurse",
     "country": "country land pais pays paese region",
     "store": "store stores shop filiale laden tienda magasin branch location outlet terminal",

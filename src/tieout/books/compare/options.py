@@ -9,6 +9,10 @@ from decimal import Decimal
 from tieout.books.compare.infer import InferOptions
 from tieout.core.errors import TieoutError
 from tieout.core.money import NotAnAmount, to_micros
+from tieout.engine.loading import SideName
+from tieout.engine.run import SIDES
+from tieout.intake.csv_dialect import CsvHints
+from tieout.intake.reading import ReadOptions
 
 PPM_PER_PERCENT = 10_000
 
@@ -43,6 +47,83 @@ def parse_tolerance(given: Sequence[str]) -> tuple[int, int]:
             )
         micros = max(micros, amount)
     return micros, ppm
+
+
+class BadReading(TieoutError):
+    """An option on how a file is read has no meaning."""
+
+    code = "bad_reading"
+
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+
+
+def reading_of(
+    *,
+    format: str | None = None,  # noqa: A002 - the option's name
+    sheet: str | None = None,
+    records: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header_line: str | None = None,
+) -> dict[SideName, ReadOptions]:
+    """Return how each side is read from options that hold for both, or OURS=THEIRS; nothing said, no entry.
+
+    Raises BadReading.
+    """
+    given = {
+        "format": _both(format),
+        "sheet": _both(sheet),
+        "records": _both(records),
+        "encoding": _both(encoding),
+        "delimiter": _both(delimiter),
+        "header_line": _both(header_line),
+    }
+    readings = {
+        side: ReadOptions(
+            format=given["format"][i],
+            sheet=given["sheet"][i] or None,
+            records=given["records"][i] or None,
+            csv=CsvHints(
+                encoding=given["encoding"][i],
+                delimiter=_delimiter(given["delimiter"][i]),
+                header_line=_header_line(given["header_line"][i]),
+            ),
+        )
+        for i, side in enumerate(SIDES)
+    }
+    return {side: reading for side, reading in readings.items() if reading != ReadOptions()}
+
+
+def _both(given: str | None) -> tuple[str, str]:
+    """Return what is said for either side: `X` holds for both, `X=Y` for ours and theirs, `X=` for ours alone."""
+    if given is None or given == "=":
+        return given or "", given or ""
+    ours, is_split, theirs = given.partition("=")
+    return (ours, theirs) if is_split else (given, given)
+
+
+def _delimiter(said: str) -> str:
+    delimiter = _DELIMITERS.get(said.lower(), said.replace("\\t", "\t"))
+    if len(delimiter) > 1:
+        raise BadReading(
+            f"{said!r} is no delimiter.",
+            subject="--delimiter",
+            remedy=f"Give one character, or a name: {', '.join(_DELIMITERS)}.",
+        )
+    return delimiter
+
+
+def _header_line(said: str) -> int | None:
+    if not said:
+        return None
+    if not said.isdecimal():
+        raise BadReading(
+            f"{said!r} is no line.",
+            subject="--header-line",
+            remedy="Give the line's number from 1, or 0 for no header.",
+        )
+    return int(said)
 
 
 def infer_options(

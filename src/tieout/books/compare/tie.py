@@ -217,7 +217,8 @@ def _judged(search: Search, finding: KeyFinding) -> _Judged:
 
 
 def _repeated_key(search: Search, finding: KeyFinding, group: GroupSum) -> Tie:
-    said = f"; where it repeats, a single row and not the sum is equal in {count(group.many_row_equal)} of {count(group.many)}"
+    equal, many = count(group.many_row_equal), count(group.many)
+    said = f"; where it repeats, a single row and not the sum is equal in {equal} of {many}"
     return Tie("key", replace(finding, form="key"), decisions=(_key_decision(search, finding, 0.1, said),))
 
 
