@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,9 +25,9 @@ from tieout.report.verdict import tell_verdict
 from tieout.report.words import currency_name
 from tieout.report.workbook import MAX_COLUMNS, Cover, Sheet, write_workbook
 
-SHEET_ROWS = 100_000
-SHEET_CELLS = 3_000_000
-JSON_ROWS = 1_000_000
+SHEET_ROWS = 50_000
+SHEET_CELLS = 1_500_000
+JSON_ROWS = 100_000
 
 _JSON_TYPES = frozenset({"boolean", "tinyint", "smallint", "integer", "bigint", "varchar", "double"})
 _SHEET_TYPES = frozenset({*_JSON_TYPES, "float", "utinyint", "usmallint", "uinteger", "date", "decimal"})
@@ -113,13 +115,14 @@ def write_out(
     *,
     as_of: date | None = None,
     threads: int = 2,
-    memory_limit: str = "2GB",
+    memory_limit: str = "1GB",
     on_file: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write the full result of a run into `out_dir` and return its files, named as in FILE_NAMES.
 
     Every file is made in a folder beside them and moved into place when all are there; files that are not ours are
     never touched. The same run gives the same bytes. `on_file` is told the name of each file before it is made.
+    Tables are written while the page and the workbook are made, each side within `threads` and `memory_limit`.
     Raises ResultNotWritten, and RunFolderIncomplete or FactUnreadable when the run itself is damaged.
     """
     _refuse_obstacles(out_dir)
@@ -128,9 +131,7 @@ def write_out(
         out_dir.mkdir(parents=True, exist_ok=True)
         part_dir.mkdir()
     try:
-        spill_dir = part_dir / "spill"
-        with open_facts(run_dir, threads=threads, memory_limit=memory_limit, spill_dir=spill_dir) as facts:
-            _write_all(facts, summary, plan_toml, part_dir, as_of, on_file=on_file)
+        _write_all(_Export(run_dir, part_dir, summary, plan_toml, as_of, on_file, threads, memory_limit))
         for name in FILE_NAMES:
             with explain_failure(out_dir / name):
                 (part_dir / name).replace(out_dir / name)
@@ -166,32 +167,60 @@ def _refuse_obstacles(out_dir: Path) -> None:
             )
 
 
-def _write_all(
-    facts: Facts,
-    summary: Mapping[str, Any],
-    plan_toml: str,
-    part_dir: Path,
-    as_of: date | None,
-    *,
-    on_file: Callable[[str], None],
-) -> None:
-    texts: dict[str, Callable[[], str]] = {
-        "summary.json": lambda: json.dumps(summary, indent=2, ensure_ascii=False, default=str) + "\n",
-        "report.html": lambda: render_page(facts, summary, as_of=as_of),
-        "plan.toml": lambda: plan_toml,
-    }
-    for name, make in texts.items():
-        on_file(name)
-        with explain_failure(part_dir.parent / name):
-            # A file name may hold bytes that are no text; in JSON the escape that this leaves is the right one.
-            (part_dir / name).write_bytes(make().encode("utf-8", "backslashreplace"))
-    sheets = []
-    for table in TABLES:
-        _write_table(facts, table, part_dir, on_file)
-        sheets.append(_sheet(facts, table))
-    on_file("tieout.xlsx")
-    with explain_failure(part_dir.parent / "tieout.xlsx"):
-        write_workbook(part_dir / "tieout.xlsx", _cover(summary, sheets), sheets)
+@dataclass(frozen=True)
+class _Export:
+    """What is exported, and the folder that its files are made in."""
+
+    run_dir: Path
+    part_dir: Path
+    summary: Mapping[str, Any]
+    plan_toml: str
+    as_of: date | None
+    on_file: Callable[[str], None]
+    threads: int
+    memory_limit: str
+
+    def open(self, purpose: str) -> AbstractContextManager[Facts]:
+        spill_dir = self.part_dir / purpose
+        return open_facts(self.run_dir, threads=self.threads, memory_limit=self.memory_limit, spill_dir=spill_dir)
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[Path]:
+        """Announce a file, give the path to make it at, and explain what goes wrong."""
+        self.on_file(name)
+        with explain_failure(self.part_dir.parent / name):
+            yield self.part_dir / name
+
+
+def _write_all(export: _Export) -> None:
+    """Write the tables on one thread, and on another what people open: most of the time is spent outside Python."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        works = [pool.submit(_write_tables, export), pool.submit(_write_page_and_workbook, export)]
+        for work in works:
+            work.result()
+
+
+def _write_tables(export: _Export) -> None:
+    with export.open("tables") as facts:
+        for table in TABLES:
+            _write_table(facts, table, export)
+
+
+def _write_page_and_workbook(export: _Export) -> None:
+    summary = export.summary
+    with export.open("page") as facts:
+        texts: dict[str, Callable[[], str]] = {
+            "summary.json": lambda: json.dumps(summary, indent=2, ensure_ascii=False, default=str) + "\n",
+            "report.html": lambda: render_page(facts, summary, as_of=export.as_of),
+            "plan.toml": lambda: export.plan_toml,
+        }
+        for name, make in texts.items():
+            with export.making(name) as path:
+                # A file name may hold bytes that are no text; in JSON the escape that this leaves is the right one.
+                path.write_bytes(make().encode("utf-8", "backslashreplace"))
+        with export.making("tieout.xlsx") as path:
+            sheets = [_sheet(facts, table) for table in TABLES]
+            write_workbook(path, _cover(summary, sheets), sheets)
 
 
 def _whole(facts: Facts, table: ExportedTable) -> duckdb.DuckDBPyRelation:
@@ -204,7 +233,7 @@ def _is_ready(facts: Facts, table: ExportedTable) -> bool:
     return table.fact == "match" and not facts.ask("is_out_of_order")[0]["found"]
 
 
-def _write_table(facts: Facts, table: ExportedTable, part_dir: Path, on_file: Callable[[str], None]) -> None:
+def _write_table(facts: Facts, table: ExportedTable, export: _Export) -> None:
     whole = _whole(facts, table)
 
     def write_parquet(path: Path) -> None:
@@ -219,10 +248,8 @@ def _write_table(facts: Facts, table: ExportedTable, part_dir: Path, on_file: Ca
         "json": lambda path: _write_json(facts, table, whole, path),
     }
     for ending, write in writers.items():
-        name = f"{table.name}.{ending}"
-        on_file(name)
-        with explain_failure(part_dir.parent / name):
-            write(part_dir / name)
+        with export.making(f"{table.name}.{ending}") as path:
+            write(path)
 
 
 def _as_csv(whole: duckdb.DuckDBPyRelation, table: ExportedTable) -> duckdb.DuckDBPyRelation:

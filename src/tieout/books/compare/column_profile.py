@@ -16,7 +16,15 @@ from sqlglot import exp
 from tieout.books.compare.column_type import TEXT, Look, Reading, choose, is_enough, look_at, propose
 from tieout.books.compare.number_format import Shape
 from tieout.books.compare.statements import column, create, named, rows_of, run_file, select, sql_of, union
-from tieout.engine.parse import CURRENCY_CODES, NULL_TOKENS, has_offset, is_float, is_text, parse_expression
+from tieout.engine.parse import (
+    CURRENCY_CODES,
+    FORMAT_SEPARATOR,
+    NULL_TOKENS,
+    has_offset,
+    is_float,
+    is_text,
+    parse_expression,
+)
 from tieout.engine.plan import ColumnType
 from tieout.engine.trees import call, cast, integer, is_present, string
 
@@ -32,13 +40,17 @@ _LONGEST_TOKEN = max(len(token.encode()) for token in _TOKENS)
 
 @dataclass(frozen=True)
 class Asked:
-    """The readings that are settled beforehand: for one (side, column), or for every column that could be read so."""
+    """The readings that are settled beforehand: for one (side, column), or for every column that could be read so.
+
+    `amounts` are the (side, column) pairs that the user named as amounts: they hold numbers, in a format to be found.
+    """
 
     types: Mapping[tuple[str, str], ColumnType] = field(default_factory=dict)
     orders: Mapping[tuple[str, str], str] = field(default_factory=dict)
     number: ColumnType | None = None
     order: str = ""
     pattern: ColumnType | None = None
+    amounts: frozenset[tuple[str, str]] = frozenset()
 
     def is_forced(self, side: str, name: str) -> bool:
         return (side, name) in self.types
@@ -48,12 +60,22 @@ class Asked:
         if (side, name) in self.types:
             return (Reading(self.types[side, name]),)
         order = self.orders.get((side, name), self.order)
+        if order == "YDM":
+            proposed = [_day_before_month(reading) for reading in proposed]
         kept = [r for r in proposed if r.type.kind == "number" or not order or r.order in (order, "ISO")] or [*proposed]
         if self.number and any(r.type.kind == "number" for r in kept):
             kept = [*(r for r in kept if r.type.kind != "number"), Reading(self.number)]
         if self.pattern and any(r.type.kind in ("date", "timestamp") and r.order != "ISO" for r in kept):
             kept = [*(r for r in kept if r.type.kind == "number"), Reading(self.pattern)]
         return tuple(kept)
+
+
+def _day_before_month(reading: Reading) -> Reading:
+    """Return a reading of ISO dates with the day before the month, which nobody means who does not say so."""
+    if reading.type != ColumnType("date"):
+        return reading
+    forms = FORMAT_SEPARATOR.join(("%Y-%d-%m", "%Y/%d/%m"))
+    return Reading(ColumnType("date", date_format=forms), "YDM")
 
 
 @dataclass(frozen=True)
@@ -150,16 +172,21 @@ def profile_side(
     rows = _take_rows(con, side, relation, types)
     columns = [Column(side, no, name, kind, rows) for no, (name, kind) in enumerate(types.items(), start=1)]
     columns = _looked_at(con, columns, types)
-    readings = {c.no: asked.readings(c.side, c.name, propose(c.name, c.source_type, c.look)) for c in columns}
+    readings = {c.no: _proposed(c, asked) for c in columns}
     columns = _decided(con, columns, readings)
     missed = [c for c in columns if c.reading and c.parsed < c.filled and is_text(c.source_type)]
     extended = _looked_again(con, [c for c in missed if not asked.is_forced(side, c.name)], readings, asked)
     if extended:
         columns = [replace(c, look=extended.get(c.no, c).look) for c in columns]
-        proposed = {c.no: propose(c.name, c.source_type, c.look) for c in extended.values()}
-        readings |= {c.no: asked.readings(side, c.name, proposed[c.no]) for c in extended.values()}
+        readings |= {c.no: _proposed(c, asked) for c in extended.values()}
         columns = _decided(con, columns, readings)
-    return tuple(c if asked.is_forced(side, c.name) else _settled(c) for c in columns)
+    return tuple(c if asked.is_forced(side, c.name) else _settled(c, asked) for c in columns)
+
+
+def _proposed(c: Column, asked: Asked) -> tuple[Reading, ...]:
+    """Return the readings of a column that its look and the user leave open."""
+    is_amount = (c.side, c.name) in asked.amounts
+    return asked.readings(c.side, c.name, propose(c.name, c.source_type, c.look, is_amount=is_amount))
 
 
 def value_of(c: Column) -> exp.Expression:
@@ -260,10 +287,10 @@ def _looked_again(
         unread_shapes = unread_looks[c.no].shapes if c.no in unread_looks else ()
         rare = [Shape(shape.text, 1) for shape in unread_shapes if shape.text not in known]
         look = look_at([*c.look.shapes, *rare], c.look.total + len(rare), c.look.zero_led, c.look.padded)
-        found = asked.readings(c.side, c.name, propose(c.name, c.source_type, look))
-        is_new = {reading.type for reading in found} - {reading.type for reading in readings[c.no]}
+        wider = replace(c, look=look)
+        is_new = {reading.type for reading in _proposed(wider, asked)} - {reading.type for reading in readings[c.no]}
         if rare and (is_new or look.numbers.is_decorated > c.look.numbers.is_decorated):
-            extended[c.no] = replace(c, look=look)
+            extended[c.no] = wider
     return extended
 
 
@@ -384,12 +411,12 @@ def _with_figures(c: Column, raw: Iterator[Any], typed: Iterator[Any]) -> Column
     return replace(c, low=first, high=last, reading=reading)
 
 
-def _settled(c: Column) -> Column:
+def _settled(c: Column, asked: Asked) -> Column:
     """Take a column back to text when too few of its values are of the type that it seemed to have."""
     if c.kind == "text" or not is_text(c.source_type):
         return c
     reading = replace(c.reading or Reading(c.type), parsed=c.parsed)
-    if is_enough(c.name, reading, c.filled, c.look):
+    if is_enough(c.name, reading, c.filled, c.look, is_amount=(c.side, c.name) in asked.amounts):
         return replace(c, reading=reading)
     shortened = max((len(shape.text) for shape in c.look.shapes), default=0)
     return replace(c, type=TEXT, reading=None, rivals=(), parsed=c.filled, max_length=shortened, low=None, high=None)

@@ -88,16 +88,22 @@ def look_at(shapes: Sequence[Shape], total: int, zero_led: int = 0, padded: int 
     return Look(tuple(shapes), total, zero_led, padded, numbers, dates)
 
 
-def propose(name: str, source_type: str, look: Look) -> tuple[Reading, ...]:
-    """Return the readings of a column that are worth counting on all its rows. None: it is text."""
+def propose(name: str, source_type: str, look: Look, *, is_amount: bool = False) -> tuple[Reading, ...]:
+    """Return the readings of a column that are worth counting on all its rows. None: it is text.
+
+    With `is_amount` the user says that it holds numbers, whatever its name and its digits look like.
+    """
     if is_moment(source_type):
         return (Reading(ColumnType("date" if source_type.upper() == "DATE" else "timestamp")),)
     if is_integer(source_type) or is_decimal(source_type) or is_float(source_type):
-        return (
-            () if is_integer(source_type) and _is_named_code(name) else (Reading(NUMBER), *_counted(name, source_type))
-        )
+        if is_amount:
+            return (Reading(NUMBER),)
+        is_code_of_file = is_integer(source_type) and _is_named_code(name)
+        return () if is_code_of_file else (Reading(NUMBER), *_counted(name, source_type))
     if not is_text(source_type):
         return ()
+    if is_amount:
+        return tuple(Reading(number) for number in look.numbers.types) or (Reading(NUMBER),)
     readings: list[Reading] = []
     is_dated = says(name, "date")
     if look.dates.share >= 0.5 and (not look.dates.is_digits or is_dated or _may_be_digit_dates(look)):
@@ -170,13 +176,13 @@ def choose(readings: Sequence[Reading], filled: int, look: Look) -> tuple[Readin
     return equal[0], tuple(equal[1:])
 
 
-def is_enough(name: str, reading: Reading, filled: int, look: Look) -> bool:
+def is_enough(name: str, reading: Reading, filled: int, look: Look, *, is_amount: bool = False) -> bool:
     """Say whether so many values are of the type that the others are mistakes rather than the column a text."""
     if not filled:
-        return False
+        return is_amount
     if reading.type.kind != "number":
         return is_believable(reading, filled, look)
-    is_named = says(name, "amount", "debit", "credit", "fee", "net", "gross", "tax")
+    is_named = is_amount or says(name, "amount", "debit", "credit", "fee", "net", "gross", "tax")
     return reading.parsed >= (NAMED_SHARE if is_named else PARSED_SHARE) * filled
 
 

@@ -294,8 +294,8 @@ def _rules(
         decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
     rules = replace(
         LIKENESS,
-        tolerance_micros=options.tolerance_micros,
-        tolerance_ppm=options.tolerance_ppm,
+        tolerance_micros=options.tolerance_micros or 0,
+        tolerance_ppm=options.tolerance_ppm or 0,
         window_days=days,
     )
     return rules, decisions

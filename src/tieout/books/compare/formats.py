@@ -11,7 +11,14 @@ from sqlglot import exp
 from tieout.books.compare.column_profile import Asked, Column, SideProfile
 from tieout.books.compare.column_type import Reading
 from tieout.books.compare.correspondence import Likenesses
-from tieout.books.compare.settled import InferOptions, Names, check_date_format, number_marks, split_format
+from tieout.books.compare.settled import (
+    InferOptions,
+    Names,
+    check_date_format,
+    number_marks,
+    split_amounts,
+    split_format,
+)
 from tieout.books.compare.statements import column, rows_of
 from tieout.books.compare.wording import count
 from tieout.engine.parse import COUNTED_FORMATS, parse_expression
@@ -62,7 +69,12 @@ def asked_formats(options: InferOptions, names: Names) -> Asked:
             wanted = ColumnType(_kind_of(form), date_format=form)
             types |= dict.fromkeys(places, wanted)
             pattern = None if places else wanted
-    return Asked(types, orders, number, order, pattern)
+    return Asked(types, orders, number, order, pattern, _asked_amounts(options, names))
+
+
+def _asked_amounts(options: InferOptions, names: Names) -> frozenset[tuple[str, str]]:
+    terms = split_amounts(options.amount, names) if options.amount else ((), ())
+    return frozenset((side, term.column) for side, of in zip(("ours", "theirs"), terms, strict=True) for term in of)
 
 
 def _kind_of(form: str) -> Kind:

@@ -239,13 +239,18 @@ def candidates(search: Search) -> list[tuple[Column, Column]]:
             if overlap is None or overlap.domain == "day" or not (_may_be_key(search, o) and _may_be_key(search, t)):
                 continue
             most, least = max(o.uniqueness, t.uniqueness), min(o.uniqueness, t.uniqueness)
-            if most < UNIQUE - 0.05 or min(o.distinct, t.distinct) < 2:
+            if most < UNIQUE - 0.05 or (min(o.distinct, t.distinct) < 2 and not _is_id_of_one_row(o, t)):
                 continue
             name = search.likenesses[o.no, no]
             named = 0.3 * (_named_as_key(o) + _named_as_key(t) + _is_long_code(o) + _is_long_code(t))
             rank = least + 1.2 * overlap.containment + 0.6 * name + named
             found.append((-rank, o.name, t.name, o, t))
     return [(o, t) for *_, o, t in sorted(found, key=lambda item: item[:3])]
+
+
+def _is_id_of_one_row(o: Column, t: Column) -> bool:
+    """Say whether a side of one row has an id that is one on the other side too; any other value may be common."""
+    return min(o.uniqueness, t.uniqueness) >= UNIQUE and _named_as_key(o) == _named_as_key(t) == 1
 
 
 def _may_be_key(search: Search, c: Column) -> bool:

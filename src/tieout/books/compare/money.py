@@ -26,7 +26,7 @@ from tieout.books.compare.roles import (
     share_of,
     stated_currency,
 )
-from tieout.books.compare.settled import InferOptions, Names, split_amounts, split_currency
+from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, split_amounts, split_currency
 from tieout.books.compare.statements import create, rows_of, run_file
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import Decision, SignedColumn
@@ -61,17 +61,32 @@ class CurrencyOf:
 def asked_amounts(
     options: InferOptions, names: Names, ours: SideProfile, theirs: SideProfile, ignored: frozenset[tuple[str, str]]
 ) -> tuple[tuple[AmountChoice, ...], tuple[AmountChoice, ...], bool]:
-    """Return the amounts to choose from on each side, and whether the user named any. Raises UnknownColumn."""
+    """Return the amounts to choose from on each side, and whether the user named any.
+
+    Raises UnknownColumn, and PlanUndecided for a column named as an amount that holds no numbers.
+    """
     found = [amount_choices(side, frozenset(n for s, n in ignored if s == side.side)) for side in (ours, theirs)]
     if not options.amount:
         return found[0], found[1], False
     for place, terms in enumerate(split_amounts(options.amount, names)):
         if terms:
             side = (ours, theirs)[place]
+            _require_numbers(side, terms)
             is_single = len(terms) == 1 and terms[0].sign == 1
             no = side.column(terms[0].column).no if is_single else 20_000
             found[place] = (AmountChoice(no, terms, 1.0),)
     return found[0], found[1], True
+
+
+def _require_numbers(side: SideProfile, terms: Sequence[SignedColumn]) -> None:
+    for term in terms:
+        if side.column(term.column).kind != "number":
+            raise PlanUndecided(
+                f"{term.column} of {side.name} cannot be read as numbers.",
+                subject=term.column,
+                remedy=f"Say how they are written, such as --number-format {term.column}=1.234,56, "
+                "or name another column with --amount.",
+            )
 
 
 def amount_shares(

@@ -25,6 +25,12 @@ class BadTolerance(TieoutError):
     code = "bad_tolerance"
 
 
+class BadWindow(TieoutError):
+    """A window is no number of days."""
+
+    code = "bad_window"
+
+
 def parse_tolerance(given: Sequence[str]) -> tuple[int, int]:
     """Return (micros, parts per million) of tolerances such as "0.01" and "0.5%". Raises BadTolerance."""
     micros = ppm = 0
@@ -140,8 +146,14 @@ def infer_options(
     date_format: str | None = None,
     ignore: Sequence[str] | None = None,
 ) -> InferOptions:
-    """Return the options for inference. Raises BadTolerance."""
-    micros, ppm = parse_tolerance(tolerance or ())
+    """Return the options for inference. Raises BadTolerance and BadWindow."""
+    micros, ppm = parse_tolerance(tolerance) if tolerance else (None, None)
+    if window_days is not None and window_days < 0:
+        raise BadWindow(
+            f"{window_days} is no number of days.",
+            subject=str(window_days),
+            remedy="Give 0 or more with --window-days.",
+        )
     return InferOptions(
         on=tuple(on or ()),
         amount=amount,

@@ -51,8 +51,9 @@ def chosen_plan(path: Path, options: InferOptions) -> Plan:
                 remedy=f"Edit the plan, or leave {option} out, or name a file that does not exist yet to infer anew.",
             )
     rules = plan.rules
-    if options.tolerance_micros or options.tolerance_ppm:
-        rules = replace(rules, tolerance_micros=options.tolerance_micros, tolerance_ppm=options.tolerance_ppm)
+    if options.tolerance_micros is not None or options.tolerance_ppm is not None:
+        micros, ppm = options.tolerance_micros or 0, options.tolerance_ppm or 0
+        rules = replace(rules, tolerance_micros=micros, tolerance_ppm=ppm)
     if options.window_days is not None:
         rules = replace(rules, window_days=options.window_days)
     return replace(plan, rules=rules)

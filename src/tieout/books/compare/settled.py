@@ -45,8 +45,8 @@ class InferOptions:
     currency: str | None = None
     text: str | None = None
     group_by: str | None = None
-    tolerance_micros: int = 0
-    tolerance_ppm: int = 0
+    tolerance_micros: int | None = None
+    tolerance_ppm: int | None = None
     window_days: int | None = None
     number_format: str | None = None
     date_format: str | None = None
