@@ -45,7 +45,7 @@ def test_records_need_not_have_the_same_fields(tmp_path):
     records = read(tmp_path, [{"a": True, "b": None}, {"c": "x", "a": False}, {}])
     assert records.columns == ("a", "b", "c")
     assert rows_of(records) == [("true", None, None), ("false", None, "x"), (None, None, None)]
-    assert places_of(records) == [(1, 1), (2, 2), (3, 3)]
+    assert places_of(records) == [(1, 1), (2, 1), (3, 1)]
 
 
 def test_fields_that_come_late_in_a_large_file_are_columns_of_all_rows(tmp_path):
@@ -253,3 +253,37 @@ def _text(value):
     if value is None or value == "":
         return None
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "lines"),
+    [
+        ('[\n {"a": 1},\n\n {"a":\n  2}, {"a": 3}\n,{"a": "x\\ny"}\n]', None, [2, 4, 5, 6]),
+        ('\n{"b": {"c": [9],\n "d.e" : [{"a": 1},\n{"a": 2}\n,\n  {"a": 3} ]}, "z": 1}\n', None, [3, 4, 6]),
+        ('\n{"b": {"c": [9],\n "d.e" : [{"a": 1},\n{"a": 2}\n,\n  {"a": 3} ]}, "z": 1}\n', "b.d.e", [3, 4, 6]),
+        ('\n\n{"a": 1}', None, [3]),
+    ],
+)
+def test_each_record_has_the_line_on_which_it_starts(tmp_path, content, path, lines):
+    assert places_of(read(tmp_path, content, path)) == list(enumerate(lines, start=1))
+
+
+@given(
+    rows=st.lists(st.integers() | st.text('a"\\\n,{}[]:', max_size=5), min_size=1, max_size=12),
+    is_list=st.booleans(),
+    data=st.data(),
+)
+@settings(max_examples=200, deadline=None)
+def test_lines_of_records_are_those_of_the_text(tmp_path_factory, rows, is_list, data):
+    space = st.text(" \n\r\t", max_size=4)
+    text = data.draw(space)
+    if not is_list:
+        text += '{"x": [{}], "records"' + data.draw(space) + ":" + data.draw(space)
+    lines = []
+    for i, row in enumerate(rows):
+        text += ("," if i else "[") + data.draw(space)
+        lines.append(text.count("\n") + 1)
+        text += '{"v":' + data.draw(space) + json.dumps(row) + "}" + data.draw(space)
+    text += "]" + data.draw(space) + ("" if is_list else "}")
+    records = read(tmp_path_factory.mktemp("lines"), text, None if is_list else "records")
+    assert [line for _, line in places_of(records)] == lines

@@ -140,7 +140,7 @@ class _File:
     currencies: set[str] = field(default_factory=set)
 
 
-def read_bai2(path: Path, out_dir: Path) -> Records:
+def read_bai2(path: Path, out_dir: Path, name: str = "") -> Records:
     """Read the file into one row a transaction detail (record 16).
 
     Amounts get the decimals that ISO 4217 gives their currency (USD where none is
@@ -150,18 +150,19 @@ def read_bai2(path: Path, out_dir: Path) -> Records:
     records, and ledger balances (010, 015) and the totals 100 and 400 against the details
     where the file states them for all details. Raises NotBai2 without a file header.
     """
+    name = name or path.name
     with StatementRows(out_dir, COLUMNS) as rows:
         book = _Book(rows)
         first = True
-        for record in _records(numbered_lines(path, text_encoding(path))):
+        for record in _records(numbered_lines(path, text_encoding(path), name)):
             if first and record.code != "01":
                 break
             first = False
             book.take(record)
         if first:
             raise NotBai2(
-                f"{path.name} is not a BAI2 file: it does not start with a file header (01,…).",
-                subject=path.name,
+                f"{name} is not a BAI2 file: it does not start with a file header (01,…).",
+                subject=name,
                 remedy="Check that this is the file you meant.",
             )
         book.end()

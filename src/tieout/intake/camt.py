@@ -196,7 +196,7 @@ class _Located(Protocol):
     def getLineNumber(self) -> int: ...  # noqa: N802 - the name is the SAX interface's
 
 
-def read_camt(path: Path, out_dir: Path) -> Records:
+def read_camt(path: Path, out_dir: Path, name: str = "") -> Records:
     """Read the file into one row a booked entry (Ntry); pending ones are quarantined as `not_booked`.
 
     Amounts are positive for credits, in the entry's currency, with the digits of the file. What
@@ -205,12 +205,13 @@ def read_camt(path: Path, out_dir: Path) -> Records:
     entries (TxsSummry) and batches (Btch) against those found. Raises NotCamt, BrokenXml (a file that is
     cut off is refused whole, as its balances cannot be checked) or UnsafeXml.
     """
+    name = name or path.name
     with StatementRows(out_dir, COLUMNS) as rows:
-        reader = _Reader(rows, path.name)
+        reader = _Reader(rows, name)
         with path.open("rb") as stream:
-            _parse(stream, reader, path.name)
+            _parse(stream, reader, name)
         if not reader.message:
-            raise _not_camt(path.name, reader.root)
+            raise _not_camt(name, reader.root)
         if not reader.statements:
             rows.note("The message holds no statement.")
         return rows.finish("camt")

@@ -91,8 +91,8 @@ def read_json(
 ) -> Records:
     """Read the records of a JSON or NDJSON file; `records` is the dotted path of their list within an object.
 
-    Objects within a record become columns with dotted names, lists their JSON text. `__line` is the line in NDJSON
-    and the ordinal of the record in JSON. Reason codes: bad_json, not_an_object, repeated_key, too_deep,
+    Objects within a record become columns with dotted names, lists their JSON text. `__line` is the line
+    on which a record starts. Reason codes: bad_json, not_an_object, repeated_key, too_deep,
     wrong_encoding, nul_byte, line_too_long; they refuse a record. A document that breaks off is refused whole:
     FileIsDamaged. Raises also RecordsAreAmbiguous, UnknownRecords, NoTableFound, DocumentTooLarge, TooManyRows.
     """
@@ -109,9 +109,9 @@ def read_json(
             text = _Text(source)
             document = None if text.starts_list else _load(text)
             if document is not None:
-                found, notes = _find_records(document, records, name)
-                for element in found:
-                    rows.take(element, "")
+                found, notes = _find_records(document.value, records, name)
+                for element, line in zip(found.elements, document.lines_of(found), strict=True):
+                    rows.take(element, "", line)
             else:
                 _refuse_path(records, name)
                 is_list = text.starts_list
@@ -195,19 +195,25 @@ class _Text:
     def starts_list(self) -> bool:
         return self._buffer.startswith("[", self._at)
 
+    @property
+    def line(self) -> int:
+        return self._line
+
     def rest(self) -> str:
         """Return all text from here on."""
         return self._buffer[self._at :] + "".join(self._pieces)
 
-    def elements(self) -> Iterator[tuple[Any, str]]:
-        """Yield each element of the list at the top with its text."""
+    def elements(self) -> Iterator[tuple[Any, str, int]]:
+        """Yield each element of the list at the top with its text and the line on which it starts."""
         self._at += 1
         self._skip_space()
         if self._take("]"):
             self._expect_end()
             return
         while True:
-            yield self._element()
+            value, raw = self._element()
+            yield value, raw, self._line
+            self._line += raw.count("\n")
             self._skip_space()
             if self._take("]"):
                 self._expect_end()
@@ -233,7 +239,6 @@ class _Text:
             self._more()
 
     def _more(self) -> None:
-        self._line += self._buffer.count("\n", 0, self._at)
         piece = next(self._pieces, None)
         self._buffer = self._buffer[self._at :] + (piece or "")
         self._at = 0
@@ -242,7 +247,9 @@ class _Text:
     def _skip_space(self) -> None:
         while True:
             match = _SPACE.match(self._buffer, self._at)
-            self._at = match.end() if match else self._at
+            if match:
+                self._line += match[0].count("\n")
+                self._at = match.end()
             if self._at < len(self._buffer) or self.is_at_end:
                 return
             self._more()
@@ -259,7 +266,7 @@ class _Text:
             raise self._damaged("text follows the end of the list", self._at)
 
     def _damaged(self, what: str, at: int) -> FileIsDamaged:
-        line = self._line + self._buffer.count("\n", 0, at)
+        line = self._line + self._buffer.count("\n", self._at, at)
         is_cut = self.is_at_end and not self._buffer[at:].strip()
         what = "it breaks off" if is_cut else what
         return FileIsDamaged(
@@ -277,14 +284,14 @@ def _read_list(text: _Text, rows: _Rows) -> None:
     elements = text.elements()
     while True:
         try:
-            value, raw = next(elements)
+            value, raw, line = next(elements)
         except StopIteration:
             return
         except _RepeatedKey as error:
             raise FileIsDamaged(f"{text.name}: {error}", subject=text.name, remedy="Export it again.") from error
         except RecursionError as error:
             raise _too_deep(text.name) from error
-        rows.take(value, raw)
+        rows.take(value, raw, line)
 
 
 def _too_deep(name: str) -> FileIsDamaged:
@@ -308,7 +315,46 @@ def _read_lines(source: _Source, rows: _Rows) -> None:
         source.tell(min(block.bytes_read, source.size))
 
 
-def _load(text: _Text) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class _Document:
+    """A whole file that is one object, parsed, and its text, which begins on line `first_line`."""
+
+    value: dict[str, Any]
+    text: str
+    first_line: int
+
+    def lines_of(self, found: _Candidate) -> Iterator[int]:
+        """Yield the line on which each element of a list in the document starts."""
+        if found.is_document:
+            yield self.first_line
+            return
+        at, line, counted = self._start_of(found.path), self.first_line, 0
+        for _ in found.elements:
+            at = _past_space(self.text, at + 1)  # behind the bracket or the comma
+            line, counted = line + self.text.count("\n", counted, at), at
+            yield line
+            at = _past_space(self.text, _DECODER.raw_decode(self.text, at)[1])
+
+    def _start_of(self, path: tuple[str, ...]) -> int:
+        """Return where the value at a path of keys begins."""
+        at = 0
+        for wanted in path:
+            while True:
+                at = _past_space(self.text, at + 1)  # behind the brace or the comma
+                key, at = _DECODER.raw_decode(self.text, at)
+                at = _past_space(self.text, _past_space(self.text, at) + 1)  # behind the colon
+                if key == wanted:
+                    break
+                at = _past_space(self.text, _DECODER.raw_decode(self.text, at)[1])
+        return at
+
+
+def _past_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _load(text: _Text) -> _Document | None:
     """Return the document if it is one object; None where more follows, as in NDJSON."""
     size = text.source.size
     if size > MAX_DOCUMENT_BYTES:
@@ -317,7 +363,7 @@ def _load(text: _Text) -> dict[str, Any] | None:
             subject=text.name,
             remedy="Export its records as a list at the top, or one a line (NDJSON): these can have any size.",
         )
-    whole = text.rest()
+    first_line, whole = text.line, text.rest()
     try:
         value, end = _DECODER.raw_decode(whole)
     except json.JSONDecodeError as error:
@@ -334,7 +380,7 @@ def _load(text: _Text) -> dict[str, Any] | None:
         raise _too_deep(text.name) from error
     if whole[end:].strip():
         return None
-    return value if isinstance(value, dict) else {}
+    return _Document(value if isinstance(value, dict) else {}, whole, first_line)
 
 
 def _first_line_is_object(text: str) -> bool:
@@ -350,13 +396,14 @@ def _first_line_is_object(text: str) -> bool:
 class _Candidate:
     path: tuple[str, ...]
     elements: list[Any]
+    is_document: bool = False
 
     @property
     def name(self) -> str:
         return ".".join(self.path)
 
 
-def _find_records(document: dict[str, Any], wanted: str | None, name: str) -> tuple[list[Any], list[str]]:
+def _find_records(document: dict[str, Any], wanted: str | None, name: str) -> tuple[_Candidate, list[str]]:
     """Return the list of records that `document` holds, and notes on the choice."""
     candidates = sorted(_lists_of_objects(document, (), 0), key=lambda found: (-len(found.elements), found.path))
     if wanted is not None:
@@ -368,7 +415,9 @@ def _find_records(document: dict[str, Any], wanted: str | None, name: str) -> tu
         return chosen, []
     if not candidates:
         if any(not isinstance(value, dict | list) for value in document.values()):
-            return [document], ["The file holds one object, which was read as one record."]
+            return _Candidate((), [document], is_document=True), [
+                "The file holds one object, which was read as one record."
+            ]
         raise NoTableFound(
             f"{name} is a JSON object that holds no list of records.",
             subject=name,
@@ -385,7 +434,7 @@ def _find_records(document: dict[str, Any], wanted: str | None, name: str) -> tu
     if len(candidates) > 1:
         others = ", ".join(repr(other.name) for other in candidates[1:10])
         notes.append(f"Other lists were not read: {others} (--records takes another).")
-    return first.elements, notes
+    return first, notes
 
 
 def _choices(candidates: Sequence[_Candidate]) -> str:
@@ -401,15 +450,15 @@ def _lists_of_objects(document: dict[str, Any], path: tuple[str, ...], level: in
             yield from _lists_of_objects(value, (*path, key), level + 1)
 
 
-def _at_path(document: Any, path: str) -> list[Any] | None:
+def _at_path(document: Any, path: str, above: tuple[str, ...] = ()) -> _Candidate | None:
     """Return the list at a dotted path; keys may hold dots themselves."""
     if isinstance(document, list):
-        return document if not path else None
+        return _Candidate(above, document) if not path else None
     if not isinstance(document, dict) or not path:
         return None
     for key, value in document.items():
         if path == key or path.startswith(f"{key}."):
-            found = _at_path(value, path[len(key) + 1 :])
+            found = _at_path(value, path[len(key) + 1 :], (*above, key))
             if found is not None:
                 return found
     return None
@@ -434,20 +483,19 @@ class _Rows:
     def notes(self) -> tuple[str, ...]:
         return note_renamed(self._renamed)
 
-    def take(self, value: Any, raw: str, line: int | None = None) -> None:
-        """Take one record; `line` is its ordinal where the format has no lines."""
+    def take(self, value: Any, raw: str, line: int) -> None:
+        """Take one record, which starts on `line`."""
         self._row_no += 1
-        at_line = self._row_no if line is None else line
         try:
             found = self._flatten(value)
         except RecursionError:
             found = Refusal("too_deep", "The record is nested too deeply.")
         if isinstance(found, Refusal):
             is_deep = found.reason_code == "too_deep"
-            self._reject(found, raw or ("" if is_deep else _json_text(value)), at_line)
+            self._reject(found, raw or ("" if is_deep else _json_text(value)), line)
             return
         self._row_nos.append(self._row_no)
-        self._lines.append(at_line)
+        self._lines.append(line)
         self._rows.append(found)
         self._characters += sum(len(text) for text in found.values() if text is not None)
         if len(self._rows) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:

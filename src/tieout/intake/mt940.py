@@ -154,7 +154,7 @@ class _Sheet:
         return ", ".join(f"{word} {value}" for word, value in named if value) or "statement"
 
 
-def read_mt940(path: Path, out_dir: Path) -> Records:
+def read_mt940(path: Path, out_dir: Path, name: str = "") -> Records:
     """Read the file into one row a statement line (`:61:`), with its information (`:86:`).
 
     Amounts are positive for credits and reversed debits. `booking_date` is the
@@ -162,15 +162,16 @@ def read_mt940(path: Path, out_dir: Path) -> Records:
     entry date is given. Every sheet's opening balance + entries are held against its
     closing balance. Raises NotMt940 when the file has no field of the format.
     """
+    name = name or path.name
     with StatementRows(out_dir, COLUMNS) as rows:
         book = _Book(rows)
-        for found in _fields(numbered_lines(path, text_encoding(path))):
+        for found in _fields(numbered_lines(path, text_encoding(path), name)):
             book.take(found)
         book.end_sheet()
         if not book.has_fields:
             raise NotMt940(
-                f"{path.name} is not an MT940 statement: no line starts with a field such as :20: or :61:.",
-                subject=path.name,
+                f"{name} is not an MT940 statement: no line starts with a field such as :20: or :61:.",
+                subject=name,
                 remedy="Check that this is the file you meant.",
             )
         return rows.finish("mt940")

@@ -151,7 +151,7 @@ class _Token:
     text: str
 
 
-def read_ofx(path: Path, out_dir: Path) -> Records:
+def read_ofx(path: Path, out_dir: Path, name: str = "") -> Records:
     """Read the file into one row a bank or card transaction (STMTTRN) and a trade or income with cash (TOTAL).
 
     Amounts are signed as the file signs them, in the statement's currency, or that of a CURRENCY element.
@@ -159,10 +159,11 @@ def read_ofx(path: Path, out_dir: Path) -> Records:
     OFX states no opening balance. Raises NotOfx, TruncatedOfx, UnsafeOfx, or BankRefusedRequest with
     the bank's own words when the file is an error message.
     """
+    name = name or path.name
     encoding, remark = _encoding(path)
     with StatementRows(out_dir, COLUMNS) as rows:
-        book = _Book(rows, path.name)
-        for token in _tokens(path, encoding):
+        book = _Book(rows, name)
+        for token in _tokens(path, encoding, name):
             book.take(token)
         book.end()
         if remark:
@@ -210,7 +211,7 @@ def _declared(head: str) -> str | None:
     return None
 
 
-def _tokens(path: Path, encoding: str) -> Iterator[_Token]:
+def _tokens(path: Path, encoding: str, name: str) -> Iterator[_Token]:
     """Yield the tags of the file in order, each with the text up to the next; comments are passed over."""
     with path.open(encoding=encoding, newline="") as stream:
         buffer = stream.read(_READ_CHARS)
@@ -232,7 +233,7 @@ def _tokens(path: Path, encoding: str) -> Iterator[_Token]:
             piece = stream.read(_READ_CHARS)
             buffer, at, is_last = buffer[start:] + piece, 0, not piece
             if len(buffer) > MAX_VALUE_CHARS + 2 * _READ_CHARS:
-                raise _unsafe(path.name, line, f"holds more than {MAX_VALUE_CHARS:,} characters in one element")
+                raise _unsafe(name, line, f"holds more than {MAX_VALUE_CHARS:,} characters in one element")
 
 
 def _token_at(buffer: str, match: re.Match[str], *, is_last: bool) -> tuple[str, str, int] | None:

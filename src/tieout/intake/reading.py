@@ -214,8 +214,8 @@ def _read_parquet(job: _Job) -> Direct:
 def _read_statement(job: _Job) -> Records:
     """Read a bank format by `read_<format>` of the module that is named after it."""
     module = importlib.import_module(f"tieout.intake.{job.format}")
-    reader: Callable[[Path, Path], Records] = getattr(module, f"read_{job.format}")
-    records = reader(job.path, job.out_dir)
+    reader: Callable[[Path, Path, str], Records] = getattr(module, f"read_{job.format}")
+    records = reader(job.path, job.out_dir, job.name)
     if job.limits.max_rows is not None and records.row_count + records.rejected_count > job.limits.max_rows:
         raise too_many_rows(job.name, job.limits.max_rows)
     return records

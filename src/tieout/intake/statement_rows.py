@@ -185,7 +185,7 @@ def line_end(path: Path, encoding: str) -> str:
     return "\r" if "\r" in head and "\n" not in head else "\n"
 
 
-def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path, encoding: str, name: str) -> Iterator[tuple[int, str]]:
     """Yield the physical lines from 1, without their ends."""
     with path.open(encoding=encoding, newline=line_end(path, encoding)) as stream:
         number = 0
@@ -193,8 +193,8 @@ def numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             number += 1
             if len(line) > MAX_LINE_CHARS:
                 raise UnreadableStatement(
-                    f"Line {number} of {path.name} is longer than {MAX_LINE_CHARS:,} characters.",
-                    subject=path.name,
+                    f"Line {number} of {name} is longer than {MAX_LINE_CHARS:,} characters.",
+                    subject=name,
                     remedy="No bank statement has such a line; check that this is the file you meant.",
                 )
             yield number, line.rstrip("\r\n")
