@@ -27,20 +27,24 @@ def write_table(given: Any, path: Path) -> Path:
 
     Raises NotATable for anything else.
     """
-    if isinstance(given, pa.Table):
-        table = given
-    elif type(given).__module__.partition(".")[0] == "pandas":
-        table = pa.Table.from_pandas(given, preserve_index=False)
-    elif hasattr(given, "to_arrow"):
-        table = pa.table(given.to_arrow())
-    elif hasattr(given, "__arrow_c_stream__"):
-        table = pa.table(given)
-    else:
+    try:
+        table = _arrow_table(given)
+    except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
         raise NotATable(
-            f"{type(given).__name__} is no table.",
+            f"A {type(given).__name__} is no table that can be taken: {error}.",
             subject=type(given).__name__,
-            remedy="Give a path, or an Arrow, Polars or pandas table.",
-        )
+            remedy="Give a path, or an Arrow, Polars or pandas table with one type a column.",
+        ) from error
     table = table.replace_schema_metadata(None)
     pq.write_table(table, path, compression="snappy", store_schema=False)
     return path
+
+
+def _arrow_table(given: Any) -> pa.Table:
+    if isinstance(given, pa.Table):
+        return given
+    if type(given).__module__.partition(".")[0] == "pandas":
+        return pa.Table.from_pandas(given, preserve_index=False)
+    if hasattr(given, "to_arrow"):
+        return pa.table(given.to_arrow())
+    return pa.table(given)

@@ -156,6 +156,13 @@ def _texts(facts: Facts, options: InferOptions) -> tuple[Texts, tuple[Decision, 
     evidence, confidence = "by name and content", 0.8
     if options.text:
         asked_ours, asked_theirs = split_sides(options.text, facts.names, "--text")
+        for side, asked in ((search.ours, asked_ours), (search.theirs, asked_theirs)):
+            if asked and side.column(asked).kind != "text":
+                raise PlanUndecided(
+                    f"{asked} of {side.name} holds {side.column(asked).kind}s, not words.",
+                    subject=asked,
+                    remedy="Name a column that describes a row with --text.",
+                )
         ours = (asked_ours,) if asked_ours else ours
         theirs = (asked_theirs,) if asked_theirs else theirs
         evidence, confidence = "as you said", 1.0
@@ -264,7 +271,10 @@ def _kind(pair: ColumnPair) -> Kind:
 
 
 def _types_of(facts: Facts, compared: Sequence[Compared]) -> tuple[dict[str, ColumnType], dict[str, ColumnType]]:
-    """Return the type of every column of both sides; columns compared with each other are of one kind."""
+    """Return the type of every column of both sides; columns compared with each other are of one kind.
+
+    Numbers that name groups are text: 0042 and 42 are two of them.
+    """
     ours, theirs = ({c.name: c.type for c in side.columns} for side in (facts.search.ours, facts.search.theirs))
     for item in compared:
         for types, name in ((ours, item.ours), (theirs, item.theirs)):
@@ -272,6 +282,11 @@ def _types_of(facts: Facts, compared: Sequence[Compared]) -> tuple[dict[str, Col
             if item.kind == "number" and is_text:
                 types[name] = ColumnType("number")
             if item.kind == "text" and not is_text:
+                types[name] = TEXT
+    if facts.tie.by == "group":
+        for side, name in facts.tie.columns:
+            types = ours if side == "ours" else theirs
+            if types[name].kind == "number" and name not in facts.money.names(side):
                 types[name] = TEXT
     return ours, theirs
 

@@ -10,7 +10,7 @@ import duckdb
 from tieout.books.compare.column_profile import Asked, Column, SideName, SideProfile, profile_side
 from tieout.books.compare.correspondence import ColumnPair, corresponding, name_likenesses
 from tieout.books.compare.evidence import Agreements, meet_by_key, pair_rows
-from tieout.books.compare.formats import Verdict, settle_rivals
+from tieout.books.compare.formats import Verdict, settle_rivals, shown
 from tieout.books.compare.keys import GroupSums, Search
 from tieout.books.compare.money import (
     Money,
@@ -22,7 +22,7 @@ from tieout.books.compare.money import (
 )
 from tieout.books.compare.overlap import measure_overlaps, sketch_values
 from tieout.books.compare.roles import SAME, Share
-from tieout.books.compare.settled import InferOptions, Names, ignored_columns
+from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, ignored_columns
 from tieout.books.compare.tie import Tie, find_tie
 
 MIN_PAIRS = 3
@@ -74,7 +74,24 @@ def measure_inputs(inputs: Inputs, options: InferOptions, asked: Asked) -> Facts
 
 def _profile(inputs: Inputs, side: SideName, asked: Asked) -> SideProfile:
     columns = profile_side(inputs.con, side, inputs.relations[side], inputs.types[side], asked)
+    for c in columns:
+        _require_readable(c, asked, inputs.names)
     return SideProfile(side, inputs.names.called(side), columns[0].rows, columns)
+
+
+def _require_readable(c: Column, asked: Asked, names: Names) -> None:
+    """Refuse a format that the user gives for a column when no value of it is written so."""
+    is_forced, is_ordered = asked.is_forced(c.side, c.name), (c.side, c.name) in asked.orders
+    is_unread = (is_forced and not c.parsed) or (is_ordered and c.kind not in ("date", "timestamp"))
+    if not c.filled or not is_unread:
+        return
+    option = "--number-format" if is_forced and c.kind == "number" else "--date-format"
+    form = asked.orders[c.side, c.name] if is_ordered else shown(c.type)
+    raise PlanUndecided(
+        f"No value of {c.name} in {names.called(c.side)} can be read as {form}.",
+        subject=c.name,
+        remedy=f"Give the format that it has with {option}, or leave {option} out.",
+    )
 
 
 def _measure_money(search: Search, tie: Tie, *, is_asked: bool) -> tuple[Money, Agreements, int]:

@@ -235,7 +235,7 @@ def keep_unique_amounts(search: Search, pair: AmountPair) -> None:
 def choose_currencies(
     search: Search, options: InferOptions, names: Names, money: Money, ignored: frozenset[tuple[str, str]]
 ) -> tuple[CurrencyOf, CurrencyOf, tuple[Decision, ...]]:
-    """Decide where the currency of each side stands. Raises UnknownColumn."""
+    """Decide where the currency of each side stands. Raises UnknownColumn, and PlanUndecided for one that has none."""
     found: list[CurrencyOf] = []
     told: list[tuple[str, float]] = []
     asked = split_currency(options.currency, names) if options.currency else (None, None)
@@ -254,6 +254,12 @@ def _currency_of(
 ) -> tuple[CurrencyOf, str, float]:
     if wanted is not None:
         is_column = any(c.name == wanted for c in side.columns)
+        if is_column and side.column(wanted).kind != "text":
+            raise PlanUndecided(
+                f"{wanted} of {side.name} holds no currency codes.",
+                subject=wanted,
+                remedy="Name another column, or a code such as --currency EUR.",
+            )
         return (CurrencyOf(column=wanted) if is_column else CurrencyOf(constant=wanted)), "as you said", 1.0
     code, sure, why = stated_currency(side, amount)
     columns = currencies_of(side, amount, ignored)

@@ -8,13 +8,14 @@ from decimal import Decimal
 
 from tieout.books.compare.infer import InferOptions
 from tieout.core.errors import TieoutError
-from tieout.core.money import NotAnAmount, to_micros
+from tieout.core.money import NotAnAmount, from_micros, to_micros
 from tieout.engine.loading import SideName
 from tieout.engine.run import SIDES
 from tieout.intake.csv_dialect import CsvHints
 from tieout.intake.reading import ReadOptions
 
 PPM_PER_PERCENT = 10_000
+MAX_PPM = 100 * PPM_PER_PERCENT
 
 _PERCENT = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*%\s*$")
 
@@ -39,6 +40,8 @@ def parse_tolerance(given: Sequence[str]) -> tuple[int, int]:
             scaled = Decimal(found[1]) * PPM_PER_PERCENT
             if scaled != int(scaled):
                 raise BadTolerance(f"{text} is finer than 0.0001%.", subject=text, remedy="Give at most four decimals.")
+            if scaled > MAX_PPM:
+                raise BadTolerance(f"{text} is more than the whole amount.", subject=text, remedy="Give at most 100%.")
             ppm = max(ppm, int(scaled))
             continue
         try:
@@ -51,6 +54,8 @@ def parse_tolerance(given: Sequence[str]) -> tuple[int, int]:
                 subject=text,
                 remedy="Give an amount such as 0.01, or a percentage such as 0.5%.",
             )
+        if from_micros(amount) != Decimal(text.strip()):
+            raise BadTolerance(f"{text} is finer than 0.000001.", subject=text, remedy="Give at most six decimals.")
         micros = max(micros, amount)
     return micros, ppm
 

@@ -218,11 +218,20 @@ def check_date_format(form: str) -> str:
     if form.upper() in orders:
         return form.upper()
     pieces = form.split(FORMAT_SEPARATOR)
-    has_day = all(("%d" in p and ("%m" in p or "%b" in p or "%B" in p) and "%" in p) for p in pieces)
-    if has_day or form in COUNTED_FORMATS:
+    if all(_is_dated(piece) for piece in pieces) or form in COUNTED_FORMATS:
         return form
     raise UnknownFormat(
-        f"--date-format {form!r} is neither an order nor a pattern with day and month.",
+        f"--date-format {form!r} is neither an order nor a pattern with day, month and year.",
         subject=form,
         remedy=f"Write {', '.join(orders)}, a pattern such as %d.%m.%Y, or one of {', '.join(COUNTED_FORMATS)}.",
     )
+
+
+_DATE_CODE = re.compile(r"%(?:-?[dmyHIMS]|[aAbBpYfzZ%])")
+
+
+def _is_dated(pattern: str) -> bool:
+    """Say whether a strptime pattern is one, with day, month and year; a date without its year would be of 1900."""
+    codes = {code.replace("-", "") for code in _DATE_CODE.findall(pattern)}
+    is_whole = all(codes & wanted for wanted in ({"%d"}, {"%m", "%b", "%B"}, {"%Y", "%y"}))
+    return is_whole and "%" not in _DATE_CODE.sub("", pattern)

@@ -11,7 +11,7 @@ import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.actions import Workspace, open_sides
-from tieout.engine.loading import source_relation
+from tieout.engine.loading import source_relation, source_types
 from tieout.engine.projection import column, sql_of
 from tieout.intake.csv_careful import locate_rows
 from tieout.intake.reading import Direct
@@ -46,6 +46,7 @@ def _places(source: Direct | Records, numbers: list[int]) -> dict[int, tuple[int
         return dict(locate_rows(source.path, source.dialect, numbers))
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
+    names = source_types(con, source)
     number: exp.Expr
     line: exp.Expr
     if isinstance(source, Records):
@@ -53,11 +54,11 @@ def _places(source: Direct | Records, numbers: list[int]) -> dict[int, tuple[int
     else:
         number = exp.Add(this=column("file_row_number"), expression=exp.Literal.number(1))
         line = exp.null()
-    query = exp.select(exp.alias_(number, "n"), exp.alias_(line, "l"), "s").from_(
-        exp.select("*").from_(source_relation(source)).subquery("s")
-    )
+    own = [exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=column(name)) for name in names]
+    record = exp.Anonymous(this="to_json", expressions=[exp.Struct(expressions=own)])
+    query = exp.select(exp.alias_(number, "n"), exp.alias_(line, "l"), exp.alias_(record, "s"))
     rows = con.execute(
-        f"select n, l, to_json(s) from ({sql_of(query)}) where n in (select unnest(?::bigint[]))", [numbers]
+        f"from ({sql_of(query.from_(source_relation(source)))}) where n in (select unnest(?::bigint[]))", [numbers]
     ).fetchall()
     con.close()
     return {row_no: (at_line, str(record)[:2000]) for row_no, at_line, record in rows}

@@ -63,7 +63,10 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
     if best is not None:
         return _single_key(search, best, others)
     groups = [_judged(search, finding) for finding in others[:3]]
+    # Numbers that could meet by accident are believed where their sums tie, which no accident does.
+    counters = [_judged(search, finding) for finding in refused if finding.form == "group"][:2]
     strong = [found for found in groups if found.tie is not None and found.is_strong]
+    strong += [found for found in counters if found.is_strong and _sums_tie(search, found.finding)]
     if strong and strong[0].tie:
         return strong[0].tie
     composite = find_composite(search, pairs)
@@ -214,6 +217,11 @@ def _judged(search: Search, finding: KeyFinding) -> _Judged:
     if trusted:
         return _Judged(finding, _group_tie(search, finding, 0.55 + 0.2 * tied), is_strong=False)
     return _Judged(finding, None, is_strong=False)
+
+
+def _sums_tie(search: Search, finding: KeyFinding) -> bool:
+    top = best_sum(finding.sums or {}, search)
+    return top is not None and top[1].many >= 3 and top[1].many_tied >= 0.8 * top[1].many
 
 
 def _repeated_key(search: Search, finding: KeyFinding, group: GroupSum) -> Tie:

@@ -9,9 +9,9 @@ select
   (select count(*) from infer_amount_theirs) as theirs_distinct,
   (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount = t.amount) as equal,
   (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount = -t.amount) as opposite,
-  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount = t.amount * 100) as hundredfold,
-  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount * 100 = t.amount) as hundredth,
-  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount = -t.amount * 100)
+  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount = t.amount::decimal(38, 6) * 100) as hundredfold,
+  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount::decimal(38, 6) * 100 = t.amount) as hundredth,
+  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount = -t.amount::decimal(38, 6) * 100)
     as opposite_hundredfold,
-  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount * 100 = -t.amount)
+  (select count(*) from infer_amount_ours o semi join infer_amount_theirs t on o.amount::decimal(38, 6) * 100 = -t.amount)
     as opposite_hundredth

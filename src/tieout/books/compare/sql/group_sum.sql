@@ -20,10 +20,10 @@ tie as (
     o.members + t.members > 2 as is_many,
     o.amount = t.amount as is_equal,
     o.amount = -t.amount as is_opposite,
-    o.amount = t.amount * 100 as is_hundredfold,
-    o.amount * 100 = t.amount as is_hundredth,
-    o.amount = -t.amount * 100 as is_opposite_hundredfold,
-    o.amount * 100 = -t.amount as is_opposite_hundredth
+    o.amount = t.amount::decimal(38, 6) * 100 as is_hundredfold,
+    o.amount::decimal(38, 6) * 100 = t.amount as is_hundredth,
+    o.amount = -t.amount::decimal(38, 6) * 100 as is_opposite_hundredfold,
+    o.amount::decimal(38, 6) * 100 = -t.amount as is_opposite_hundredth
   from total o
   join total t using (key)
   where o.side = 'ours' and t.side = 'theirs' and (o.amount <> 0 or t.amount <> 0)
