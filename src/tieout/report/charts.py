@@ -509,11 +509,13 @@ def _step(label: str, start: Decimal, end: Decimal, way: str) -> Spec:
 
 
 def _span(edges: Sequence[float]) -> tuple[float, float, bool]:
-    """Return the lowest and highest value to draw, and whether the totals are cut off."""
-    low, high = min(edges[1:]), max(edges[1:])
-    totals = [edge for edge in edges if edge]
-    if totals and (min(totals) > 0 or max(totals) < 0):
-        low, high = min(totals), max(totals)
+    """Return the lowest and highest value to draw, and whether the totals are cut off.
+
+    Both totals stand on zero, which is the first edge and the last but one.
+    """
+    reached = [*edges[1:-2], edges[-1]]
+    low, high = min(reached), max(reached)
+    if low > 0 or high < 0:
         spread = high - low
         if 0 < spread < 0.35 * max(abs(low), abs(high)):
             margin = spread * 0.45

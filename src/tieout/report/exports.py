@@ -38,7 +38,7 @@ class ExportedTable:
     """A table of the result: its name, the fact it is made of, and its order in files and in the sheet.
 
     Files are in file order. A sheet has what matters most first, because it is where a long table is cut; matches have
-    a query of their own for that.
+    a query of their own for that. `csv_query` gives lines that need no quotes and no guard against formulas.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ExportedTable:
     sheet: str
     order: str
     sheet_order: str
-    has_foreign_text: bool = True
+    csv_query: str = ""
 
 
 TABLES = (
@@ -80,7 +80,7 @@ TABLES = (
         "Matches",
         "ours_row, theirs_row",
         "",
-        has_foreign_text=False,
+        csv_query="csv_matches",
     ),
     ExportedTable(
         "quarantine",
@@ -244,7 +244,7 @@ def _write_table(facts: Facts, table: ExportedTable, export: _Export) -> None:
 
     writers: dict[str, Callable[[Path], None]] = {
         "parquet": write_parquet,
-        "csv": lambda path: _as_csv(whole, table).write_csv(str(path), header=True),
+        "csv": lambda path: _write_csv(facts, table, whole, path),
         "json": lambda path: _write_json(facts, table, whole, path),
     }
     for ending, write in writers.items():
@@ -252,18 +252,16 @@ def _write_table(facts: Facts, table: ExportedTable, export: _Export) -> None:
             write(path)
 
 
-def _as_csv(whole: duckdb.DuckDBPyRelation, table: ExportedTable) -> duckdb.DuckDBPyRelation:
-    return whole.select(*(_csv_column(name, kind, table) for name, kind in _columns(whole)))
-
-
-def _csv_column(name: str, kind: str, table: ExportedTable) -> duckdb.Expression:
-    column = duckdb.ColumnExpression(name)
-    if name == "confidence" and kind == "double":
-        # Nearly every match is certain, and spelling ten million doubles takes longer than asking.
-        is_certain = column == duckdb.ConstantExpression(1.0)
-        spelt = duckdb.CaseExpression(is_certain, duckdb.ConstantExpression("1.0")).otherwise(column.cast("VARCHAR"))
-        return spelt.alias(name)
-    return neutralised(name) if kind == "varchar" and table.has_foreign_text else column
+def _write_csv(facts: Facts, table: ExportedTable, whole: duckdb.DuckDBPyRelation, path: Path) -> None:
+    if table.csv_query:
+        lines = facts.select(table.csv_query)
+        lines = lines if _is_ready(facts, table) else lines.order(table.order)
+        lines.write_csv(str(path), header=True, quotechar="", escapechar="")
+        return
+    shown = (
+        neutralised(name) if kind == "varchar" else duckdb.ColumnExpression(name) for name, kind in _columns(whole)
+    )
+    whole.select(*shown).write_csv(str(path), header=True)
 
 
 def _write_json(facts: Facts, table: ExportedTable, whole: duckdb.DuckDBPyRelation, path: Path) -> None:
