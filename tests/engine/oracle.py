@@ -105,6 +105,7 @@ class Truth:
     """Everything that a run must say."""
 
     matches: list[Match]
+    equals: list[Candidate]
     candidates: list[Candidate]
     lone_ours: dict[int, str]
     lone_theirs: dict[int, str]
@@ -126,8 +127,10 @@ def truth(ours: Side, theirs: Side, plan: Plan) -> Truth:
     open_ours, open_theirs = _without(expected, matches, 0), _without(reported, matches, 1)
     if has_group:
         open_ours, open_theirs = _bound_by_group(open_ours), _bound_by_group(open_theirs)
-    candidates = _candidates(open_ours, open_theirs, plan)
-    matches += _scored(candidates, plan.rules)
+    equals, copies = _equals(open_ours, open_theirs, plan)
+    matches += [_match_of_equals(c, plan.rules) for c in equals]
+    candidates = _candidates(_without(open_ours, matches, 0), _without(open_theirs, matches, 1), plan) + copies
+    matches += _scored(candidates, matches, plan.rules)
     lone_ours = _lone(expected, matches, 0, _days(reported), plan.rules)
     lone_theirs = _lone(reported, matches, 1, _days(expected), plan.rules)
     differences = [difference for match in matches if match.by != "group" for difference in _differences(match, plan)]
@@ -136,7 +139,7 @@ def truth(ours: Side, theirs: Side, plan: Plan) -> Truth:
     deltas += [_lone_delta(e, lone_theirs[e.no], is_ours=False) for e in reported if e.no in lone_theirs]
     balance = _balance(expected, reported, deltas, tolerated)
     daily = _daily(expected, reported, deltas, lone_ours, lone_theirs)
-    return Truth(matches, candidates, lone_ours, lone_theirs, differences, deltas, balance, daily)
+    return Truth(matches, equals, candidates, lone_ours, lone_theirs, differences, deltas, balance, daily)
 
 
 # Rows
@@ -226,27 +229,45 @@ def _pairs_by_reference(
         whole = {currency for currency in {e.currency for e in left} if _ties_in_sum(left, right, currency, rules)}
         parted |= {(ref, currency) for currency in whole}
         left, right = [e for e in left if e.currency not in whole], [e for e in right if e.currency not in whole]
+        pairs += _pair_nearest(left, right)
         pairs += _zip_equal(left, right, lambda e: e.currency)
         pairs += _zip_equal(left, right, lambda _: ())
     return pairs, parted
 
 
+def _by_content(entry: Entry) -> tuple[Any, ...]:
+    return _in_order((entry.currency, entry.amount, entry.day, entry.compared, entry.content, entry.no))
+
+
 def _zip_equal(left: list[Entry], right: list[Entry], alike: Callable[[Entry], Any]) -> list[tuple[Entry, Entry]]:
     """Take out of both lists the pairs of rows that `alike` calls the same, each list in order of content."""
-
-    def order(entry: Entry) -> tuple[Any, ...]:
-        values = (entry.currency, entry.amount, entry.day, entry.compared, entry.content, entry.no)
-        return _in_order(values)
-
     pairs = []
-    for one in sorted(left, key=order):
-        same = [other for other in sorted(right, key=order) if alike(other) == alike(one)]
+    for one in sorted(left, key=_by_content):
+        same = [other for other in sorted(right, key=_by_content) if alike(other) == alike(one)]
         if same:
             pairs.append((one, same[0]))
             right.remove(same[0])
     for one, _ in pairs:
         left.remove(one)
     return pairs
+
+
+def _pair_nearest(left: list[Entry], right: list[Entry]) -> list[tuple[Entry, Entry]]:
+    """Take out of both lists, again and again, the two rows of one currency whose amounts are nearest."""
+    pairs = []
+    while True:
+        found = [
+            (abs(o.amount - t.amount), _by_content(o), _by_content(t), o, t)
+            for o in left
+            for t in right
+            if o.currency == t.currency and o.amount is not None and t.amount is not None
+        ]
+        if not found:
+            return pairs
+        *_, one, other = min(found, key=lambda item: item[:3])
+        pairs.append((one, other))
+        left.remove(one)
+        right.remove(other)
 
 
 def _ties_in_sum(left: list[Entry], right: list[Entry], currency: str, rules: Rules) -> bool:
@@ -279,8 +300,44 @@ def _bound_by_group(entries: list[Entry]) -> list[Entry]:
 # The pass by likeness
 
 
+def _is_scored(plan: Plan) -> bool:
+    return bool(plan.ours.amount and plan.theirs.amount) or bool(plan.ours.text and plan.theirs.text)
+
+
+def _equals(ours: list[Entry], theirs: list[Entry], plan: Plan) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the pairs of equal rows, and the copies left over, each with the first of the other side's copies."""
+    if not _is_scored(plan) or plan.rules.review_threshold > 1:
+        return [], []
+    pairs: list[tuple[Entry, Entry]] = []
+    copies: list[tuple[Entry, Entry]] = []
+    for said in {_all_said(e) for e in ours if e.amount is not None}:
+        left, right = (
+            sorted([e for e in side if _all_said(e) == said], key=_without_reference_first) for side in (ours, theirs)
+        )
+        met = [(o, t) for o, t in zip(left, right, strict=False) if o.ref is None or t.ref is None]
+        over = [(o, right[0]) for o in left if o not in [one for one, _ in met] and right]
+        over += [(left[0], t) for t in right if t not in [other for _, other in met]]
+        pairs += met
+        copies += [(o, t) for o, t in over if o.ref is None or t.ref is None]
+    likeness = {(text, text): 1.0 for text in {o.plain_text for o, _ in pairs + copies}}
+    scored = [[_score(o, t, likeness, plan.rules) for o, t in found] for found in (pairs, copies)]
+    return tuple([c for c in found if c is not None] for found in scored)  # type: ignore[return-value]
+
+
+def _all_said(entry: Entry) -> tuple[Any, ...]:
+    return (*_evidence(entry)[:-1], entry.compared)
+
+
+def _without_reference_first(entry: Entry) -> tuple[Any, ...]:
+    return (entry.ref is not None, entry.ref or "", _in_order((entry.content, entry.no)))
+
+
+def _match_of_equals(pair: Candidate, rules: Rules) -> Match:
+    return Match(((pair.ours,), (pair.theirs,)), "scored", "auto" if rules.auto_threshold <= 1 else "review")
+
+
 def _candidates(ours: list[Entry], theirs: list[Entry], plan: Plan) -> list[Candidate]:
-    if not (plan.ours.amount and plan.theirs.amount) and not (plan.ours.text and plan.theirs.text):
+    if not _is_scored(plan):
         return []
     rare = _rare_words(ours, theirs)
     by_currency = defaultdict(list)
@@ -401,14 +458,16 @@ def considered(found: Truth) -> list[Candidate]:
         is_chosen = (candidate.ours.no, candidate.theirs.no) in chosen
         if is_chosen or min(ours[candidate.ours.no], theirs[candidate.theirs.no]) <= 5:
             kept.append(candidate)
-    return kept
+    return kept + found.equals
 
 
-def _scored(candidates: Sequence[Candidate], rules: Rules) -> list[Match]:
+def _scored(candidates: Sequence[Candidate], settled: Sequence[Match], rules: Rules) -> list[Match]:
     """Pair, round after round, the rows that prefer each other to all that are still free."""
     ranked = _preferred(candidates)
     matches = []
+    ours, theirs = ({e.no for match in settled for e in match.members[side]} for side in (0, 1))
     free = [c for c in ranked if Decimal(str(c.score)) >= Decimal(str(rules.review_threshold))]
+    free = [c for c in free if c.ours.no not in ours and c.theirs.no not in theirs]
     while free:
         chosen = [
             c
@@ -482,12 +541,13 @@ def _differences(match: Match, plan: Plan) -> list[Difference]:
     ((ours,), (theirs,)) = match.members
     rules = plan.rules
     found = []
-    if plan.ours.amount and plan.theirs.amount:
+    if plan.ours.amount or plan.theirs.amount:
         gap = (ours.amount or 0) - (theirs.amount or 0)
         is_over = abs(gap) > tolerated_gap(rules, ours.amount or 0)
         is_gone = (ours.amount is None) != (theirs.amount is None)
         if ours.currency != theirs.currency or is_over or is_gone:
-            found.append(Difference(ours.no, theirs.no, "amount", gap))
+            is_known = ours.amount is not None and theirs.amount is not None
+            found.append(Difference(ours.no, theirs.no, "amount", gap if is_known else None))
     for item, left, right in zip(plan.compared, ours.compared, theirs.compared, strict=True):
         if left == right:
             continue

@@ -7,6 +7,7 @@ import pytest
 from tests.engine.builders import Result, Row, Side, plan_for, reconcile, run, table
 from tieout.core.money import MAX_MICROS, to_micros
 from tieout.engine.plan import Weights
+from tieout.engine.steps import AmountsTooLarge
 
 ONLY_TEXT = Weights(time=0, amount=0, unit=0, text=1)
 
@@ -81,8 +82,8 @@ def test_parts_that_do_not_sum_are_paired_and_the_rest_is_unexpected() -> None:
         INV | 49.99
         """,
     )
-    assert _pairs(result) == [(1, 2)]
-    assert _deltas(result) == [("underpay", "50.01", "amount_differs"), ("unexpected", "-50", "not_expected")]
+    assert _pairs(result) == [(1, 1)]
+    assert _deltas(result) == [("underpay", "50", "amount_differs"), ("unexpected", "-49.99", "not_expected")]
 
 
 def test_each_currency_behind_a_reference_is_settled_for_itself() -> None:
@@ -184,7 +185,40 @@ def test_which_row_of_a_reference_takes_the_shortfall_does_not_depend_on_the_fil
     rows = ["A | 10.00 | 1.00", "A | 10.00 | 2.00"]
     ours = "\n".join(["id | amount | fee", *(reversed(rows) if is_swapped else rows)])
     result = reconcile(ours, "id | amount | fee\nA | 9.00 | 2.00\nA | 8.00 | 2.00")
-    assert result.lines("delta", "amount", "fee", "unexplained") == [("1", "0", "1"), ("2", "1", "1")]
+    assert result.lines("delta", "amount", "fee", "unexplained") == [("1", "1", "0"), ("2", "0", "2")]
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_behind_a_reference_equal_amounts_meet_first_and_then_the_nearest(is_swapped: bool) -> None:  # noqa: FBT001
+    """The 10.00 is left over: in order of amount it would have taken the 19.99, and the 20.00 the 35.00."""
+    ours = ["A | 10.00", "A | 20.00", "A | 30.00", "A | 40.00"]
+    theirs = ["A | 19.99", "A | 35.00", "A | 30.00"]
+    if is_swapped:
+        ours, theirs = ours[::-1], theirs[::-1]
+    result = reconcile("\n".join(["id | amount", *ours]), "\n".join(["id | amount", *theirs]))
+    assert result.lines("delta", "ours_amount", "theirs_amount") == [
+        ("10", None),
+        ("20", "19.99"),
+        ("40", "35"),
+    ]
+
+
+def test_of_two_amounts_as_near_the_lower_meets_first() -> None:
+    result = reconcile("id | amount\nA | 11.00\nA | 40.00", "id | amount\nA | 12.00\nA | 10.00\nA | 41.00")
+    assert result.lines("delta", "ours_amount", "theirs_amount") == [("11", "10"), ("40", "41"), (None, "12")]
+
+
+def test_a_chain_of_ever_larger_gaps_is_paired_link_by_link() -> None:
+    """Each pair is the nearest only when the one before it is gone."""
+    places = [n * (n + 1) // 2 for n in range(60)]
+    ours = Side(tuple(Row(id="A", amount=place) for place in places[0::2]), ("id", "amount"))
+    theirs = Side(tuple(Row(id="A", amount=place) for place in places[1::2]), ("id", "amount"))
+    assert _pairs(run(ours, theirs, plan_for(ours, theirs))) == [(n, n) for n in range(1, 31)]
+
+
+def test_an_absent_amount_waits_until_the_nearest_amounts_have_met() -> None:
+    result = reconcile("id | amount\nA | 10.00\nA | -", "id | amount\nA | -\nA | 25.00\nA | 12.00")
+    assert _pairs(result) == [(1, 3), (2, 1)]
 
 
 def test_a_reference_matches_whatever_the_day() -> None:
@@ -310,6 +344,33 @@ def test_a_file_without_amounts_has_none_and_is_not_short_of_zero() -> None:
     assert _deltas(result) == [("overpay", "-5", "amount_missing_ours")]
 
 
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_with_amounts_on_one_side_only_the_sum_holds_and_no_pair_is_said_to_agree(is_ours: bool) -> None:  # noqa: FBT001
+    with_amounts = "id | note | amount\nA | x | 5.00\nB | y | 0.00\nC | z | -\nD | w | 7.00"
+    without = "id | note\nA | x\nB | y\nC | z\nE | v"
+    result = reconcile(with_amounts, without) if is_ours else reconcile(without, with_amounts)
+    sign, row, absent = ("", "ours_row", "theirs") if is_ours else ("-", "theirs_row", "ours")
+    kinds = ("underpay", "missing", "unexpected") if is_ours else ("overpay", "unexpected", "missing")
+    assert _deltas(result) == sorted(
+        [
+            (kinds[0], f"{sign}5", f"amount_missing_{absent}"),
+            (kinds[1], f"{sign}7", "not_reported" if is_ours else "not_expected"),
+            (kinds[2], None, "amount_absent"),
+            ("value_mismatch", "0", "columns:amount"),
+        ],
+        key=repr,
+    )
+    assert result.lines("difference", row, "column", "difference") == [(1, "amount", None), (2, "amount", None)]
+    (line,) = result.summary["currencies"]
+    assert line["difference"] == f"{sign}12.000000"
+    assert (line["tolerated"], line["parts"]["unexplained"]) == ("0.000000", f"{sign}5.000000")
+
+
+def test_an_absent_amount_differs_from_one_that_is_there_by_no_number() -> None:
+    result = reconcile("id | amount\nA | 5.00\nB | 3.00", "id | amount\nA | -\nB | 2.00")
+    assert result.lines("difference", "ours_row", "difference") == [(1, None), (2, "1")]
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 @pytest.mark.parametrize("column", ["amount", "quantity", "fee", "tax"])
 def test_millions_are_ordinary(column: str, as_text: bool) -> None:  # noqa: FBT001
@@ -378,6 +439,31 @@ def test_opposite_amounts_at_the_limit_are_compared_without_overflow() -> None:
     assert ("underpay", "1999999999999.999998", "sign_differs") in _deltas(result)
 
 
+@pytest.mark.parametrize(("key", "step"), [("id", "pair_delta"), ("group", "delta")])
+def test_a_difference_beyond_64_bits_names_the_step_and_what_to_do(key: str, step: str) -> None:
+    """Both rows fit and the gap between them does not: no amount can state it."""
+    ours, theirs = (Side((Row(**{key: "A"}, amount=sign * MAX_MICROS),), (key, "amount")) for sign in (1, -1))
+    with pytest.raises(AmountsTooLarge, match=rf"Step {step} needs a difference.*9,223,372,036,854.*amount_exponent"):
+        run(ours, theirs, plan_for(ours, theirs), as_text=True)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rows_at_the_limit_are_summed_without_overflow(sign: int) -> None:
+    ours = Side(tuple(Row(id=f"A{n}", amount=sign * MAX_MICROS) for n in range(5)), ("id", "amount"))
+    theirs = Side((Row(id="B", amount=sign * MAX_MICROS), Row(id="A1", amount=sign * MAX_MICROS)), ("id", "amount"))
+    result = run(ours, theirs, plan_for(ours, theirs), as_text=True)
+    (line,) = result.facts["balance"]
+    assert line["missing_micros"] == 4 * sign * MAX_MICROS
+    assert line["unexpected_micros"] == -sign * MAX_MICROS
+    assert line["expected_micros"] - line["reported_micros"] == 3 * sign * MAX_MICROS
+
+
+def test_what_agrees_is_stated_rightly_where_a_group_sums_beyond_64_bits() -> None:
+    parts = "\n".join(f"P1 | {LARGE}" for _ in range(20))
+    result = reconcile(f"group | amount\n{parts}\nP2 | 7.00", f"group | amount\n{parts}\nP1 | 1.00\nP2 | 7.00")
+    assert result.summary["currencies"][0]["agreed"] == "7.000000"
+
+
 # Likeness
 
 
@@ -390,6 +476,43 @@ def test_crowded_equal_amounts_meet_one_to_one_in_one_round() -> None:
     assert len(set(ours)) == len(set(theirs)) == 299
     assert _deltas(result) == [("missing", "5", "not_reported")]
     assert sum(step.name == "mutual_best" for step in result.outcome.steps) <= 3
+
+
+def test_thousands_of_equal_rows_meet_without_a_candidate_for_every_pair() -> None:
+    """Two thousand against two thousand would be four million candidates."""
+    side = Side(tuple(Row(amount=5_000_000, text="rent") for _ in range(2_000)), ("amount", "text"))
+    other = Side(side.rows[:-3], ("amount", "text"))
+    result = run(side, other, plan_for(side, other))
+    assert [(row["outcome"], row["confidence"]) for row in result.facts["match"]] == [("auto", 1.0)] * 1_997
+    assert len({row["ours_row"] for row in result.facts["match"]}) == 1_997
+    assert len({row["theirs_row"] for row in result.facts["match"]}) == 1_997
+    assert _deltas(result) == [("missing", "5", "not_reported")] * 3
+    assert {step.rows for step in result.outcome.steps if step.name == "block_candidate"} == {3}
+
+
+def test_a_copy_left_over_shows_what_it_was_taken_for() -> None:
+    result = reconcile("day | amount\n2026-01-05 | 5.00\n2026-01-05 | 5.00", "day | amount\n2026-01-05 | 5.00")
+    assert _pairs(result) == [(1, 1)]
+    assert result.lines("candidate", "ours_row", "theirs_row", "score", "chosen") == [
+        (1, 1, 1.0, True),
+        (2, 1, 1.0, False),
+    ]
+    assert "1 scored, best 1.0" in result.facts["unmatched_ours"][0]["searched"]
+
+
+def test_of_equal_rows_those_without_a_reference_meet_first_and_two_references_never() -> None:
+    result = reconcile("id | amount\nA | 5.00\n- | 5.00", "id | amount\nB | 5.00\n- | 5.00")
+    assert _pairs(result) == [(2, 2)]
+    result = reconcile("id | amount\nA | 5.00\n- | 5.00\n- | 5.00", "id | amount\nB | 5.00\n- | 5.00")
+    assert _pairs(result) == [(2, 2), (3, 1)]
+
+
+def test_equal_rows_are_certain_whatever_else_is_alike() -> None:
+    """A row without a text is as alike as its twin, for what is absent is no evidence; the twin is preferred."""
+    ours = "day | amount | text\n2026-01-05 | 5.00 | rent"
+    theirs = "day | amount | text\n2026-01-05 | 5.00 | -\n2026-01-05 | 5.00 | rent"
+    result = reconcile(ours, theirs, required_margin=0.5, weights=Weights(0.4, 0.4, 0, 0.2))
+    assert result.lines("match", "theirs_row", "outcome", "alternatives") == [(2, "auto", 0)]
 
 
 @pytest.mark.parametrize("is_swapped", [False, True])

@@ -15,7 +15,15 @@ from sqlglot import exp
 from tests.engine.builders import Result, plan_for, reconcile, table
 from tieout.engine import steps
 from tieout.engine.projection import difference_step, unmatched_step
-from tieout.engine.steps import Runner, Step, StepContractBroken, StepFailed, load_step, parse_step
+from tieout.engine.steps import (
+    AmountsTooLarge,
+    Runner,
+    Step,
+    StepContractBroken,
+    StepFailed,
+    load_step,
+    parse_step,
+)
 
 GIVEN = {"expected", "reported", "run"}
 """Relations that no step makes: the two sides as entries, and the rules of the run."""
@@ -36,7 +44,7 @@ select n, n * 2 as twice from number;
 
 
 def _step(sql: str, **changes: object) -> Step:
-    step = Step("a_step", (), "a_table", ("n",), ("n",), "table", "for the test", sql)
+    step = Step("a_step", ("number",), "a_table", ("n",), ("n",), "table", "for the test", sql)
     return replace(step, **changes)
 
 
@@ -116,6 +124,14 @@ def test_other_columns_than_promised_break_the_contract(runner: Runner, sql: str
         runner.run_step(_step(sql, columns=promised))
 
 
+@pytest.mark.parametrize("reads", [(), ("number", "run")], ids=["one too few", "one too many"])
+def test_a_step_that_reads_other_relations_than_it_says_breaks_the_contract(
+    runner: Runner, reads: tuple[str, ...]
+) -> None:
+    with pytest.raises(StepContractBroken, match=r"a_step says it reads .*and reads number"):
+        runner.run_step(_step("with own as (from number) select n from own", reads=reads))
+
+
 def test_columns_of_a_file_may_follow_the_promised_ones(runner: Runner) -> None:
     assert runner.run_step(_step("select n, 'x' as own from number", columns=("n", "…"))).rows == 3
 
@@ -141,13 +157,27 @@ def test_a_check_that_finds_nothing_passes(runner: Runner) -> None:
 
 def test_sql_that_names_what_is_not_there_is_our_fault_and_shows_the_sql(runner: Runner) -> None:
     with pytest.raises(StepContractBroken, match="select n from nowhere"):
-        runner.run_step(_step("select n from nowhere"))
+        runner.run_step(_step("select n from nowhere", reads=("nowhere",)))
 
 
 def test_a_step_that_cannot_write_says_that_nothing_was_published(runner: Runner, tmp_path: Path) -> None:
     away = Runner(runner.con, tmp_path / "not" / "there")
     with pytest.raises(StepFailed, match="Nothing was published"):
         away.run_step(_step("select n from number", form="fact"))
+
+
+def test_a_sum_that_no_amount_can_hold_is_told_from_a_lack_of_memory(runner: Runner) -> None:
+    for sql in (
+        "select 9223372036854775807 + n as n from number",
+        "select (n * 1e25::hugeint)::bigint as n from number",
+    ):
+        with pytest.raises(AmountsTooLarge, match="Step a_step needs.*amount_exponent"):
+            runner.run_step(_step(sql))
+
+
+def test_a_fault_of_ours_is_not_blamed_on_memory(runner: Runner) -> None:
+    with pytest.raises(StepFailed, match="fault of ours"):
+        runner.run_step(_step("select error('broken') as n from number"))
 
 
 def test_a_fact_is_a_file_of_the_run_and_can_be_read_by_later_steps(runner: Runner, tmp_path: Path) -> None:
@@ -174,17 +204,57 @@ def test_a_step_is_announced_before_it_runs(runner: Runner, tmp_path: Path) -> N
     said: list[str] = []
     loud = Runner(runner.con, tmp_path, said.append)
     with pytest.raises(StepContractBroken):
-        loud.run_step(_step("select n from nowhere"))
+        loud.run_step(_step("select n from nowhere", reads=("nowhere",)))
     assert said == ["a_step"]
 
 
 # The steps of the engine
 
 
+@pytest.mark.parametrize(
+    ("check", "table", "whole"),
+    [
+        ("parts_sum_to_delta", "delta", ("amount",)),
+        ("window_is_conserved", "balance", ("expected", "delta")),
+    ],
+)
+def test_a_sum_that_does_not_hold_by_a_micro_stops_the_run(
+    runner: Runner, check: str, table: str, whole: tuple[str, ...]
+) -> None:
+    parts = [
+        "rate",
+        "volume",
+        "fx",
+        "timing",
+        "fee",
+        "duplicate",
+        "missing",
+        "unexpected",
+        "unexplained",
+        "reported",
+        "tolerated",
+    ]
+    columns = ", ".join([*(f"5 as {name}_micros" for name in whole), *(f"0 as {name}_micros" for name in parts)])
+    for unexplained, is_held in ((5, True), (6, False)):
+        made = columns.replace("0 as unexplained", f"{unexplained} as unexplained")
+        runner.con.execute(f"create or replace table {table} as select 'EUR' as currency, '1' as delta_id, {made}")
+        if is_held:
+            assert runner.run(check).rows == 0
+        else:
+            with pytest.raises(StepContractBroken, match=f"Check {check} found 1 rows"):
+                runner.run(check)
+
+
+def test_every_run_asserts_that_money_and_rows_are_conserved(runs: list[Result]) -> None:
+    for result in runs:
+        ran = [record.name for record in result.outcome.steps]
+        assert ran[-3:] == ["parts_sum_to_delta", "window_is_conserved", "every_row_ends_once"]
+
+
 @pytest.fixture(scope="module")
 def runs() -> list[Result]:
     """A run in which references are unique and one in which they repeat; rows are left to groups and to likeness."""
-    unique = reconcile("id | amount\nA | 1\nB | 2\n- | 3", "id | amount\nA | 1\nC | 2\n- | 3")
+    unique = reconcile("id | amount\nA | 1\nB | 2\n- | 3\n- | 100", "id | amount\nA | 1\nC | 2\n- | 3\n- | 99")
     repeated = reconcile("id | amount\nA | 1\nA | 2", "id | amount\nA | 1\nA | 1\nA | 1")
     return [unique, repeated]
 

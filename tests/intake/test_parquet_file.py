@@ -43,6 +43,14 @@ def test_names_that_differ_in_case_only_are_told_apart(tmp_path):
         assert con.execute(f"select * from read_parquet('{found.path}')").fetchall() == [(1, 2, 3)]
 
 
+def test_decimals_longer_than_duckdb_reads_exactly_become_text(tmp_path):
+    exact = Decimal("1234567890123456789012345678901234567890.12")
+    amounts = pa.array([exact, Decimal("-0.10"), None], pa.decimal256(50, 2))
+    found = open_parquet(write(tmp_path, pa.table({"amount": amounts})), "upload.parquet", tmp_path / "copy.parquet")
+    assert found.notes == ("Long decimals are read as text: 'amount'.",)
+    assert pq.read_table(found.path).column("amount").to_pylist() == [str(exact), "-0.10", None]
+
+
 @pytest.mark.parametrize("cut", [6, 200, -10])
 def test_a_broken_file_is_said_to_be_broken(tmp_path, cut):
     content = write(tmp_path, pa.table({"id": list(range(1000))})).read_bytes()

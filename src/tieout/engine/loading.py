@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 import duckdb
 from sqlglot import exp
 
 from tieout.core.errors import TieoutError
-from tieout.engine.plan import SidePlan
-from tieout.engine.projection import REJECTED, column, is_text_source, rows_projection, sql_of, typed_columns
+from tieout.core.money import MAX_MICROS, format_micros
+from tieout.engine.parse import NOT_A_NUMBER, TOO_LARGE, refusal_code_expression
+from tieout.engine.plan import ColumnType, SidePlan
+from tieout.engine.projection import (
+    MAY_BE_LARGE,
+    REJECTED,
+    Reading,
+    column,
+    fit_questions,
+    has_refusals,
+    is_text_source,
+    read_columns,
+    rows_projection,
+    sql_of,
+)
 from tieout.intake.csv_dialect import duckdb_arguments
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
 
 SideName = Literal["ours", "theirs"]
+RelationForm = Literal["table", "view"]
+
+# What DuckDB raises for a CSV that is not plain after all; a line beyond its buffer is not implemented to it.
+NOT_PLAIN = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException)
 
 
 class ColumnGone(TieoutError):
@@ -112,55 +130,102 @@ def load(
                 subject=name,
                 remedy=f"It has: {', '.join(types)}. Infer a new plan, or give the file that the plan was made for.",
             )
-    needs_parsing = any(is_text_source(types[name]) for name in typed_columns(plan, compared))
-    if isinstance(source, Direct) and source.format == "csv":
-        return _load_csv(con, side, source, plan, compared=compared, types=types, is_loaded=is_loaded)
+    is_csv = isinstance(source, Direct) and source.format == "csv"
     is_records = isinstance(source, Records)
-    number = column(ROW_NO if is_records else "file_row_number")
-    extra = [ROW_NO, LINE] if is_records else ["file_row_number"]
-    form = "table" if needs_parsing else "view"
-    for is_quick in (True, False):
-        query = rows_projection(source_relation(source), types, plan, compared, extra, is_quick=is_quick)
-        if form == "view" or not is_loaded:
-            con.execute(f"create or replace {form} {side}_rows as {sql_of(query)}")
-        rows, refused = _count(con, side, needs_parsing=needs_parsing)
-        if is_loaded or not refused:
-            break
-    refused_before = source.rejected_count if isinstance(source, Records) else 0
+    number = exp.column("rowid") if is_csv else column(ROW_NO if is_records else "file_row_number")
+    extra = [] if is_csv else [ROW_NO, LINE] if is_records else ["file_row_number"]
     offset = 0 if is_records else 1
+    try:
+        counted = _make_rows(con, side, source, types, plan, compared, extra, is_loaded=is_loaded)
+    except NOT_PLAIN as error:
+        if is_csv:
+            raise FastReadFailed(side, str(error)) from error
+        raise
+    refused_before = source.rejected_count if isinstance(source, Records) else 0
     return Loaded(
-        side, f"{side}_rows", number, offset, types, rows + refused_before, refused, rows - refused, is_records
+        side=side,
+        rows=f"{side}_rows",
+        row_no=number,
+        offset=offset,
+        types=types,
+        row_count=counted.rows + refused_before,
+        refused=counted.refused,
+        taken=counted.rows - counted.refused,
+        has_lines=is_records,
     )
 
 
-def _load_csv(
+@dataclass(frozen=True)
+class _Count:
+    """The rows of a side; `maybe_large` of the refused ones may hold a number when it is read at its full width."""
+
+    rows: int
+    refused: int = 0
+    maybe_large: int = 0
+
+
+def _make_rows(
     con: duckdb.DuckDBPyConnection,
     side: SideName,
-    source: Direct,
-    plan: SidePlan,
-    *,
-    compared: list[str],
+    source: Direct | Records,
     types: dict[str, str],
+    plan: SidePlan,
+    compared: list[str],
+    extra: list[str],
+    *,
     is_loaded: bool,
-) -> Loaded:
-    for is_quick in (True, False):
-        query = rows_projection(source_relation(source), types, plan, compared, [], is_quick=is_quick)
-        try:
-            if not is_loaded:
-                con.execute(f"create or replace table {side}_rows as {sql_of(query)}")
-        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            raise FastReadFailed(side, str(error)) from error
-        rows, refused = _count(con, side, needs_parsing=True)
-        if is_loaded or not refused:
+) -> _Count:
+    """Make the relation of typed rows: read quickly, then with care where that refuses, then wide where numbers ask."""
+    is_csv = isinstance(source, Direct) and source.format == "csv"
+    wide = _wide_columns(con, source, types, plan, compared)
+    read = read_columns(plan, compared)
+    text_numbers = {name for name in read if is_text_source(types[name]) and plan.columns[name].kind == "number"}
+    form: RelationForm = "table" if is_csv or any(is_text_source(types[name]) for name in read) else "view"
+    can_refuse = has_refusals(plan, types, compared, wide)
+    readings = [Reading(is_quick=True, wide=wide), Reading(is_quick=False, wide=wide)]
+    readings.append(Reading(is_quick=False, wide=wide | text_numbers))
+    for reading in readings:
+        if form == "view" or not is_loaded:
+            query = rows_projection(source_relation(source), types, plan, compared, extra, reading)
+            replace_relation(con, form, f"{side}_rows", sql_of(query))
+        counted = _count(con, side, can_refuse=can_refuse)
+        is_done = counted.refused == 0 if reading.is_quick else counted.maybe_large == 0
+        if is_done or is_loaded or form == "view":
             break
-    return Loaded(side, f"{side}_rows", exp.column("rowid"), 1, types, rows, refused, rows - refused, has_lines=False)
+    return counted
 
 
-def _count(con: duckdb.DuckDBPyConnection, side: SideName, *, needs_parsing: bool) -> tuple[int, int]:
-    if not needs_parsing:
-        return int(con.sql(f"select count(*) from {side}_rows").fetchall()[0][0]), 0
-    row = con.sql(f'select count(*), count(*) filter ("{REJECTED}" > 0) from {side}_rows').fetchall()[0]
-    return int(row[0]), int(row[1])
+def _wide_columns(
+    con: duckdb.DuckDBPyConnection,
+    source: Direct | Records,
+    types: dict[str, str],
+    plan: SidePlan,
+    compared: list[str],
+) -> frozenset[str]:
+    wide: set[str] = set()
+    for names, query in fit_questions(source_relation(source), types, plan, compared):
+        answers = con.sql(sql_of(query)).fetchall()[0]
+        wide |= {name for name, is_beyond in zip(names, answers, strict=True) if is_beyond}
+    return frozenset(wide)
+
+
+def replace_relation(con: duckdb.DuckDBPyConnection, form: RelationForm, name: str, query: str) -> None:
+    """Create a table or a view in the place of whatever had its name: DuckDB replaces only one by its like."""
+    other = "view" if form == "table" else "table"
+    found = con.execute(f"select 1 from duckdb_{other}s() where {other}_name = ? and not temporary", [name]).fetchone()
+    if found:
+        con.execute(f'drop {other} "{name}"')
+    con.execute(f'create or replace {form} "{name}" as {query}')
+
+
+def _count(con: duckdb.DuckDBPyConnection, side: SideName, *, can_refuse: bool) -> _Count:
+    if not can_refuse:
+        return _Count(int(con.sql(f"select count(*) from {side}_rows").fetchall()[0][0]))
+    row = con.sql(
+        f'select count(*), count(*) filter ("{REJECTED}" > 0), count(*) filter ("{REJECTED}" > {MAY_BE_LARGE})'
+        f" from {side}_rows"
+    ).fetchall()[0]
+    return _Count(*map(int, row))
 
 
 def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | Records, limit: int | None) -> None:
@@ -174,8 +239,8 @@ def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | 
         query = query.limit(limit)
     side: SideName = "ours" if name.startswith("ours") else "theirs"
     try:
-        con.execute(f"create or replace table {name} as {sql_of(query)}")
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        replace_relation(con, "table", name, sql_of(query))
+    except NOT_PLAIN as error:
         raise FastReadFailed(side, str(error)) from error
 
 
@@ -206,30 +271,43 @@ def refused_rows(
         f'select {sql_of(loaded.row_no)} + {loaded.offset} as n, {line}, "{REJECTED}" from {loaded.rows}'
         f' where "{REJECTED}" > 0 order by n'
     ).fetchall()
-    raw = _raw_values(con, source, [n for n, _, _ in rows])
-    found = {} if loaded.has_lines else locate([n for n, _, _ in rows])
+    numbers = [n for n, _, _ in rows]
+    refusing = sorted({names[position - 1] for _, _, position in rows})
+    raw = _raw_values(con, source, numbers, {name: _code_of(name, plan, loaded) for name in refusing})
+    found = {} if loaded.has_lines else locate(numbers)
     result = []
     for number, at_line, position in rows:
         name = names[position - 1]
-        kind = plan.columns[name].kind
-        value = raw.get(number, {}).get(name)
+        values, reasons = raw.get(number, ({}, {}))
+        code = reasons.get(name, f"bad_{plan.columns[name].kind}")
+        said = _REASONS.get(code, f"is not a {plan.columns[name].kind} that the plan's format can read or that fits")
         physical, text = found.get(number, (at_line, ""))
         result.append(
-            (
-                number,
-                physical,
-                name,
-                f"bad_{kind}",
-                f"{name}: {value!r} is not a {kind} that the plan's format can read or that fits",
-                text or str(raw.get(number, {}))[:1000],
-            )
+            (number, physical, name, code, f"{name}: {_shown(values.get(name))} {said}", text or str(values)[:1000])
         )
     return result
 
 
+_REASONS = {
+    TOO_LARGE: f"is too large: an amount, a quantity or a fee reaches {format_micros(MAX_MICROS)}"
+    " (an amount in the plan's unit and currency), a rate 9.2 billion and any other number 32 digits",
+    NOT_A_NUMBER: "is not a finite number",
+}
+
+
+def _shown(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else repr(value)
+
+
+def _code_of(name: str, plan: SidePlan, loaded: Loaded) -> exp.Expr:
+    kind = ColumnType("number") if name == plan.fx_rate else plan.columns[name]
+    return refusal_code_expression(column(name), kind, loaded.types[name])
+
+
 def _raw_values(
-    con: duckdb.DuckDBPyConnection, source: Direct | Records, numbers: list[int]
-) -> dict[int, dict[str, object]]:
+    con: duckdb.DuckDBPyConnection, source: Direct | Records, numbers: list[int], codes: dict[str, exp.Expr]
+) -> dict[int, tuple[dict[str, object], dict[str, str]]]:
+    """Return for each row its values as received, and for each column of `codes` the reason that it would give."""
     con.execute("create or replace temp table refused_no as select unnest(?::bigint[]) as n", [numbers])
     if isinstance(source, Direct) and source.format == "csv":
         inner = exp.select(exp.alias_(exp.Window(this=exp.func("row_number")), ROW_NO, quoted=True), "*").from_(
@@ -241,9 +319,13 @@ def _raw_values(
         if not isinstance(source, Records):
             shift = exp.Add(this=column("file_row_number"), expression=exp.Literal.number(1))
             base = base.select(exp.alias_(shift, ROW_NO, quoted=True))
-    query = f'select * from ({sql_of(base)}) r semi join refused_no on n = r."{ROW_NO}"'
+    coded = ", ".join(f"({sql_of(code)})" for code in codes.values())
+    query = f'select *, [{coded}] from ({sql_of(base)}) r semi join refused_no on n = r."{ROW_NO}"'
     relation = con.sql(query)
-    names = relation.columns
+    names = relation.columns[:-1]
     at = names.index(ROW_NO)
     keep = [i for i, name in enumerate(names) if name not in (ROW_NO, LINE, "file_row_number")]
-    return {row[at]: {names[i]: row[i] for i in keep} for row in relation.fetchall()}
+    return {
+        row[at]: ({names[i]: row[i] for i in keep}, dict(zip(codes, row[-1], strict=True)))
+        for row in relation.fetchall()
+    }

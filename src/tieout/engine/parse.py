@@ -77,6 +77,10 @@ NEGATIVE = (
 
 POSITIVE = rf"(?i){_NO_SIGN}(?:\+{_NO_SIGN}{_NUMBER}|{_NUMBER}{_NO_SIGN}\+?){_NO_SIGN}"
 
+TOO_LARGE = "amount_too_large"
+NOT_A_NUMBER = "not_a_number"
+
+_LARGE = rf"(?:[0-9][.,{_APOSTROPHES}{_SPACES}]*){{13}}|[0-9.,][eE]\+?[0-9]"
 _FIRST_DAY, _LAST_DAY = "1000-01-01", "9999-12-31"
 _ISO_SECONDS = "____-__-_____:__:__"
 _ISO_WITHOUT_OFFSET = (
@@ -137,13 +141,42 @@ def is_rejected_expression(
         return exp.false()
     if typed is None:
         typed = parse_expression(column, column_type, source_type, is_wide=is_wide)
-    text = column.copy() if is_text(source_type) else cast(column.copy(), "VARCHAR")
-    token = exp.In(
+    unparsed = exp.And(this=exp.Is(this=exp.paren(typed), expression=exp.null()), expression=is_present(column.copy()))
+    if not is_text(source_type):
+        return unparsed
+    return exp.Case().when(unparsed, exp.Not(this=says_nothing_expression(column.copy()))).else_(exp.false())
+
+
+def says_nothing_expression(text: exp.Expr) -> exp.Expression:
+    """Return the predicate that a text of a number, day or instant says "no value"."""
+    return exp.In(
         this=call("lower", call("trim", text, string(_SPACES + "\t\r\n"))),
         expressions=[string(token) for token in NULL_TOKENS],
     )
-    unparsed = exp.and_(exp.Is(this=exp.paren(typed), expression=exp.null()), is_present(column.copy()))
-    return exp.Case().when(unparsed, exp.Not(this=token)).else_(exp.false())
+
+
+def may_be_large_expression(text: exp.Expression) -> exp.Expression:
+    """Return the predicate that holds for every text of a number of a trillion or more, and for few others.
+
+    Such a number has thirteen digits, or an exponent.
+    """
+    return call("regexp_matches", text, string(_LARGE))
+
+
+def refusal_code_expression(column: exp.Expression, column_type: ColumnType, source_type: str) -> exp.Expression:
+    """Return the reason code of a value that `is_rejected_expression` or the role of its column refused."""
+    bad = string(f"bad_{column_type.kind}")
+    if column_type.kind != "number":
+        return bad
+    exact = parse_expression(column, column_type, source_type, is_wide=True)
+    rough = try_cast(cast(column.copy(), "VARCHAR"), "DOUBLE")
+    is_beyond = exp.GTE(this=call("abs", rough.copy()), expression=exp.Literal.number("1e30"))
+    return (
+        exp.Case()
+        .when(exp.or_(call("isnan", rough), call("isinf", rough.copy())), string(NOT_A_NUMBER))
+        .when(exp.or_(is_present(exp.paren(exact)), is_beyond), string(TOO_LARGE))
+        .else_(bad)
+    )
 
 
 def is_text(source_type: str) -> bool:

@@ -10,14 +10,31 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from tieout.engine.parse import is_rejected_expression, parse_expression
+from tieout.core.money import MICRO_DIGITS
+from tieout.engine.parse import (
+    is_decimal,
+    is_float,
+    is_integer,
+    is_rejected_expression,
+    may_be_large_expression,
+    parse_expression,
+    says_nothing_expression,
+)
 from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
 from tieout.engine.steps import Step
+from tieout.engine.trees import is_present, try_cast
 
 REJECTED = "__rejected"
+MAY_BE_LARGE = 32_768
+NARROW_DIGITS = 12
+LARGEST_NARROW = 10**NARROW_DIGITS - 1
+"""The largest whole number that certainly fits DECIMAL(18, 6), the type of a number unless it is read wide."""
+MAX_NARROW_TERMS = 9
+"""So many numbers of that type sum to an amount within 64 bits of micros, whatever they are."""
 REF_SEPARATOR = "\x1f"
 UNIT_COUNT = 6
 _TEXT_SOURCES = ("VARCHAR", "TEXT")
+_SMALL_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
@@ -40,11 +57,28 @@ def typed_columns(side: SidePlan, compared: Sequence[str]) -> frozenset[str]:
 
     A reference, a group key and free text stay text, so that 007 keeps its zeros.
     """
+    return read_columns(side, compared) - frozenset(side.key)
+
+
+def read_columns(side: SidePlan, compared: Sequence[str]) -> frozenset[str]:
+    """Return the columns whose values the run reads: those that are typed and those of the reference among them."""
     wanted = {signed.column for signed in side.amount} | set(compared)
     wanted |= {name for name in (side.date, side.quantity, side.fee) if name}
-    return frozenset(
-        name for name in wanted if name in side.columns and side.columns[name].kind != "text" and name not in side.key
-    )
+    return frozenset(name for name in wanted if name in side.columns and side.columns[name].kind != "text")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the columns of a side are read.
+
+    With `is_quick` plain numbers and ISO dates are cast without the fallbacks for what people write around them; it
+    refuses more and never reads a value otherwise, so where it refuses nothing the result is the same, much sooner.
+    `wide` names the columns with a value that the usual reading cannot take: numbers get 38 digits instead of 18 (at
+    several times the cost), and a value that is none even so is refused.
+    """
+
+    is_quick: bool
+    wide: frozenset[str] = frozenset()
 
 
 def rows_projection(
@@ -53,35 +87,91 @@ def rows_projection(
     side: SidePlan,
     compared: Sequence[str],
     extra: Sequence[str],
-    *,
-    is_quick: bool,
+    reading: Reading,
 ) -> exp.Select:
     """Return the query of a side's typed rows: every column of the file, then `__rejected`.
 
-    With `is_quick` plain numbers and ISO dates are cast without the fallbacks for what people write around them; it
-    refuses more and never reads a value otherwise, so where it refuses nothing the result is the same, much sooner.
-
-    `__rejected` is 0, or the position from 1 (in file order) of the first column whose text is no value of its type.
+    `__rejected` is 0, or the position from 1 (in file order) of the first column whose text is no value of its type,
+    plus MAY_BE_LARGE where that is a number which may be one when it is read at its full width.
     `extra` names columns of the source (row number, line) handed through first.
     """
-    typed = typed_columns(side, compared)
+    typed, read = typed_columns(side, compared), read_columns(side, compared)
     selected: list[exp.Expr] = [column(name) for name in extra]
     refused = exp.Case()
-    has_case = False
     for position, (name, kind) in enumerate(side.columns.items(), start=1):
-        source_type = source_types[name]
-        quick = _quick_cast(name, kind) if is_quick and is_text_source(source_type) else None
-        if name in typed and is_text_source(source_type):
+        if name not in read:
+            selected.append(column(name))
+            continue
+        source_type, is_wide = source_types[name], name in reading.wide or name not in typed
+        is_text = is_text_source(source_type)
+        quick = _quick_cast(name, kind) if reading.is_quick and is_text and not is_wide else None
+        value = quick or parse_expression(column(name), kind, source_type, is_wide=is_wide)
+        if is_text or name in reading.wide:
             is_refused = (
-                is_rejected_expression(column(name), kind, source_type) if quick is None else _is_refused(name, quick)
+                is_rejected_expression(column(name), kind, source_type, is_wide=is_wide)
+                if quick is None
+                else _is_refused(name, quick)
             )
-            refused = refused.when(is_refused, exp.Literal.number(position))
-            has_case = True
-        value = (quick or parse_expression(column(name), kind, source_type)) if name in typed else column(name)
-        selected.append(exp.alias_(value, name, quoted=True))
-    rejected: exp.Expr = refused.else_(exp.Literal.number(0)) if has_case else exp.Literal.number(0)
+            at: exp.Expr = exp.Literal.number(position)
+            if kind.kind == "number" and not is_wide and not reading.is_quick:
+                flagged = exp.Literal.number(position + MAY_BE_LARGE)
+                at = exp.Case().when(may_be_large_expression(column(name)), flagged).else_(at)
+            refused = refused.when(is_refused, at)
+        selected.append(exp.alias_(value if name in typed else column(name), name, quoted=True))
+    rejected: exp.Expr = refused.else_(exp.Literal.number(0)) if refused.args.get("ifs") else exp.Literal.number(0)
     selected.append(exp.alias_(exp.cast(rejected, "USMALLINT", dialect="duckdb"), REJECTED, quoted=True))
-    return exp.select(*selected).from_(source)
+    query = exp.select(*selected).from_(source)
+    roles = _overflowing_roles(side, source_types, typed, reading.wide)
+    if not roles:
+        return query
+    known = exp.Case().when(exp.GT(this=column(REJECTED), expression=exp.Literal.number(0)), column(REJECTED))
+    for name, predicate in roles:
+        known = known.when(predicate, exp.Literal.number(list(side.columns).index(name) + 1))
+    checked = exp.cast(known.else_(exp.Literal.number(0)), "USMALLINT", dialect="duckdb")
+    kept = [column(name) for name in (*extra, *side.columns)]
+    return exp.select(*kept, exp.alias_(checked, REJECTED, quoted=True)).from_(query.subquery("r"))
+
+
+def has_refusals(side: SidePlan, source_types: dict[str, str], compared: Sequence[str], wide: frozenset[str]) -> bool:
+    """Say whether `rows_projection` can refuse a row."""
+    read = read_columns(side, compared)
+    is_parsed = any(is_text_source(source_types[name]) or name in wide for name in read)
+    return is_parsed or bool(_overflowing_roles(side, source_types, typed_columns(side, compared), wide))
+
+
+def _overflowing_roles(
+    side: SidePlan, types: dict[str, str], typed: frozenset[str], wide: frozenset[str]
+) -> list[tuple[str, exp.Expr]]:
+    """Return what a value that can be read may still fail at, its role: a column, and the predicate that it did."""
+
+    def is_absent(value: exp.Expr) -> exp.Expr:
+        return exp.Is(this=exp.paren(value), expression=exp.null())
+
+    def number(name: str) -> exp.Expr:
+        return _number(name, side, types, is_typed=name in typed)
+
+    may_exceed = wide | {name for name in side.columns if name not in typed}
+    roles: list[tuple[str, exp.Expr]] = [
+        (name, exp.and_(is_present(number(name)), is_absent(_micros(name, side, types, typed))))
+        for name in (side.quantity, side.fee)
+        if name in may_exceed and name is not None
+    ]
+    terms = [signed.column for signed in side.amount]
+    is_exposed = side.converts or side.amount_exponent > 0 or len(terms) > MAX_NARROW_TERMS
+    if not terms or (not is_exposed and may_exceed.isdisjoint(terms)):
+        return roles
+    given = [is_present(number(name)) for name in terms]
+    is_lost = exp.and_(exp.or_(*given), is_absent(_amount_micros(side, types, typed)))
+    if side.converts and side.fx_rate:
+        rate = _text(side.fx_rate, types[side.fx_rate])
+        is_rated = exp.not_(exp.func("coalesce", says_nothing_expression(rate), exp.true()))
+        is_lost = exp.and_(is_lost, is_rated)
+        roles.append((side.fx_rate, exp.and_(is_rated.copy(), is_absent(_rate_nanos(side.fx_rate, types)))))
+    roles += [
+        (name, exp.and_(is_there.copy(), is_absent(_micros_of(number(name), side.amount_exponent))))
+        for name, is_there in zip(terms, given, strict=True)
+    ]
+    return [*roles, (terms[0], is_lost)]
 
 
 def _quick_cast(name: str, kind: ColumnType) -> exp.Expr | None:
@@ -98,15 +188,51 @@ def _is_refused(name: str, quick: exp.Expr) -> exp.Expr:
     return exp.and_(is_given, exp.Is(this=quick.copy(), expression=exp.null()))
 
 
+def fit_questions(
+    source: exp.Expr, source_types: dict[str, str], side: SidePlan, compared: Sequence[str]
+) -> list[tuple[list[str], exp.Select]]:
+    """Return the queries that find which columns typed in the file hold a value beyond the usual reading.
+
+    Each goes with the columns it asks about and yields one row with a truth value for each, null for a column without
+    values. Columns whose type rules that out are not asked about. The statistics in the file answer for whole numbers
+    and decimals at once. For floating point they leave out NaN, and DuckDB believes them, so those values are read.
+    """
+    bounded: dict[str, exp.Expr] = {}
+    counted: dict[str, exp.Expr] = {}
+    for name in sorted(read_columns(side, compared)):
+        kind, source_type = side.columns[name], source_types[name]
+        if is_text_source(source_type) or _always_fits(kind, source_type):
+            continue
+        if kind.kind == "number" and (is_integer(source_type) or is_decimal(source_type)):
+            bounded[name] = exp.or_(
+                exp.LT(this=exp.func("min", column(name)), expression=exp.Literal.number(-LARGEST_NARROW)),
+                exp.GT(this=exp.func("max", column(name)), expression=exp.Literal.number(LARGEST_NARROW)),
+            )
+        else:
+            is_float_number = kind.kind == "number" and is_float(source_type)
+            value = (
+                try_cast(column(name), "DECIMAL(18, 6)")
+                if is_float_number
+                else parse_expression(column(name), kind, source_type)
+            )
+            counted[name] = exp.NEQ(this=exp.func("count", column(name)), expression=exp.func("count", value))
+    return [(list(asked), exp.select(*asked.values()).from_(source.copy())) for asked in (bounded, counted) if asked]
+
+
+def _always_fits(kind: ColumnType, source_type: str) -> bool:
+    """Say whether every value of a typed column can be read without a loss, from its type alone."""
+    source = source_type.upper()
+    if kind.kind != "number":
+        return source == "DATE" and kind.kind == "date"
+    if is_decimal(source):
+        precision, _, scale = source.partition("(")[2].rstrip(")").partition(",")
+        whole_digits = int(precision) - int(scale)
+        return whole_digits < NARROW_DIGITS or (whole_digits == NARROW_DIGITS and int(scale) <= MICRO_DIGITS)
+    return source in _SMALL_INTEGERS
+
+
 def _text(name: str, source_type: str) -> exp.Expr:
-    value: exp.Expr = column(name)
-    if source_type.upper() in ("DOUBLE", "FLOAT"):
-        whole = exp.cast(exp.cast(value.copy(), "HUGEINT", dialect="duckdb"), "VARCHAR", dialect="duckdb")
-        is_whole = exp.EQ(this=exp.func("trunc", value.copy()), expression=value.copy())
-        value = exp.Case().when(is_whole, whole).else_(exp.cast(value, "VARCHAR", dialect="duckdb"))
-    elif not is_text_source(source_type):
-        value = exp.cast(value, "VARCHAR", dialect="duckdb")
-    return exp.func("nullif", exp.func("trim", value), exp.Literal.string(""))
+    return parse_expression(column(name), ColumnType("text"), source_type)
 
 
 def _joined_text(names: Sequence[str], types: dict[str, str], separator: str, *, all_needed: bool) -> exp.Expr:
@@ -129,18 +255,17 @@ def _is_integer(source_type: str) -> bool:
 
 
 def _micros_of(value: exp.Expr, exponent: int = 0) -> exp.Expr:
-    """Return a DECIMAL(18, 6) times 10^exponent in micros as BIGINT, or null where that does not fit 64 bits."""
-    micros = exp.Anonymous(this="to_micros", expressions=[value])
+    """Return a decimal times 10^exponent in micros as BIGINT, or null where that does not fit 64 bits."""
     if exponent == 0:
-        return micros
+        return exp.Anonymous(this="to_micros", expressions=[value])
     macro = "scale_up" if exponent > 0 else "scale_down"
-    return exp.Anonymous(this=macro, expressions=[micros, exp.Literal.number(10 ** abs(exponent))])
+    return exp.Anonymous(this=macro, expressions=[value, exp.Literal.number(10 ** abs(exponent))])
 
 
 def _number(name: str, side: SidePlan, types: dict[str, str], *, is_typed: bool) -> exp.Expr:
     if is_typed:
         return column(name)
-    return parse_expression(column(name), side.columns.get(name, ColumnType("number")), types[name])
+    return parse_expression(column(name), side.columns.get(name, ColumnType("number")), types[name], is_wide=True)
 
 
 def _micros(name: str | None, side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expr:
@@ -164,20 +289,21 @@ def _amount_micros(side: SidePlan, types: dict[str, str], typed: frozenset[str])
     for signed in side.amount:
         scaled = _micros_of(_number(signed.column, side, types, is_typed=signed.column in typed), side.amount_exponent)
         terms.append(exp.Neg(this=exp.paren(scaled)) if signed.sign < 0 else scaled)
-    if len(terms) == 1:
-        micros = terms[0]
-    else:
-        some = exp.or_(*[exp.Not(this=exp.Is(this=term.copy(), expression=exp.null())) for term in terms])
-        total: exp.Expr = exp.func("coalesce", terms[0], exp.Literal.number(0))
-        for term in terms[1:]:
-            total = exp.Add(this=total, expression=exp.func("coalesce", term, exp.Literal.number(0)))
-        micros = exp.Case().when(some, total)
+    micros = terms[0] if len(terms) == 1 else _sum_of_present(terms)
     if not side.converts:
         return micros
     product = exp.Mul(
         this=exp.cast(exp.paren(micros), "HUGEINT", dialect="duckdb"), expression=_rate_nanos(side.fx_rate, types)
     )
     return exp.Anonymous(this="fx_product", expressions=[product])
+
+
+def _sum_of_present(terms: Sequence[exp.Expr]) -> exp.Expr:
+    some = exp.or_(*[is_present(term.copy()) for term in terms])
+    total: exp.Expr = exp.cast(exp.func("coalesce", terms[0], exp.Literal.number(0)), "HUGEINT", dialect="duckdb")
+    for term in terms[1:]:
+        total = exp.Add(this=total, expression=exp.func("coalesce", term, exp.Literal.number(0)))
+    return exp.Case().when(some, exp.Anonymous(this="within_64_bits", expressions=[total]))
 
 
 def entry_projection(
@@ -342,7 +468,7 @@ def entry_shape(plan: Plan, ours_types: dict[str, str], theirs_types: dict[str, 
         and len(theirs.key) == 1
         and _is_integer(ours_types[ours.key[0]])
         and _is_integer(theirs_types[theirs.key[0]]),
-        has_amount=bool(ours.amount and theirs.amount),
+        has_amount=bool(ours.amount or theirs.amount),
         is_amount_plain=_is_plain(ours) and _is_plain(theirs) and ours.amount_exponent == theirs.amount_exponent,
         has_currency=bool(ours.currency or theirs.currency or ours.currency_constant != theirs.currency_constant),
     )
@@ -358,7 +484,7 @@ def difference_step(plan: Plan) -> Step:
     Numbers differ beyond the tolerance (strictly), dates beyond the window, text at once.
     """
     selects: list[exp.Expr] = []
-    if plan.ours.amount and plan.theirs.amount:
+    if plan.ours.amount or plan.theirs.amount:
         selects.append(_amount_difference(plan))
     selects += [_difference_of(i, item) for i, item in enumerate(compared_pairs(plan), start=1)]
     if not selects:
@@ -411,7 +537,12 @@ def _difference_select(position: int, name: str, values: tuple[str, str], gap: s
 
 
 def _amount_difference(plan: Plan) -> exp.Select:
-    name = plan.ours.amount[0].column if len(plan.ours.amount) == 1 else "amount"
+    """Return the pairs whose amounts differ; with an absent amount, or beyond 64 bits, there is no difference to state.
+
+    A side whose file has no amounts at all has none in every row.
+    """
+    alone = [side.amount[0].column for side in (plan.ours, plan.theirs) if len(side.amount) == 1]
+    name = alone[0] if alone else "amount"
     gap = "coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0)"
     allowed = (
         "greatest(tolerance_micros::hugeint, abs(coalesce(expected_micros, 0))::hugeint * tolerance_ppm // 1000000)"
@@ -426,7 +557,7 @@ def _amount_difference(plan: Plan) -> exp.Select:
         0,
         name,
         (text("expected"), text("reported")),
-        f"try_cast({gap} as bigint)",
+        "try_cast(expected_micros::hugeint - reported_micros as bigint)",
         f"(expected_currency <> reported_currency) or abs({gap}) > {allowed} "
         "or (expected_micros is null) <> (reported_micros is null)",
     )
@@ -437,12 +568,12 @@ def _difference_of(position: int, item: Compared) -> exp.Select:
     theirs = f"reported_compared.c{position}"
     differs = f"{ours} is distinct from {theirs}"
     if item.kind == "number":
-        gap = f"try_cast((to_micros({ours})::hugeint - to_micros({theirs})) as bigint)"
+        gap = f"to_micros({ours})::hugeint - to_micros({theirs})"
         allowed = f"greatest(tolerance_micros::hugeint, abs(to_micros({ours})::hugeint) * tolerance_ppm // 1000000)"
         where = f"{differs} and coalesce(abs({gap}) > {allowed}, true)"
         ours_text = sql_of(_plain_number(exp.maybe_parse(ours, dialect="duckdb")))
         theirs_text = sql_of(_plain_number(exp.maybe_parse(theirs, dialect="duckdb")))
-        return _difference_select(position, item.name, (ours_text, theirs_text), gap, where)
+        return _difference_select(position, item.name, (ours_text, theirs_text), f"try_cast({gap} as bigint)", where)
     where = differs
     if item.kind in ("date", "timestamp"):
         where = (
@@ -476,7 +607,7 @@ def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]
     query = query.order_by(f"{side}_row")
     return Step(
         name=f"unmatched_{side}",
-        reads=(lone, opened, f"search_{canonical}"),
+        reads=(lone, opened, f"search_{canonical}", "run"),
         out=f"unmatched_{side}",
         columns=(*names, "…"),
         grain=(f"{side}_row",),

@@ -36,7 +36,13 @@ MAX_CHECKS_LISTED = 100
 SIDES: tuple[SideName, ...] = ("ours", "theirs")
 
 REFERENCE_STEPS = ("join_by_reference", "reference_is_repeated")
-REPEATED_REFERENCE_STEPS = ("find_repeated_reference", "pair_repeated_reference", "join_unique_reference")
+REPEATED_REFERENCE_STEPS = (
+    "find_repeated_reference",
+    "pair_equal_reference",
+    "leftover_reference",
+    "pair_nearest_reference",
+    "join_unique_reference",
+)
 OPEN_STEPS = (
     "closer_expected",
     "closer_reported",
@@ -45,6 +51,7 @@ OPEN_STEPS = (
     "match_by_group",
     "ungrouped_expected",
     "ungrouped_reported",
+    "match_equal",
     "block_candidate",
     "score_candidate",
 )
@@ -223,7 +230,7 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     name = max(counts, key=lambda key: counts[key])
     kind = side.columns[name].kind
     raise PlanMisfit(
-        f"{counts[name]:,} of {loaded.row_count:,} rows of {loaded.side} have no {kind} in column {name!r}.",
+        f"{counts[name]:,} of {loaded.row_count:,} rows of {loaded.side} have no {kind} that fits in column {name!r}.",
         subject=name,
         remedy=f"Correct the column's type in the plan, or leave it out with --ignore {name}.",
     )
@@ -440,9 +447,14 @@ _CURRENCIES = """
     select b.*, coalesce(d.disputed_micros, 0) as disputed_micros
     from balance b
     left join (
-      select currency, sum(ours_amount_micros) as disputed_micros
-      from delta
-      where kind <> 'value_mismatch'
+      select currency, sum(micros) as disputed_micros
+      from (
+        select currency, ours_amount_micros as micros
+        from delta
+        where kind <> 'value_mismatch' and reason_code not like 'group\\_%' escape '\\'
+        union all
+        select currency, expected_micros from group_delta where is_delta
+      )
       group by currency
     ) d using (currency)
     order by b.currency

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 
-def call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def call(name: str, *arguments: exp.Expr) -> exp.Expression:
     """Return the call of a DuckDB function."""
     return exp.Anonymous(this=name, expressions=list(arguments))
 
@@ -20,16 +20,16 @@ def integer(number: int) -> exp.Expression:
     return exp.Literal.number(number) if number >= 0 else exp.Neg(this=exp.Literal.number(-number))
 
 
-def cast(value: exp.Expression, kind: str) -> exp.Expression:
+def cast(value: exp.Expr, kind: str) -> exp.Expression:
     """Return a cast that fails on a value it cannot take."""
     return exp.Cast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
 
 
-def try_cast(value: exp.Expression, kind: str) -> exp.Expression:
+def try_cast(value: exp.Expr, kind: str) -> exp.Expression:
     """Return a cast that yields null for a value it cannot take."""
     return exp.TryCast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
 
 
-def is_present(value: exp.Expression) -> exp.Expression:
+def is_present(value: exp.Expr) -> exp.Expression:
     """Return the predicate that a value is there."""
     return exp.Not(this=exp.Is(this=value, expression=exp.null()))

@@ -1,4 +1,4 @@
-"""Look at a Parquet file: can it be read as it is, and if its columns are nested or named alike, write a flat copy."""
+"""Look at a Parquet file; what DuckDB cannot read as it is (nested, named alike, long decimals) goes to a copy."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class ParquetTable:
 def open_parquet(path: Path, name: str, copy: Path) -> ParquetTable:
     """Return the file, or a copy at `copy` with nested values as JSON text and names made unique.
 
+    Decimals of more than 38 digits become text too, which is exact: DuckDB reads them as floating point.
     Raises FileIsEncrypted, FileIsDamaged and NoTableFound.
     """
     with path.open("rb") as file:
@@ -62,20 +63,26 @@ def _flatten(source: pq.ParquetFile, path: Path, name: str, copy: Path) -> Parqu
         raise NoTableFound(f"{name} has no columns.", subject=name, remedy="Check how it was written.")
     columns, notes = name_columns(schema.names, len(schema))
     nested = [i for i, field in enumerate(schema) if pa.types.is_nested(field.type)]
-    if list(columns) == schema.names and not nested:
+    long = [i for i, field in enumerate(schema) if pa.types.is_decimal256(field.type)]
+    if list(columns) == schema.names and not nested and not long:
         return ParquetTable(path, columns, rows, ())
     fields = [
-        pa.field(column, pa.string() if i in nested else schema.field(i).type) for i, column in enumerate(columns)
+        pa.field(column, pa.string() if i in nested or i in long else schema.field(i).type)
+        for i, column in enumerate(columns)
     ]
     flat = pa.schema(fields)
     copy.parent.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(copy, flat) as writer:
         for batch in source.iter_batches(_BATCH_ROWS):
-            arrays = [_json_array(batch.column(i)) if i in nested else batch.column(i) for i in range(len(schema))]
+            arrays = [batch.column(i) for i in range(len(schema))]
+            for i in nested:
+                arrays[i] = _json_array(arrays[i])
+            for i in long:
+                arrays[i] = _plain_array(arrays[i])
             writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=flat))
-    if nested:
-        listed = ", ".join(repr(columns[i]) for i in nested)
-        notes = (*notes, f"Nested values are read as JSON text: {listed}.")
+    for found, what in ((nested, "Nested values are read as JSON text"), (long, "Long decimals are read as text")):
+        if found:
+            notes = (*notes, f"{what}: {', '.join(repr(columns[i]) for i in found)}.")
     return ParquetTable(copy, columns, rows, notes)
 
 
@@ -84,6 +91,10 @@ def _json_array(values: pa.Array) -> pa.Array:
         None if value is None else json.dumps(value, default=_plain, ensure_ascii=False) for value in values.to_pylist()
     ]
     return pa.array(texts, pa.string())
+
+
+def _plain_array(values: pa.Array) -> pa.Array:
+    return pa.array([None if value is None else f"{value:f}" for value in values.to_pylist()], pa.string())
 
 
 def _plain(value: Any) -> str:

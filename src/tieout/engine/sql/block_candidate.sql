@@ -1,5 +1,5 @@
 -- step:  block_candidate
--- in:    ungrouped_expected, ungrouped_reported, run
+-- in:    ungrouped_expected, ungrouped_reported, equal_row, run
 -- out:   block_candidate(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   pairs worth scoring share the currency, lie within the window, and have one of: the same amount; an amount
@@ -8,7 +8,8 @@
 --        join, the exact limits come after. Where more than a million pairs share one amount, the same day or the
 --        same initials are asked for as well. A row without a day lies within the window of every row: its bucket of
 --        days is -1000000000, and where ours has such rows those of theirs stand in the bucket -2000000000 as well.
---        Two rows that both carry a reference and did not meet by it are not paired by likeness.
+--        Two rows that both carry a reference and did not meet by it are not paired by likeness. Rows that met as
+--        equals are settled.
 with
 unreferenced as (
   select entry_no from ungrouped_expected where ref is null
@@ -21,7 +22,7 @@ ours as (
     array_to_string(list_transform(string_split(coalesce(text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
     sign(amount_micros) * cast(floor(ln(greatest(abs(amount_micros), 1)) * 5) as bigint) as size,
     coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), -1000000000) as term
-  from ungrouped_expected, run
+  from (select * from ungrouped_expected anti join (from equal_row where is_match) m on m.ours_row = entry_no), run
   where is_scored and (select count(*) from unreferenced) > 0
 ),
 theirs as (
@@ -30,7 +31,7 @@ theirs as (
     array_to_string(list_transform(string_split(coalesce(text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
     sign(amount_micros) * cast(floor(ln(greatest(abs(amount_micros), 1)) * 5) as bigint) as size,
     coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), -1000000000) as term
-  from ungrouped_reported, run
+  from (select * from ungrouped_reported anti join (from equal_row where is_match) m on m.theirs_row = entry_no), run
   where is_scored and (select count(*) from unreferenced) > 0
 ),
 crowded_amount as (
@@ -109,3 +110,7 @@ select distinct ours_row, theirs_row
 from (from same_amount union all from near_amount union all from rare_text), run
 where (ours_ref is null or theirs_ref is null)
   and coalesce(abs(date_diff('day', ours_day, theirs_day)) <= window_days, true)
+union all
+select ours_row, theirs_row
+from equal_row
+where not is_match

@@ -1,21 +1,30 @@
 -- step:  candidate
--- in:    scored_candidate, scored_match, run
+-- in:    scored_candidate, scored_match, equal_row, run
 -- out:   candidate(ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text, rank, chosen)
 -- grain: one row per (ours_row, theirs_row)
 -- form:  fact
 -- why:   what was considered: the five best of each row of ours and of theirs, and every chosen pair, so that a match
 --        and a missing match can both be explained later
 select
-  c.ours_row + ours_offset as ours_row, c.theirs_row + theirs_offset as theirs_row, c.score, c.score_time, c.score_amount, c.score_unit, c.score_text,
-  cast(c.ours_rank as integer) as rank, m.ours_row is not null as chosen
+  c.ours_row + ours_offset as ours_row, c.theirs_row + theirs_offset as theirs_row, c.score, c.score_time,
+  c.score_amount, c.score_unit, c.score_text, cast(c.ours_rank as integer) as rank, c.chosen
 from (
+  select c.*, m.ours_row is not null as chosen
+  from (
+    select
+      *,
+      row_number() over (partition by ours_row order by preference) as ours_rank,
+      row_number() over (partition by theirs_row order by preference) as theirs_rank
+    from scored_candidate
+  ) c
+  left join scored_match m on m.ours_row = c.ours_row and m.theirs_row = c.theirs_row
+  where c.ours_rank <= 5 or c.theirs_rank <= 5 or m.ours_row is not null
+  union all by name
   select
-    *,
-    row_number() over (partition by ours_row order by preference) as ours_rank,
-    row_number() over (partition by theirs_row order by preference) as theirs_rank
-  from scored_candidate
+    ours_row, theirs_row, 1.0::double as score, score_time, 1.0::double as score_amount, score_unit, score_text,
+    1 as ours_rank, true as chosen
+  from equal_row
+  where is_match
 ) c
-left join scored_match m on m.ours_row = c.ours_row and m.theirs_row = c.theirs_row
 cross join run
-where c.ours_rank <= 5 or c.theirs_rank <= 5 or m.ours_row is not null
 order by ours_row, theirs_row

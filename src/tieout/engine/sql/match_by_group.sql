@@ -4,7 +4,7 @@
 -- grain: one row per (side, entry_no)
 -- why:   a payout and the parts it holds share a group reference; all rows of both sides behind it form one
 --        group, whatever their number. Before that, rows that share a reference and are still open on both sides were
---        left by pair_repeated_reference because they tie only in sum: they are a group too, with or without a group
+--        left by leftover_reference because they tie only in sum: they are a group too, with or without a group
 --        reference in the plan. A group is of one currency and is numbered by its smallest row of ours.
 with
 parted as (

@@ -1,10 +1,10 @@
 -- step:  score_match
--- in:    scored_choice, scored_candidate, run
+-- in:    scored_choice, scored_candidate, equal_row, run
 -- out:   scored_match(ours_row, theirs_row, outcome, confidence, alternatives, margin)
 -- grain: one row per (ours_row)
 -- why:   a choice is automatic when its score reaches the threshold (inclusive) and stands clear of its runner-up by
 --        the margin; otherwise it waits for a person. Alternatives are the other candidates of either row that
---        reach the review threshold.
+--        reach the review threshold; a pair of equals has none.
 with
 other as (
   select ours_row, count(*) as alternatives
@@ -32,3 +32,7 @@ select
 from scored_choice h
 left join other o using (ours_row)
 cross join run
+union all
+select ours_row, theirs_row, if(auto_threshold <= 1, 'auto', 'review'), 1, 0, 1
+from equal_row, run
+where is_match
