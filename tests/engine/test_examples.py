@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.engine.builders import Result, Row, Side, plan_for, reconcile, run, table
@@ -617,3 +619,24 @@ def test_a_row_without_a_readable_amount_is_set_apart_and_counts_nowhere() -> No
     assert _deltas(result) == []
     assert result.lines("balance", "expected", "reported") == [("5", "5")]
     assert result.summary["result"] == "differences"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "pairs"),
+    [
+        (("A ", "B"), ("A", "B  "), [(1, 1), (2, 2)]),
+        ((" A", "B"), ("A", "B"), [(1, 1), (2, 2)]),
+        (("A ", "B"), ("A ", " B"), [(1, 1), (2, 2)]),
+        (("", "B"), ("", "B"), [(2, 2)]),
+        (("  ", "B"), ("B ", "  "), [(2, 1)]),
+    ],
+)
+def test_blanks_around_a_reference_do_not_count(ours, theirs, pairs):
+    def side(ids):
+        plain = table("id | amount\n" + "\n".join(f"X | {i}" for i in range(1, len(ids) + 1)))
+        return replace(plain, rows=tuple(replace(row, id=id_) for row, id_ in zip(plain.rows, ids, strict=True)))
+
+    left, right = side(ours), side(theirs)
+    found = run(left, right, plan_for(left, right))
+    by_reference = [row for row in found.facts["match"] if "reference" in row.values()]
+    assert [(row["ours_row"], row["theirs_row"]) for row in by_reference] == pairs

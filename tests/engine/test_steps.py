@@ -253,10 +253,11 @@ def test_every_run_asserts_that_money_and_rows_are_conserved(runs: list[Result])
 
 @pytest.fixture(scope="module")
 def runs() -> list[Result]:
-    """A run in which references are unique and one in which they repeat; rows are left to groups and to likeness."""
+    """Runs in which references are unique, repeat, and leave nothing to the other passes."""
     unique = reconcile("id | amount\nA | 1\nB | 2\n- | 3\n- | 100", "id | amount\nA | 1\nC | 2\n- | 3\n- | 99")
     repeated = reconcile("id | amount\nA | 1\nA | 2", "id | amount\nA | 1\nA | 1\nA | 1")
-    return [unique, repeated]
+    alone = reconcile("id | amount\nA | 1\nB | 2", "id | amount\nA | 1\nB | 3")
+    return [unique, repeated, alone]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)
@@ -307,7 +308,7 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     every = [_step_of_any_run(name) for name in (*STEP_NAMES, "difference", "unmatched_ours", "unmatched_theirs")]
     read = {name for step in every for name in step.reads}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
-    assert unread == {"reference_repeat"}, "the one that decides which steps follow"
+    assert unread == {"reference_repeat", "reference_padding", "scoring"}, "those that decide which steps follow"
 
 
 def _step_of_any_run(name: str) -> Step:

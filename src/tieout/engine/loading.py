@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -21,6 +22,7 @@ from tieout.engine.projection import (
     column,
     fit_questions,
     has_refusals,
+    is_plainly_read,
     is_text_source,
     read_columns,
     rows_projection,
@@ -175,7 +177,10 @@ def _make_rows(
     *,
     is_loaded: bool,
 ) -> _Count:
-    """Make the relation of typed rows: read quickly, then with care where that refuses, then wide where numbers ask."""
+    """Make the relation of typed rows.
+
+    It is read strictly, quickly where that stops, with care where that refuses, then wide where numbers ask for it.
+    """
     is_csv = isinstance(source, Direct) and source.format == "csv"
     wide = _wide_columns(con, source, types, plan, compared)
     read = read_columns(plan, compared)
@@ -184,6 +189,12 @@ def _make_rows(
     can_refuse = has_refusals(plan, types, compared, wide)
     readings = [Reading(is_quick=True, wide=wide), Reading(is_quick=False, wide=wide)]
     readings.append(Reading(is_quick=False, wide=wide | text_numbers))
+    if form == "table" and not is_loaded and is_plainly_read(plan, types, compared, wide):
+        strict = Reading(is_quick=True, is_strict=True, wide=wide)
+        query = rows_projection(source_relation(source), types, plan, compared, extra, strict)
+        with suppress(*NOT_PLAIN):
+            replace_relation(con, form, f"{side}_rows", sql_of(query))
+            return _count(con, side, can_refuse=False)
     for reading in readings:
         if form == "view" or not is_loaded:
             query = rows_projection(source_relation(source), types, plan, compared, extra, reading)

@@ -25,6 +25,8 @@ COUNTED_FORMATS = (EXCEL_SERIAL, UNIX_SECONDS, UNIX_MILLISECONDS)
 FORMAT_SEPARATOR = "|"
 """Stands between the strptime patterns of a column that was written in several ways; the first that fits is used."""
 
+_DATE_CODE = re.compile(r"%(?:-?[dmyHIMS]|[aAbBpYfzZ%])")
+
 _CODES = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF
 CLF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD
@@ -100,6 +102,20 @@ _INTEGERS = (
     "UHUGEINT",
 )
 _FLOATS = ("DOUBLE", "FLOAT", "REAL")
+
+
+def is_date_format(date_format: str) -> bool:
+    """Say whether a text is a count, or one strptime pattern or several that each read day, month and year.
+
+    A date without its year would be of 1900.
+    """
+    return date_format in COUNTED_FORMATS or all(map(_is_dated, date_format.split(FORMAT_SEPARATOR)))
+
+
+def _is_dated(pattern: str) -> bool:
+    codes = {code.replace("-", "") for code in _DATE_CODE.findall(pattern)}
+    is_whole = all(codes & wanted for wanted in ({"%d"}, {"%m", "%b", "%B"}, {"%Y", "%y"}))
+    return is_whole and "%" not in _DATE_CODE.sub("", pattern)
 
 
 def parse_expression(

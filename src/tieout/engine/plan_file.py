@@ -5,13 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import tomli_w
 
 from tieout.core.errors import TieoutError
-from tieout.core.money import NotAnAmount, from_micros, to_micros
-from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, SignedColumn, Weights
+from tieout.core.money import MAX_MICROS, AmountOutOfRange, NotAnAmount, format_micros, from_micros, to_micros
+from tieout.engine.plan import ColumnType, Compared, Decision, Plan, Rules, SidePlan, SignedColumn, Weights
+from tieout.engine.plan_check import Fault, find_faults, must_be
 
 VERSION = 1
 
@@ -58,28 +59,32 @@ def _side_to_dict(side: SidePlan) -> dict[str, Any]:
 
 
 def plan_from_toml(text: str) -> Plan:
-    """Read a plan. Raises BadPlan, naming the key, for what is unknown, missing or of the wrong type."""
+    """Read a plan that can be run. Raises BadPlan, naming the place, for the first thing in it that cannot be used."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also for whole numbers and arrays beyond what Python can read
         raise BadPlan(f"The plan is not TOML: {error}.", subject="plan", remedy="Mend the line it names.") from None
     version = document.pop("version", None)
-    if version != VERSION:
+    if version != VERSION or not _is_whole(version):
         raise BadPlan(f"The plan has version {version}, not {VERSION}.", subject="version", remedy="Infer a new plan.")
     _refuse_unknown(document, {"rules", "ours", "theirs", "compared", "decisions"}, "plan")
-    return Plan(
+    plan = Plan(
         ours=_side(document.get("ours"), "ours"),
         theirs=_side(document.get("theirs"), "theirs"),
         compared=tuple(_build(Compared, item, f"compared[{i}]") for i, item in _items(document, "compared")),
         rules=_rules(document.get("rules", {})),
         decisions=tuple(_build(Decision, item, f"decisions[{i}]") for i, item in _items(document, "decisions")),
     )
+    fault = next(find_faults(plan), None)
+    if fault is not None:
+        raise _bad(fault)
+    return plan
 
 
-def _items(document: Mapping[str, Any], key: str) -> list[tuple[int, Any]]:
+def _items(document: Mapping[str, Any], key: str, place: str = "") -> list[tuple[int, Any]]:
     value = document.get(key, [])
     if not isinstance(value, list):
-        raise _wrong(key, "an array of tables")
+        raise _wrong(f"{place}.{key}" if place else key, "an array of tables", value)
     return list(enumerate(value))
 
 
@@ -89,64 +94,29 @@ def _rules(document: Any) -> Rules:
     try:
         given["tolerance_micros"] = to_micros(str(tolerance))
     except NotAnAmount:
-        raise _wrong("rules.tolerance", 'an amount in quotes, such as "0.01"') from None
+        raise _wrong("rules.tolerance", 'an amount in quotes, such as "0.01"', tolerance) from None
+    except AmountOutOfRange:
+        raise _wrong("rules.tolerance", f"at most {format_micros(MAX_MICROS)}", tolerance) from None
     if given["tolerance_micros"] < 0:
-        raise _wrong("rules.tolerance", "zero or more")
+        raise _wrong("rules.tolerance", "zero or more", tolerance)
     if "weights" in given:
         given["weights"] = _build(Weights, given["weights"], "rules.weights")
-    rules = _build(Rules, given, "rules")
-    for name in ("tolerance_ppm", "window_days"):
-        if getattr(rules, name) < 0:
-            raise _wrong(f"rules.{name}", "zero or more")
-    if not 0 <= rules.review_threshold <= rules.auto_threshold <= 1:
-        raise _wrong("rules.review_threshold", "between 0 and auto_threshold, which is at most 1")
-    if rules.lag_half_days <= 0:
-        raise _wrong("rules.lag_half_days", "more than 0")
-    return rules
+    return _build(Rules, given, "rules")
 
 
 def _side(document: Any, place: str) -> SidePlan:
     given = dict(_table(document, place))
     columns: dict[str, ColumnType] = {}
-    for i, item in _items(given, "columns"):
+    for i, item in _items(given, "columns", place):
         column = dict(_table(item, f"{place}.columns[{i}]"))
         name = column.pop("name", None)
         if not isinstance(name, str) or name in columns:
-            raise _wrong(f"{place}.columns[{i}].name", "a name that no other column has")
+            raise _wrong(f"{place}.columns[{i}].name", "a name that no other column has", name)
         columns[name] = _build(ColumnType, column, f"{place}.columns.{name}")
-        if columns[name].kind not in get_args(Kind):
-            raise _wrong(f"{place}.columns.{name}.kind", f"one of {', '.join(get_args(Kind))}")
     given["columns"] = columns
-    amount = tuple(_build(SignedColumn, item, f"{place}.amount[{i}]") for i, item in _items(given, "amount"))
-    for i, term in enumerate(amount):
-        if term.sign not in (1, -1):
-            raise _wrong(f"{place}.amount[{i}].sign", "1 or -1")
-    given["amount"] = amount
-    side = _build(SidePlan, given, place)
-    _check_roles(side, place)
-    return side
-
-
-def _check_roles(side: SidePlan, place: str) -> None:
-    roles: dict[str, tuple[str | None, ...]] = {
-        "key": side.key,
-        "group": side.group,
-        "text": side.text,
-        "units": side.units,
-        "amount": tuple(term.column for term in side.amount),
-        **{role: (getattr(side, role),) for role in ("currency", "date", "quantity", "fee", "fx_rate")},
-    }
-    for role, names in roles.items():
-        for name in names:
-            if name is not None and name not in side.columns:
-                known = ", ".join(side.columns)
-                raise BadPlan(
-                    f"{place}.{role} names {name!r}, which is not among {place}.columns.",
-                    subject=f"{place}.{role}",
-                    remedy=f"Name one of: {known}.",
-                )
-    if side.converts and side.fx_rate is None:
-        raise _wrong(f"{place}.fx_rate", "a column, for `converts` needs a rate")
+    terms = [_build(SignedColumn, item, f"{place}.amount[{i}]") for i, item in _items(given, "amount", place)]
+    given["amount"] = tuple(terms)
+    return _build(SidePlan, given, place)
 
 
 def _build(kind: type[Built], document: Any, place: str) -> Built:
@@ -158,7 +128,7 @@ def _build(kind: type[Built], document: Any, place: str) -> Built:
     for name, value in given.items():
         check, expected = _CHECKS.get(known[name], (lambda _: True, ""))
         if not check(value):
-            raise _wrong(f"{place}.{name}", expected)
+            raise _wrong(f"{place}.{name}", expected, value)
         if known[name] == "float":
             values[name] = float(value)
         else:
@@ -182,20 +152,25 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or (_is_whole(value) and abs(value) < 2**63)
+
+
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (_is_text, "text in quotes"),
     "Kind": (_is_text, "text in quotes"),
     "str | None": (_is_text, "text in quotes"),
     "tuple[str, ...]": (_is_names, "an array of texts"),
     "int": (_is_whole, "a whole number"),
-    "float": (lambda value: _is_whole(value) or isinstance(value, float), "a number"),
+    "Literal[1, -1]": (_is_whole, "1 or -1"),
+    "float": (_is_number, "a number"),
     "bool": (lambda value: isinstance(value, bool), "true or false"),
 }
 
 
 def _table(value: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise _wrong(place, "a table")
+        raise _wrong(place, "a table", value)
     return value
 
 
@@ -209,5 +184,11 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str], place: str) -> No
             )
 
 
-def _wrong(place: str, expected: str) -> BadPlan:
-    return BadPlan(f"{place} must be {expected}.", subject=place, remedy="Mend it in the plan file.")
+def _wrong(place: str, expected: str, given: object) -> BadPlan:
+    if given is None:
+        return BadPlan(f"{place} is missing; it must be {expected}.", subject=place, remedy="Add it to the plan file.")
+    return _bad(must_be(place, expected, given))
+
+
+def _bad(fault: Fault) -> BadPlan:
+    return BadPlan(fault.what, subject=fault.place, remedy=fault.remedy)

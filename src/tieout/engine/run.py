@@ -19,11 +19,11 @@ from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.loading import Loaded, Locate, SideName, load, refused_by_column, refused_rows
 from tieout.engine.plan import Plan
 from tieout.engine.projection import (
+    blank_reference,
     compared_pairs,
     difference_step,
     entry_projection,
     entry_shape,
-    padded_reference,
     sql_of,
     unmatched_step,
 )
@@ -43,23 +43,13 @@ REPEATED_REFERENCE_STEPS = (
     "pair_nearest_reference",
     "join_unique_reference",
 )
-OPEN_STEPS = (
-    "closer_expected",
-    "closer_reported",
-    "open_expected",
-    "open_reported",
-    "match_by_group",
-    "ungrouped_expected",
-    "ungrouped_reported",
-    "match_equal",
-    "block_candidate",
-    "score_candidate",
-)
+CLOSER_STEPS = ("closer_expected", "closer_reported")
+GROUP_STEPS = ("open_expected", "open_reported", "match_by_group", "ungrouped_expected", "ungrouped_reported")
+CANDIDATE_STEPS = ("match_equal", "block_candidate", "score_candidate", "scored_choice")
 ROUND_STEPS = ("live_candidate", "mutual_best")
+CHOICE_STEPS = ("score_match", "candidate")
+NO_CHOICE_STEPS = ("no_scored_candidate", "no_scored_match", "no_candidate")
 RESULT_STEPS = (
-    "score_match",
-    "candidate",
-    "match",
     "differing",
     "difference",
     "lone_expected",
@@ -185,7 +175,7 @@ def execute(
     _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs)
     _write_quarantine(con, fact_dir, plan, sides)
     _write_checks(con, fact_dir, sides)
-    _match(runner)
+    _match(runner, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
     for name in RESULT_STEPS:
         match name:
             case "difference":
@@ -236,31 +226,51 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     )
 
 
-def _match(runner: Runner) -> None:
-    for name in REFERENCE_STEPS:
-        runner.run(name)
-    if runner.con.sql("select is_repeated from reference_repeat").fetchall()[0][0]:
-        for name in REPEATED_REFERENCE_STEPS:
-            runner.run(name)
+def _match(runner: Runner, trim_references: Callable[[], None]) -> None:
+    """Run the passes: by reference, by group, by score.
+
+    A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
+    """
+    _match_by_reference(runner)
+    runner.run("reference_is_padded")
+    if _says(runner.con, "select is_padded from reference_padding"):
+        trim_references()
+        _match_by_reference(runner)
+    runner.run_all(GROUP_STEPS)
+    runner.run("scoring_is_possible")
+    if _says(runner.con, "select is_possible from scoring"):
+        runner.run_all(CANDIDATE_STEPS)
+        while runner.run_all(ROUND_STEPS).rows:
+            runner.run("add_choice")
+        runner.run_all(CHOICE_STEPS)
+    else:
+        runner.run_all(NO_CHOICE_STEPS)
+    others = "select count(*) from (select 1 from entry_group union all select 1 from scored_match)"
+    runner.run("match" if _says(runner.con, others) else "match_of_references")
+
+
+def _match_by_reference(runner: Runner) -> None:
+    runner.run_all(REFERENCE_STEPS)
+    if _says(runner.con, "select is_repeated from reference_repeat"):
+        runner.run_all(REPEATED_REFERENCE_STEPS)
     else:
         runner.run("no_repeated_reference")
-    for name in OPEN_STEPS:
-        runner.run(name)
-    runner.run("scored_choice")
-    while True:
-        for name in ROUND_STEPS:
-            found = runner.run(name)
-        if found.rows == 0:
-            break
-        runner.run("add_choice")
+    runner.run_all(CLOSER_STEPS)
 
 
-def _project(con: duckdb.DuckDBPyConnection, plan: Plan, ours: Loaded, theirs: Loaded) -> None:
+def _says(con: duckdb.DuckDBPyConnection, question: str) -> bool:
+    return bool(con.sql(question).fetchall()[0][0])
+
+
+def _project(
+    con: duckdb.DuckDBPyConnection, plan: Plan, ours: Loaded, theirs: Loaded, *, is_trimmed: bool = False
+) -> None:
+    """Make the views of entries; `is_trimmed` trims every reference, else only a side that needs it is trimmed."""
     pairs = compared_pairs(plan)
     shape = entry_shape(plan, ours.types, theirs.types)
     for loaded, side, view in ((ours, plan.ours, "expected"), (theirs, plan.theirs, "reported")):
         named = [(item.ours if loaded.side == "ours" else item.theirs, item) for item in pairs]
-        padded = padded_reference(loaded.rows, side, loaded.types)
+        blank = None if is_trimmed else blank_reference(loaded.rows, side, loaded.types)
         query = entry_projection(
             loaded.rows,
             loaded.types,
@@ -270,7 +280,7 @@ def _project(con: duckdb.DuckDBPyConnection, plan: Plan, ours: Loaded, theirs: L
             has_rejects=loaded.refused > 0,
             row_no=loaded.row_no,
             shape=shape,
-            is_ref_bare=padded is not None and not con.sql(sql_of(padded)).fetchall(),
+            is_ref_bare=blank is not None and not con.sql(sql_of(blank)).fetchall(),
         )
         con.execute(f"create or replace view {view} as {sql_of(query)}")
 
@@ -321,9 +331,7 @@ def _write_quarantine(
     for given, loaded in sides:
         side_plan = plan.ours if loaded.side == "ours" else plan.theirs
         typed = refused_rows(con, loaded, given.source, side_plan, given.locate)
-        rows = [(loaded.side, given.name, *row) for row in typed]
-        columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in QUARANTINE_SCHEMA]
-        tables.append(pa.table([list(values) for values in columns], schema=QUARANTINE_SCHEMA))
+        tables.append(_table_of([(loaded.side, given.name, *row) for row in typed], QUARANTINE_SCHEMA))
         if isinstance(given.source, Records) and given.source.rejected is not None:
             refused = pq.read_table(given.source.rejected)
             for name, value in (("file", given.name), ("side", loaded.side)):
@@ -353,14 +361,20 @@ def _write_checks(con: duckdb.DuckDBPyConnection, fact_dir: Path, sides: Sequenc
         for given, loaded in sides
         for check in given.checks
     ]
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in CHECK_SCHEMA]
     path = fact_dir / "check.parquet"
-    pq.write_table(pa.table([list(values) for values in columns], schema=CHECK_SCHEMA), path)
+    pq.write_table(_table_of(rows, CHECK_SCHEMA), path)
     con.execute(f"""create or replace view "check" as from read_parquet('{_quoted(path)}')""")
 
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
+
+
+def _table_of(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    if not rows:
+        # To turn lists into columns pyarrow imports pandas where there is one, which takes 0.2 s.
+        return pa.Table.from_batches([], schema=schema)
+    return pa.table([list(values) for values in zip(*rows, strict=True)], schema=schema)
 
 
 def _six_places(value: Decimal) -> Decimal:

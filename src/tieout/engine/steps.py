@@ -144,6 +144,12 @@ class Runner:
         """
         return self._run(load_step(name))
 
+    def run_all(self, names: Sequence[str]) -> StepRecord:
+        """Run steps in order and return the record of the last."""
+        for name in names:
+            record = self.run(name)
+        return record
+
     def run_step(self, step: Step) -> StepRecord:
         """Run a step that was made for a plan and assert its contract, what it reads included."""
         self._assert_reads(step)

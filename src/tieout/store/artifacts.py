@@ -119,12 +119,14 @@ class Artifacts:
         name: str | None = None,
         max_bytes: int | None = None,
         on_progress: Callable[[int], None] | None = None,
+        is_settled: bool = True,
     ) -> Artifact:
         """Store the content of `path` once and write a receipt.
 
         `name` is what the sender calls it (the file's own name by default). `on_progress` gets the bytes read so
-        far. May be called from several threads. Raises FileMissing, NotAFile, FileUnreadable, FileTooLarge,
-        FileChangedWhileRead and StorageFull; after each of them nothing is stored.
+        far. With `is_settled` false the content may still be on its way to the disk: call `settle` before anything
+        that must last refers to it. May be called from several threads. Raises FileMissing, NotAFile,
+        FileUnreadable, FileTooLarge, FileChangedWhileRead and StorageFull; after each of them nothing is stored.
         """
         called = _storable(path.name if name is None else name)
         with _opened(path) as source:
@@ -135,13 +137,24 @@ class Artifacts:
                     subject=called,
                     remedy="Send it in parts, or raise TIEOUT_MAX_UPLOAD_BYTES.",
                 )
-            reading = _Reading(path, source, before, on_progress or _ignore)
+            reading = _Reading(path, source, before, on_progress or _ignore, is_settled=is_settled)
             arrival = _Arrival(called, before.st_size, received_at, received_by)
             # A content of this size may be here already: then one pass that writes nothing settles it.
             is_new = not self._has_size(before.st_size)
             artifact_id = self._keep(reading, arrival, is_new=is_new) or self._keep(reading, arrival, is_new=True)
         assert artifact_id is not None  # noqa: S101 - a content that was copied is always kept
         return Artifact(artifact_id, called, before.st_size, self.folders.artifact(artifact_id))
+
+    def settle(self, artifact_id: str) -> None:
+        """Wait until a received content is on the disk.
+
+        Until then a power failure may take it; the file is then shorter than its receipt says, so that receiving it
+        again stores it again.
+        """
+        path = self.folders.artifact(artifact_id)
+        with storing(artifact_id):
+            fsync(path)
+            fsync(path.parent)
 
     def get(self, artifact_id: str) -> Artifact:
         """Return a received file under the name it had last. Raises ArtifactUnknown and ArtifactRemoved."""
@@ -257,9 +270,10 @@ class _Reading:
     source: int
     before: os.stat_result
     on_progress: Callable[[int], None]
+    is_settled: bool
 
     def digest(self, *, copy_to: int | None) -> str:
-        """Return the digest of the file, writing its bytes to `copy_to`, down to the disk, if that is given."""
+        """Return the digest of the file, writing its bytes to `copy_to` (if `is_settled` to the disk)."""
         digest = hashlib.sha256()
         chunks = [memoryview(bytearray(min(CHUNK_BYTES, self.before.st_size) or 1)) for _ in range(2)]
         hashed: list[Future[None] | None] = [None, None]
@@ -284,7 +298,7 @@ class _Reading:
                 subject=str(self.path),
                 remedy="Try again when its writer is done, or on a copy.",
             )
-        if copy_to is not None:
+        if copy_to is not None and self.is_settled:
             os.fsync(copy_to)
         return digest.hexdigest()
 
@@ -309,7 +323,7 @@ class _Draft:
     fd: int
 
     def place(self, target: Path) -> None:
-        """Give the content, which is on the disk already, its final name."""
+        """Give the content its final name."""
         if not target.parent.is_dir():
             target.parent.mkdir(mode=0o700, exist_ok=True)
             fsync(target.parent.parent)

@@ -110,14 +110,13 @@ def test_a_fresh_run_tells_its_stages_and_comes_to_the_same_bytes(
     assert not done.is_reused
     assert done.run.run_id == on_record.run.run_id
     assert _digests(done) == _digests(on_record)
-    assert [name for name in stages if name in ("receive", "read", "infer", "match", "publish")] == [
+    assert [name for name in stages if name in ("receive", "infer", "match_of_references", "publish")] == [
         "receive",
-        "read",
         "infer",
-        "match",
+        "match_of_references",
         "publish",
     ]
-    assert set(done.timings) == {"receive_s", "read_s", "infer_s", "engine_s"}
+    assert set(done.timings) == {"receive_s", "infer_s", "engine_s"}
 
 
 def test_the_folder_of_a_run_keeps_the_plan_that_made_it(on_record: Compared) -> None:

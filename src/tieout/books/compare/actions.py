@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +81,7 @@ class CompareRequest:
 class Compared:
     """A finished comparison: the run, its plan, its folder, and the seconds of each stage.
 
-    `timings` has receive_s, read_s and infer_s, and engine_s: files to result tables (receive, read, load, steps,
+    `timings` has receive_s and infer_s, and engine_s: files to result tables (receive, read, load, steps,
     publish), all but inference. `is_reused` tells that the same run was on record and nothing was computed.
     """
 
@@ -114,13 +114,17 @@ class Received:
 
 @dataclass(frozen=True)
 class _Job:
-    """One comparison at work: `sides` changes where a file has to be read again, the careful way."""
+    """One comparison at work: `sides` changes where a file has to be read again, the careful way.
+
+    `settling` are the received files on their way to the disk, where they must be before the run is published.
+    """
 
     workspace: Workspace
     request: CompareRequest
     sides: dict[SideName, Received]
     scratch: Path
     on_step: Progress
+    settling: tuple[Future[None], ...] = ()
 
 
 def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = lambda _: None) -> Compared:
@@ -129,17 +133,18 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     Raises a TieoutError that names the input, the column or the option when it cannot be done; then nothing is
     published. A repeat of the same inputs, plan and code returns the run on record.
     """
+    if request.plan is not None:
+        reading = {**_reading_of(request.plan), **request.reading}
+        request = replace(request, reading=reading, plan=_with_reading(request.plan, reading))
     watch = _Watch()
-    with workspace.store.folders.scratch("compare") as scratch:
+    with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=2) as pool:
         on_step("receive")
-        if request.plan is not None:
-            reading = {**_reading_of(request.plan), **request.reading}
-            request = replace(request, reading=reading, plan=_with_reading(request.plan, reading))
-        received = _receive(workspace, request, scratch)
+        taking = {side: pool.submit(_take, workspace, request, side, scratch) for side in SIDES}
+        sides = {side: future.result() for side, future in taking.items()}
+        settle = workspace.store.artifacts.settle
+        settling = tuple(pool.submit(settle, side.artifact.artifact_id) for side in sides.values())
         watch.lap("receive")
-        on_step("read")
-        job = _Job(workspace, request, _read_sides(request, received, scratch), scratch, on_step)
-        watch.lap("read")
+        job = _Job(workspace, request, sides, scratch, on_step, settling)
         plan = request.plan or _infer(job)
         watch.lap("infer")
         try:
@@ -173,44 +178,37 @@ class _Watch:
         }
 
 
-def _receive(workspace: Workspace, request: CompareRequest, scratch: Path) -> dict[SideName, Artifact]:
-    """Take both inputs in, side by side: reading a file is mostly hashing, which leaves the other core free."""
-
-    def receive(side: SideName, given: Any) -> Artifact:
-        name = None
-        if is_table(given):
-            name = f"{side}.parquet"
-            given = write_table(given, scratch / name)
-        elif (found := _resolved(workspace, str(given), scratch / f"{side}-source")) is not None:
-            given, name = found.path, found.name
-        return workspace.store.artifacts.receive(
-            Path(given),
-            name=name,
-            received_by=workspace.settings.actor,
-            received_at=workspace.now(),
-            max_bytes=request.limits.max_bytes,
-        )
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        ours = pool.submit(receive, "ours", request.ours)
-        theirs = pool.submit(receive, "theirs", request.theirs)
-        return {"ours": ours.result(), "theirs": theirs.result()}
+def _take(workspace: Workspace, request: CompareRequest, side: SideName, scratch: Path) -> Received:
+    """Receive one input and look through it; side by side with the other, for much of it is hashing and copying."""
+    given = request.ours if side == "ours" else request.theirs
+    name = None
+    if is_table(given):
+        name = f"{side}.parquet"
+        given = write_table(given, scratch / name)
+    elif (found := _resolved(workspace, str(given), scratch / f"{side}-source")) is not None:
+        given, name = found.path, found.name
+    artifact = workspace.store.artifacts.receive(
+        Path(given),
+        name=name,
+        received_by=workspace.settings.actor,
+        received_at=workspace.now(),
+        max_bytes=request.limits.max_bytes,
+        is_settled=False,
+    )
+    return _read_side(artifact, side, request, scratch)
 
 
 def _resolved(workspace: Workspace, given: str, folder: Path) -> ResolvedSource | None:
     return resolve_source(workspace.store, workspace.settings, given, folder, workspace.now())
 
 
-def _read_sides(
-    request: CompareRequest, received: Mapping[SideName, Artifact], scratch: Path
-) -> dict[SideName, Received]:
-    sides: dict[SideName, Received] = {}
-    for side, artifact in received.items():
-        folder = scratch / side
-        folder.mkdir(exist_ok=True)
-        source = read(artifact.path, artifact.name, folder, limits=request.limits, options=request.reading.get(side))
-        sides[side] = Received(artifact.name, artifact, source)
-    return sides
+def _read_side(artifact: Artifact, side: SideName, request: CompareRequest, scratch: Path) -> Received:
+    folder = scratch / side
+    folder.mkdir(exist_ok=True)
+    options = request.reading.get(side)
+    return Received(
+        artifact.name, artifact, read(artifact.path, artifact.name, folder, limits=request.limits, options=options)
+    )
 
 
 def _infer(job: _Job, *, is_whole: bool = False) -> Plan:
@@ -266,12 +264,14 @@ def _run(job: _Job, plan: Plan, *, is_final: bool = False) -> Compared:
         try:
             outcome = _execute(job, active, plan, is_final=is_final)
             on_step("publish")
+            for settled in job.settling:
+                settled.result()
             files = write_outputs(active.out_dir, active.work_dir / FACT_FOLDER, outcome, plan)
             steps = [asdict(step) for step in outcome.steps]
             published = publish(runs, active, files, steps=steps, summary=outcome.summary, now=workspace.now())
-        except PlanMisfit:
+        except PlanMisfit as misfit:
             active.discard()
-            fail_run(runs, active, reason="the plan does not fit the whole file", now=workspace.now())
+            fail_run(runs, active, reason=f"The plan does not fit the whole file: {misfit.what}", now=workspace.now())
             raise
         except Exception as error:
             fail_run(runs, active, reason=str(error)[:1000], now=workspace.now())
@@ -395,12 +395,13 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
 
 def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, Received]:
     """Read the inputs of a run again from the files as received; what is converted goes into `scratch`."""
-    received: dict[SideName, Artifact] = {}
+    request = CompareRequest(None, None, reading=_reading_of(plan_from_toml(run.config)))
+    sides: dict[SideName, Received] = {}
     for given in run.inputs:
         side: SideName = "ours" if given.side == "ours" else "theirs"
-        received[side] = replace(workspace.store.artifacts.get(given.artifact_id), name=given.name)
-    reading = _reading_of(plan_from_toml(run.config))
-    return _read_sides(CompareRequest(None, None, reading=reading), received, scratch)
+        artifact = replace(workspace.store.artifacts.get(given.artifact_id), name=given.name)
+        sides[side] = _read_side(artifact, side, request, scratch)
+    return sides
 
 
 def _sides_of(plan: Plan) -> dict[SideName, SidePlan]:
