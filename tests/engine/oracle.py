@@ -527,11 +527,13 @@ def _lone(
 
 
 def _partner_may_lie_beyond(entry: Entry, side: int, rules: Rules, other_days: list[date]) -> bool:
-    """Say whether a partner within the window may be later than all of theirs, or earlier than all of ours."""
+    """Say whether a row is so near the end of theirs, or the start of ours, that its partner may lie beyond it."""
     if not rules.window_days or entry.day is None or not other_days:
         return False
     window = timedelta(days=rules.window_days)
-    return entry.day + window > max(other_days) if side == 0 else entry.day - window < min(other_days)
+    if side == 0:
+        return max(other_days) - window < entry.day <= max(other_days) + window
+    return min(other_days) - window <= entry.day < min(other_days) + window
 
 
 # Differences and deltas

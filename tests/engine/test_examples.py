@@ -586,14 +586,19 @@ def test_a_partner_found_by_a_rare_word_carries_its_gap() -> None:
 
 
 def test_a_lone_row_within_the_window_of_the_end_is_a_matter_of_timing() -> None:
-    """Theirs ends on the 10th. With a window of 3 days a partner of the 8th may come on the 11th, of the 7th not."""
+    """Theirs ends on the 10th. With a window of 3 days a partner of the 8th may come on the 11th, of the 7th not.
+
+    One of the 13th may have been theirs on the 10th; theirs says nothing about the 14th.
+    """
     result = reconcile(
-        "id | day | amount\nA | 2026-01-07 | 1.00\nB | 2026-01-08 | 2.00\nC | 2026-01-20 | 3.00\nZ | 2026-01-10 | 9.00",
+        "id | day | amount\nA | 2026-01-07 | 1.00\nB | 2026-01-08 | 2.00\nC | 2026-01-13 | 3.00\n"
+        "D | 2026-01-14 | 4.00\nZ | 2026-01-10 | 9.00",
         "id | day | amount\nZ | 2026-01-10 | 9.00",
         window_days=3,
     )
     assert _deltas(result) == [
         ("missing", "1", "not_reported"),
+        ("missing", "4", "not_reported"),
         ("timing_lag", "2", "within_window_of_end"),
         ("timing_lag", "3", "within_window_of_end"),
     ]

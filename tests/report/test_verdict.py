@@ -12,6 +12,19 @@ def test_a_clean_run_ties_out(tmp_path):
     assert verdict_of(a_clean_run(), tmp_path) == "Every row of both sides corresponds, and every amount agrees."
 
 
+def test_agreement_without_amounts_or_other_columns_is_called_no_more_than_it_is(tmp_path):
+    summary = a_clean_run().write(tmp_path)
+    without = {side: {**summary["plan"][side], "amount": []} for side in ("ours", "theirs")}
+    columns = {**summary, "plan": {**summary["plan"], **without}}
+    assert tell_verdict(columns) == [
+        "Every row of both sides corresponds and agrees in memo; no amounts were compared."
+    ]
+    keys = {**summary, "plan": {**summary["plan"], **without, "compared": []}}
+    assert tell_verdict(keys) == [
+        "Only the keys were checked: every ref is on both sides. No amount or other column was compared."
+    ]
+
+
 def test_a_gap_within_the_tolerance_is_said(tmp_path):
     run = Run(matches=[match(1, 1)], totals={"EUR": ("10", "0.01")})
     assert "within the tolerance" in verdict_of(run, tmp_path)

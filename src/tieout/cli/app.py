@@ -147,11 +147,18 @@ def compare(
         ),
     ] = None,
     amount: Annotated[
-        str | None, typer.Option(help="Column of the amount (OURS=THEIRS); CREDIT-DEBIT for two columns.")
+        str | None, typer.Option(help="Column of the amount (OURS=THEIRS); CREDIT-DEBIT for two columns; or none.")
     ] = None,
     date: Annotated[str | None, typer.Option(help="Column of the date (OURS=THEIRS).")] = None,
     currency: Annotated[
-        str | None, typer.Option(help="Column of the currency (OURS=THEIRS), or a code for all rows.")
+        str | None, typer.Option(help="Column of the currency (OURS=THEIRS), a code for all rows, or none.")
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="What amounts are written in: units, cents, or a power of ten such as -2 (OURS=THEIRS)."),
+    ] = None,
+    fee: Annotated[
+        str | None, typer.Option(help="Column of the fee that may explain a gap (OURS=THEIRS); or none.")
     ] = None,
     text: Annotated[str | None, typer.Option(help="Column of the memo or name (OURS=THEIRS).")] = None,
     group_by: Annotated[
@@ -212,6 +219,8 @@ def compare(
         amount=amount,
         date=date,
         currency=currency,
+        scale=scale,
+        fee=fee,
         text=text,
         group_by=group_by,
         tolerance=tolerance,

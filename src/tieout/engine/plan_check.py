@@ -15,6 +15,7 @@ from tieout.engine.parse import COUNTED_FORMATS, is_date_format
 from tieout.engine.plan import ColumnType, Compared, Kind, Plan, Rules, SidePlan, Weights
 from tieout.engine.projection import UNIT_COUNT
 from tieout.intake.formats import FORMATS
+from tieout.intake.text_encoding import is_encoding
 
 MAX_PPM = 1_000_000
 MAX_WINDOW_DAYS = 36_500
@@ -93,7 +94,7 @@ def _rules(rules: Rules) -> Iterator[Fault]:
         yield must_be("rules.review_threshold", allowed, rules.review_threshold)
     if not 0 < rules.lag_half_days <= MAX_WINDOW_DAYS:
         yield must_be("rules.lag_half_days", f"more than 0 and at most {MAX_WINDOW_DAYS}", rules.lag_half_days)
-    if rules.zone not in _zones():
+    if rules.zone != "UTC" and rules.zone not in _zones():
         near = get_close_matches(rules.zone, _zones(), n=3)
         remedy = f"Name one of: {', '.join(near)}." if near else 'Name one such as "UTC" or "Europe/Berlin".'
         yield Fault("rules.zone", f"rules.zone names {shown(rules.zone)}, which is no time zone.", remedy)
@@ -176,7 +177,7 @@ def _amount(place: str, side: SidePlan) -> Iterator[Fault]:
 def _reading(place: str, side: SidePlan) -> Iterator[Fault]:
     if side.format and side.format not in FORMATS:
         yield must_be(f"{place}.format", f"'' or one of {', '.join(FORMATS)}", side.format)
-    if side.encoding and not _is_encoding(side.encoding):
+    if side.encoding and not is_encoding(side.encoding):
         yield must_be(f"{place}.encoding", "'' or an encoding such as utf-8, cp1252 or utf-16", side.encoding)
     mark = side.delimiter
     if mark and (len(mark) > 1 or mark.isalnum() or mark in _CHARACTERS_OF_VALUES):
@@ -185,17 +186,6 @@ def _reading(place: str, side: SidePlan) -> Iterator[Fault]:
         yield must_be(
             f"{place}.header_line", "the number of a line, 0 for no header or -1 to find it", side.header_line
         )
-
-
-def _is_encoding(name: str) -> bool:
-    """Say whether Python knows an encoding of text by that name; some of its codecs are none, such as rot13."""
-    try:
-        b"x".decode(name)
-    except UnicodeDecodeError:
-        return True
-    except (LookupError, ValueError):
-        return False
-    return True
 
 
 def _unknown(place: str, names: Sequence[str], side: SidePlan, of: str) -> Iterator[Fault]:

@@ -55,9 +55,10 @@ def is_text_source(source_type: str) -> bool:
 def typed_columns(side: SidePlan, compared: Sequence[str]) -> frozenset[str]:
     """Return the columns that the run needs as values; all others stay as received.
 
-    A reference, a group key and free text stay text, so that 007 keeps its zeros.
+    A reference, a group key and free text stay text, so that 007 keeps its zeros; a rate keeps its nine decimals.
     """
-    return read_columns(side, compared) - frozenset(side.key)
+    as_text = {*side.key, *side.group, *side.text, *side.units, side.fx_rate}
+    return read_columns(side, compared) - as_text
 
 
 def read_columns(side: SidePlan, compared: Sequence[str]) -> frozenset[str]:
@@ -256,10 +257,46 @@ def _text(name: str, source_type: str) -> exp.Expr:
     return parse_expression(column(name), ColumnType("text"), source_type)
 
 
-def _joined_text(names: Sequence[str], types: dict[str, str], separator: str, *, all_needed: bool) -> exp.Expr:
+def _spelling(name: str, side: SidePlan, types: dict[str, str], *, is_day: bool = False) -> exp.Expr:
+    """Return the text of a column as received, in the one spelling that its kind has whatever the file.
+
+    A number is bare and without zeros at the end, a date or a timestamp ISO 8601, at midnight or with `is_day` the day
+    alone. A text that is no such value stays as it is, and so does a number such as 007, for its zeros tell it apart.
+    """
+    kind, source = side.columns.get(name, ColumnType("text")), types[name]
+    text = _text(name, source)
+    if kind.kind == "text" or (kind.kind == "number" and not is_text_source(source) and not is_decimal(source)):
+        return text
+    value = parse_expression(column(name), kind, source, is_wide=True)
+    if kind.kind == "number":
+        spelt: exp.Expr = _plain_number(exp.cast(value, "DECIMAL(38, 6)", dialect="duckdb"))
+        if is_text_source(source):
+            has_zeros = exp.Anonymous(this="regexp_matches", expressions=[text, exp.Literal.string("^0[0-9]")])
+            spelt = exp.Case().when(exp.not_(has_zeros), spelt)
+    else:
+        wanted = "DATE" if is_day else "VARCHAR"
+        spelt = exp.cast(exp.cast(value, wanted, dialect="duckdb"), "VARCHAR", dialect="duckdb")
+        if kind.kind == "timestamp" and not is_day:
+            spelt = exp.Anonymous(this="replace", expressions=[spelt, *map(exp.Literal.string, (" 00:00:00", ""))])
+    spelt = exp.func("coalesce", spelt, text.copy())
+    if not is_text_source(source):
+        return spelt
+    return exp.Case().when(exp.not_(says_nothing_expression(text.copy())), spelt)
+
+
+def _joined_text(
+    names: Sequence[str],
+    side: SidePlan,
+    types: dict[str, str],
+    separator: str,
+    *,
+    all_needed: bool,
+    days: frozenset[int] = frozenset(),
+) -> exp.Expr:
+    """Return the spelling of several columns as one text; those at the positions `days` by day."""
     if not names:
         return exp.cast(exp.null(), "VARCHAR", dialect="duckdb")
-    parts = [_text(name, types[name]) for name in names]
+    parts = [_spelling(name, side, types, is_day=position in days) for position, name in enumerate(names)]
     if len(parts) == 1:
         return parts[0]
     if not all_needed:
@@ -366,14 +403,15 @@ def entry_projection(
     ref = (
         column(side.key[0])
         if shape.is_ref_integer or is_ref_bare
-        else _joined_text(side.key, source_types, REF_SEPARATOR, all_needed=True)
+        else _joined_text(side.key, side, source_types, REF_SEPARATOR, all_needed=True, days=shape.key_days)
     )
-    units: list[exp.Expr] = [_text(name, source_types[name]) for name in side.units[:UNIT_COUNT]]
+    group_ref = _joined_text(side.group, side, source_types, REF_SEPARATOR, all_needed=True, days=shape.group_days)
+    units: list[exp.Expr] = [_spelling(name, side, source_types) for name in side.units[:UNIT_COUNT]]
     units += [exp.cast(exp.null(), "VARCHAR", dialect="duckdb")] * (UNIT_COUNT - len(units))
     query = exp.select(
         exp.alias_(row_no, "entry_no"),
         exp.alias_(ref, "ref"),
-        exp.alias_(_joined_text(side.group, source_types, REF_SEPARATOR, all_needed=True), "group_ref"),
+        exp.alias_(group_ref, "group_ref"),
         exp.alias_(day, "day"),
         exp.alias_(occurred, "occurred_us"),
         exp.alias_(_currency(side, source_types), "currency"),
@@ -381,7 +419,7 @@ def entry_projection(
         exp.alias_(_micros(side.quantity, side, source_types, typed), "quantity_micros"),
         exp.alias_(_micros(side.fee, side, source_types, typed), "fee_micros"),
         exp.alias_(_rate_nanos(side.fx_rate, source_types), "fx_rate_nanos"),
-        exp.alias_(_joined_text(side.text, source_types, " ", all_needed=False), "text"),
+        exp.alias_(_joined_text(side.text, side, source_types, " ", all_needed=False), "text"),
         *[exp.alias_(unit, f"unit_{i}") for i, unit in enumerate(units, start=1)],
         exp.alias_(struct, "compared"),
         exp.alias_(_source(side), "source"),
@@ -401,13 +439,21 @@ def _source(side: SidePlan) -> exp.Expr:
 
 
 def blank_reference(rows: str, side: SidePlan, types: dict[str, str]) -> exp.Select | None:
-    """Return the query for a reference that is empty or begins with a blank; None where it is not one column of text.
+    """Return the query for a reference that is not spelt as it must be; None where it is not one column of text.
 
-    All of these sort before "!", so the bounds that files and tables keep answer it without reading the references.
+    That is one that is empty or begins with a blank. All of these sort before "!", so the bounds that files and tables
+    keep answer it without reading the references. Where references are numbers, those that are not bare count too.
     """
     if len(side.key) != 1 or not is_text_source(types[side.key[0]]):
         return None
-    is_blank = exp.LT(this=column(side.key[0]), expression=exp.Literal.string("!"))
+    kind = side.columns[side.key[0]].kind
+    if kind in ("date", "timestamp"):
+        return None
+    is_blank: exp.Expr = exp.LT(this=column(side.key[0]), expression=exp.Literal.string("!"))
+    if kind == "number":
+        bare = exp.cast(try_cast(column(side.key[0]), "BIGINT"), "VARCHAR", dialect="duckdb")
+        is_decorated = exp.NullSafeNEQ(this=bare, expression=column(side.key[0]))
+        is_blank = exp.or_(is_blank, exp.and_(is_present(column(side.key[0])), is_decorated))
     return exp.select(exp.Literal.number(1)).from_(exp.to_table(rows)).where(is_blank).limit(1)
 
 
@@ -447,7 +493,7 @@ def _compared_value(
 ) -> exp.Expr:
     kind = side.columns[name]
     if item.kind == "text":
-        return _text(name, types[name])
+        return exp.cast(column(name), "VARCHAR", dialect="duckdb") if name in typed else _spelling(name, side, types)
     value = column(name) if name in typed else parse_expression(column(name), kind, types[name])
     if item.kind == "number":
         return value
@@ -467,27 +513,42 @@ class EntryShape:
     """What both sides have in common, so that the entries of one can be compared with those of the other cheaply.
 
     With `is_ref_integer` the reference is joined as the integer that it is; with `is_amount_plain` amounts are compared
-    as read, for they scale alike; without `has_currency` all rows of both sides are in one currency.
+    as read, for they scale alike; without `has_currency` all rows of both sides are in one currency. `key_days` and
+    `group_days` are the positions at which one side has days and the other instants, which meet by day.
     """
 
     is_ref_integer: bool
     has_amount: bool
     is_amount_plain: bool
     has_currency: bool
+    key_days: frozenset[int] = frozenset()
+    group_days: frozenset[int] = frozenset()
 
 
 def entry_shape(plan: Plan, ours_types: dict[str, str], theirs_types: dict[str, str]) -> EntryShape:
     """Return the shape that the entries of this plan share."""
     ours, theirs = plan.ours, plan.theirs
     return EntryShape(
-        is_ref_integer=len(ours.key) == 1
-        and len(theirs.key) == 1
-        and _is_integer(ours_types[ours.key[0]])
-        and _is_integer(theirs_types[theirs.key[0]]),
+        is_ref_integer=_is_integer_key(ours, ours_types) and _is_integer_key(theirs, theirs_types),
         has_amount=bool(ours.amount or theirs.amount),
         is_amount_plain=_is_plain(ours) and _is_plain(theirs) and ours.amount_exponent == theirs.amount_exponent,
         has_currency=bool(ours.currency or theirs.currency or ours.currency_constant != theirs.currency_constant),
+        key_days=_days_beside_instants(plan, ours.key, theirs.key),
+        group_days=_days_beside_instants(plan, ours.group, theirs.group),
     )
+
+
+def _is_integer_key(side: SidePlan, types: dict[str, str]) -> bool:
+    """Say whether the reference is one column of whole numbers that are no dates."""
+    return (
+        len(side.key) == 1 and _is_integer(types[side.key[0]]) and side.columns[side.key[0]].kind in ("text", "number")
+    )
+
+
+def _days_beside_instants(plan: Plan, ours: Sequence[str], theirs: Sequence[str]) -> frozenset[int]:
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    kinds = {i: {plan.ours.columns[mine].kind, plan.theirs.columns[other].kind} for i, (mine, other) in pairs}
+    return frozenset(position for position, both in kinds.items() if both == {"date", "timestamp"})
 
 
 def _is_plain(side: SidePlan) -> bool:

@@ -19,10 +19,13 @@ import pyarrow.parquet as pq
 from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, format_micros
 
+SPLIT_RANGES = 16
+
 StepForm = Literal["table", "view", "fact", "check"]
 
-_HEADER = re.compile(r"^--\s*(step|in|out|grain|form|why):\s*(.*)$")
+_HEADER = re.compile(r"^--\s*(step|in|out|grain|form|split|why):\s*(.*)$")
 _MORE = re.compile(r"^--\s{3,}(\S.*)$")
+_SPLIT = re.compile(r"^(\w+) of (\w+)$")
 _OUT = re.compile(r"^(\w+)\(([^)]*)\)$", re.DOTALL)
 
 
@@ -49,7 +52,9 @@ class Step:
     """One SQL file: what it reads, what it yields, its grain and why it exists.
 
     `form` says what becomes of the query: a `table` in the scratch database, a `view`, a `fact` (a Parquet
-    file of the run, read back as a view), or a `check` (must yield no row).
+    file of the run, read back as a view), or a `check` (must yield no row). A table step that says `split` (a column
+    of row numbers and the relation it is in) asks for those between `$first` and `$last`, so that a result which does
+    not fit in memory at once is made in ranges: what is committed spills to the disk.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Step:
     form: StepForm
     why: str
     sql: str
+    split: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,10 @@ def parse_step(text: str) -> Step:
     out = _OUT.match(fields.get("out", ""))
     if not name or not fields.get("why") or out is None or form not in get_args(StepForm):
         raise StepContractBroken(f"The header of step {name or text[:60]!r} lacks step, out, why or has a bad form.")
+    split = _SPLIT.match(fields.get("split", ""))
     return Step(
         name=name,
+        split=(split[1], split[2]) if split else None,
         reads=_names(fields.get("in", "")),
         out=out[1],
         columns=_names(out[2]),
@@ -168,7 +176,7 @@ class Runner:
         self.on_step(step.name)
         started = time.perf_counter()
         try:
-            self._materialise(step)
+            self._materialise_in_memory(step)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:
@@ -184,6 +192,20 @@ class Runner:
         self.after_step(self.records)
         return record
 
+    def _materialise_in_memory(self, step: Step) -> None:
+        """Make the result; where memory runs out once more on one thread, which needs a part of it."""
+        try:
+            self._materialise(step)
+        except duckdb.OutOfMemoryException:
+            threads = int(self.con.sql("select current_setting('threads')").fetchall()[0][0])
+            if threads == 1:
+                raise
+            self.con.execute("set threads = 1")
+            try:
+                self._materialise(step)
+            finally:
+                self.con.execute(f"set threads = {threads}")
+
     def _reuse(self, step: Step) -> None:
         if step.form == "view":
             self._materialise(step)
@@ -191,6 +213,9 @@ class Runner:
             self._view_of_fact(step)
 
     def _materialise(self, step: Step) -> None:
+        if step.split is not None:
+            self._materialise_split(step, *step.split)
+            return
         if step.form != "fact":
             form = "view" if step.form == "view" else "table"
             self.con.execute(f"create or replace {form} {step.out} as {step.sql}")
@@ -199,6 +224,17 @@ class Runner:
         target = str(path).replace("'", "''")
         self.con.execute(f"copy ({step.sql}) to '{target}' (format parquet, compression snappy, parquet_version v2)")
         self._view_of_fact(step)
+
+    def _materialise_split(self, step: Step, column: str, relation: str) -> None:
+        create = f"create or replace table {step.out} as {step.sql}"
+        try:
+            self.con.execute(create, {"first": 0, "last": 2**62})
+        except duckdb.OutOfMemoryException:
+            last = self.con.sql(f"select coalesce(max({column}), 0) from {relation}").fetchall()[0][0]
+            width = last // SPLIT_RANGES + 1
+            for first in range(0, last + 1, width):
+                statement = f"insert into {step.out} {step.sql}" if first else create
+                self.con.execute(statement, {"first": first, "last": first + width - 1})
 
     def _view_of_fact(self, step: Step) -> None:
         target = str(self.fact_dir / f"{step.out}.parquet").replace("'", "''")

@@ -39,7 +39,7 @@ from tieout.intake.table_shape import (
     name_columns,
     role_of,
 )
-from tieout.intake.text_encoding import Utf8Evidence, by_mark, chunks_of, guess_legacy
+from tieout.intake.text_encoding import Utf8Evidence, by_mark, chunks_of, guess_legacy, is_encoding
 
 HEAD_BYTES = 256 << 10
 TAIL_BYTES = 64 << 10
@@ -198,14 +198,13 @@ def _said_encoding(hints: CsvHints) -> str:
     """Return Python's name of the encoding that the user named, or ''; the byte order of UTF-16 is left to the file."""
     if not hints.encoding:
         return ""
-    try:
-        name = codecs.lookup(hints.encoding).name
-    except LookupError:
+    if not is_encoding(hints.encoding):
         raise WrongHint(
             f"There is no encoding called {hints.encoding!r}.",
             subject=hints.encoding,
             remedy="Name one such as utf-8, cp1252, utf-16 or shift_jis.",
-        ) from None
+        )
+    name = codecs.lookup(hints.encoding).name
     return {"utf-8-sig": "utf-8", "utf-16": "", "utf-32": ""}.get(name, name)
 
 

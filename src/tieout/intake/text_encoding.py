@@ -54,6 +54,17 @@ def chunks_of(path: Path, start: int = 0) -> Iterator[bytes]:
             yield chunk
 
 
+def is_encoding(name: str) -> bool:
+    """Say whether Python knows an encoding of text by that name; some of its codecs are none, such as rot13."""
+    try:
+        b"x".decode(name)
+    except UnicodeDecodeError:
+        return True
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
 def by_mark(head: bytes) -> tuple[str, int]:
     """Return encoding and length of the byte order mark, or UTF-16 without one by its NULs, or ('', 0)."""
     for mark, encoding in _MARKS:

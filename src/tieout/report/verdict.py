@@ -9,6 +9,7 @@ from typing import Any
 from tieout.report import words
 
 MAX_CURRENCIES_TOLD = 3
+MAX_COLUMNS_TOLD = 4
 
 
 def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
@@ -16,11 +17,11 @@ def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
     if summary["result"] == "ties_out":
         if not summary["ours"]["rows"] and not summary["theirs"]["rows"]:
             return ["Neither side has a row."]
-        said = ["Every row of both sides corresponds, and every amount agrees."]
+        said = [_tell_agreement(summary["plan"])]
         tolerated = [item for item in summary["currencies"] if Decimal(item["tolerated"])]
         return [*said, "Gaps within the tolerance were accepted."] if tolerated else said
     found = sum(item["count"] for item in summary["deltas"])
-    said = [f"{words.counted(found, 'difference')} found." if found else "Every amount agrees."]
+    said = [f"{words.counted(found, 'difference')} found." if found else _tell_no_difference(summary["plan"])]
     moved = [_tell_gap(item) for item in summary["currencies"] if Decimal(item["difference"])]
     said += moved[:MAX_CURRENCIES_TOLD]
     if len(moved) > MAX_CURRENCIES_TOLD:
@@ -44,6 +45,25 @@ def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
     if waiting:
         said.append(f"There {'is' if waiting[0].startswith('1 ') else 'are'} {words.join_words(waiting)}.")
     return said
+
+
+def _tell_no_difference(plan: Mapping[str, Any]) -> str:
+    return "Every amount agrees." if _has_amounts(plan) else "No difference found; no amounts were compared."
+
+
+def _has_amounts(plan: Mapping[str, Any]) -> bool:
+    return all(plan.get(side, {}).get("amount", True) for side in ("ours", "theirs"))
+
+
+def _tell_agreement(plan: Mapping[str, Any]) -> str:
+    """Say what agrees, and no more: where no amount or no column at all was held against another, that it was not."""
+    if _has_amounts(plan):
+        return "Every row of both sides corresponds, and every amount agrees."
+    if compared := plan.get("compared"):
+        columns = words.join_words(list(compared)) if len(compared) <= MAX_COLUMNS_TOLD else f"{len(compared)} columns"
+        return f"Every row of both sides corresponds and agrees in {columns}; no amounts were compared."
+    keys = words.join_words(list(plan.get("ours", {}).get("key") or plan.get("ours", {}).get("group") or ["key"]))
+    return f"Only the keys were checked: every {keys} is on both sides. No amount or other column was compared."
 
 
 def _tell_gap(item: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tieout.books.compare.column_profile import profile_side
+from tieout.books.compare.column_profile import Column, profile_side
 from tieout.books.compare.formats import asked_formats
 from tieout.books.compare.infer import InferOptions, infer
 from tieout.books.compare.settled import Names
@@ -72,12 +72,17 @@ def infer_type(values: Sequence[str | None], *, name: str = "field", **options: 
 
 def infer_types(columns: Columns, **options: Any) -> dict[str, ColumnType]:
     """Return the type of each column, told from its values and its name alone."""
+    return {column.name: column.type for column in profiled(columns, **options)}
+
+
+def profiled(columns: Columns, **options: Any) -> tuple[Column, ...]:
+    """Return what is told of each column from its values and its name alone."""
     con = connection()
     asked = asked_formats(InferOptions(**options), Names(tuple(columns), (), "ours.csv", "theirs.csv"))
     _give(con, "ours_given", text_table(columns))
-    profiled = profile_side(con, "ours", "ours_given", dict.fromkeys(columns, "VARCHAR"), asked)
+    found = profile_side(con, "ours", "ours_given", dict.fromkeys(columns, "VARCHAR"), asked)
     drop_all(con)
-    return {column.name: column.type for column in profiled}
+    return found
 
 
 def values_read(values: Sequence[str | None], kind: ColumnType) -> list[Any]:

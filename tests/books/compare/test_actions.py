@@ -281,6 +281,9 @@ def test_a_given_plan_that_does_not_fit_is_refused_and_not_inferred(
     with pytest.raises(PlanMisfit, match="3 of 3 rows of ours have no number.* in column 'amount'"):
         compare(shared, _request(folder, plan=unfit), stages.append)
     assert "infer" not in stages
+    failures = [run.failure or "" for run in shared.store.runs.list_runs(status="failed", window=WINDOW).runs]
+    assert any("whole file: 3 of 3 rows of ours have no number" in failure for failure in failures)
+    assert any("in column 'amount'" in failure for failure in failures)
 
 
 def test_a_plan_of_another_file_is_refused_with_the_column_that_is_gone_and_the_run_on_record_stays(

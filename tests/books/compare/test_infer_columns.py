@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.books.compare.builders import Columns, amounts, find_decision, get_decision, infer_plan, references
+from tests.books.compare.builders import Columns, amounts, get_decision, infer_plan, references
 from tieout.books.compare.infer import PlanUndecided
 from tieout.engine.plan import Compared, Plan, SignedColumn
 
@@ -340,7 +340,43 @@ def test_rows_that_repeat_an_invoice_in_full_are_duplicates_and_no_parts() -> No
     }
     plan = infer_plan(repeated, {"invoice": IDS, "amount": AMOUNTS})
     assert plan.ours.key == ("invoice",)
+    said = "unique on both sides (4 rows of ours set aside as exact copies), 24 of 24 values in common"
+    assert get_decision(plan, "key").evidence.startswith(said)
+
+
+def test_rows_that_repeat_an_invoice_with_another_memo_are_duplicates_and_no_parts() -> None:
+    repeated = {
+        "invoice": [*IDS, *IDS[:4]],
+        "amount": [*AMOUNTS, *AMOUNTS[:4]],
+        "memo": [*["first"] * ROWS, *["once more"] * 4],
+    }
+    plan = infer_plan(repeated, {"invoice": IDS, "amount": AMOUNTS})
+    assert plan.ours.key == ("invoice",)
     assert "a single row and not the sum is equal in 4 of 4" in get_decision(plan, "key").evidence
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_table_that_is_there_several_times_over_has_its_key_all_the_same(times: int) -> None:
+    repeated = {name: values * times for name, values in LEDGER.items()}
+    alone, once_more = infer_plan(LEDGER, LEDGER), infer_plan(LEDGER, repeated)
+    assert once_more.theirs.key == alone.theirs.key == ("invoice",)
+    assert once_more.theirs.amount == (SignedColumn("amount"),)
+    assert once_more.compared == alone.compared
+    assert f"{(times - 1) * ROWS} rows of theirs set aside" in get_decision(once_more, "key").evidence
+    assert infer_plan(repeated, repeated).ours.key == ("invoice",)
+
+
+def test_two_equal_lines_of_an_order_are_parts_of_it_and_no_copies() -> None:
+    lines = {"order": [order for order in IDS for _ in range(2)], "amount": [a for a in AMOUNTS for _ in range(2)]}
+    orders = {"order": IDS, "amount": [str(2 * Decimal(value)) for value in AMOUNTS]}
+    plan = infer_plan(orders, lines)
+    assert (plan.ours.group, plan.theirs.group) == (("order",), ("order",))
+
+
+def test_a_key_that_half_the_rows_leave_blank_yields_to_one_that_all_have() -> None:
+    half = [value if row % 2 else "" for row, value in enumerate(references(ROWS, "ORDER"))]
+    table = {"order_reference": half, "booking_id": IDS, "amount": AMOUNTS, "date": DAYS}
+    assert infer_plan(table, table).ours.key == ("booking_id",)
 
 
 def test_the_group_that_the_user_names_is_taken() -> None:
@@ -409,12 +445,36 @@ def test_names_that_speak_of_cents_scale_both_sides_alike() -> None:
     cents = {"id": IDS, "amount_cents": _cents(AMOUNTS)}
     plan = infer_plan(cents, cents)
     assert (plan.ours.amount_exponent, plan.theirs.amount_exponent) == (-2, -2)
-    assert find_decision(plan, "scale") is None
+    assert get_decision(plan, "scale").choice == "both in hundredths"
 
 
 def test_units_that_are_called_cents_on_one_side_are_believed_by_their_values() -> None:
     plan = infer_plan({"id": IDS, "amount": AMOUNTS}, {"id": IDS, "amount cents": AMOUNTS})
     assert plan.ours.amount_exponent == plan.theirs.amount_exponent
+
+
+def test_totals_of_credits_and_debits_in_one_row_are_two_amounts() -> None:
+    """An account's turnover: every row has both, so that one less the other is no payment."""
+    turnover = {"account": IDS, "credit": AMOUNTS, "debit": AMOUNTS[::-1]}
+    plan = infer_plan(turnover, {"account": IDS, "amount": AMOUNTS})
+    assert plan.ours.amount == (SignedColumn("credit"),)
+    assert infer_plan(turnover, turnover).ours.amount != (SignedColumn("credit"), SignedColumn("debit", -1))
+
+
+def test_credit_and_debit_are_one_amount_though_a_row_of_totals_has_both() -> None:
+    debits = [*(value if row % 2 else "0.00" for row, value in enumerate(AMOUNTS)), "900.00"]
+    credits_ = [*("" if row % 2 else value for row, value in enumerate(AMOUNTS)), "800.00"]
+    booked = {"id": [*IDS, "TOTAL-00001"], "debit": debits, "credit": credits_}
+    plan = infer_plan(booked, booked)
+    assert plan.ours.amount == (SignedColumn("credit"), SignedColumn("debit", -1))
+
+
+def test_no_amount_is_compared_when_the_user_says_so() -> None:
+    plan = infer_plan(LEDGER, LEDGER, amount="none")
+    assert plan.ours.amount == plan.theirs.amount == ()
+    decision = get_decision(plan, "amount")
+    assert (decision.choice, decision.confidence) == ("none", 1.0)
+    assert ("amount", "amount") in _compared(plan)
 
 
 def test_gross_against_net_is_told_from_paired_rows() -> None:
@@ -509,10 +569,12 @@ def test_a_side_that_states_no_currency_has_that_of_the_other_side() -> None:
     assert decision.confidence <= 0.7
 
 
-def test_a_side_that_states_no_currency_stays_open_where_the_other_has_several() -> None:
-    plan = infer_plan(LEDGER, {"invoice": IDS, "amount": AMOUNTS})
-    assert (plan.theirs.currency, plan.theirs.currency_constant) == (None, "")
-    assert get_decision(plan, "currency").choice == "currency = none"
+def test_amounts_are_compared_without_currency_when_the_user_says_that_there_is_none() -> None:
+    plan = infer_plan(LEDGER, {"invoice": IDS, "amount": AMOUNTS}, currency="none")
+    for side in (plan.ours, plan.theirs):
+        assert (side.currency, side.currency_constant) == (None, "")
+    decision = get_decision(plan, "currency")
+    assert (decision.choice, decision.confidence) == ("none", 1.0)
 
 
 def test_a_dollar_sign_is_taken_for_us_dollars_with_less_confidence() -> None:
@@ -567,6 +629,20 @@ def test_without_a_key_rows_are_matched_by_likeness_within_the_days_that_rows_li
     assert decision.option == "--window-days"
     assert "rows paired by a unique amount" in decision.evidence
     assert infer_plan(booked, bank, window_days=7).rules.window_days == 7
+
+
+def test_times_that_differ_on_every_row_are_compared_and_not_taken_for_each_sides_own() -> None:
+    ours = {"id": IDS, "ts": [str(1_700_000_000_000_000_000 + row) for row in range(ROWS)]}
+    theirs = {"id": IDS, "ts": [str(1_700_000_000_000_000_500 + row) for row in range(ROWS)]}
+    plan = infer_plan({**ours, "amount": AMOUNTS}, {**theirs, "amount": AMOUNTS})
+    assert ("ts", "ts") in _compared(plan)
+
+
+def test_the_only_column_beside_the_key_is_compared_though_it_never_agrees() -> None:
+    ours, theirs = {"id": IDS, "batch": references(ROWS, "A")}, {"id": IDS, "batch": references(ROWS, "B")}
+    assert _compared(infer_plan(ours, theirs, on=("id",))) == {("batch", "batch")}
+    beside = {"amount": AMOUNTS}
+    assert _compared(infer_plan({**ours, **beside}, {**theirs, **beside}, on=("id",))) == set()
 
 
 def test_compared_columns_are_named_by_ours_and_have_a_kind() -> None:

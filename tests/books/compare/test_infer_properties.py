@@ -10,7 +10,7 @@ from decimal import Decimal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.books.compare.builders import Columns, infer_plan, infer_types, references, values_read
+from tests.books.compare.builders import Columns, infer_plan, infer_types, profiled, references, values_read
 from tieout.books.compare.correspondence import assign
 from tieout.books.compare.infer import PlanUndecided
 from tieout.books.compare.lags import MAX_DAYS, window_of
@@ -195,15 +195,32 @@ def _best(scores: list[list[float]], taken: frozenset[int]) -> float:
 
 
 @many
-@given(st.dictionaries(st.integers(-120, 120), st.integers(1, 50)))
-def test_a_window_holds_half_of_the_pairs_or_is_the_usual_one(lags: dict[int, int]) -> None:
-    days, confidence, evidence = window_of(lags)
-    assert window_of({-lag: pairs for lag, pairs in lags.items()}) == (days, confidence, evidence)
+@given(
+    st.dictionaries(st.integers(-120, 120), st.integers(1, 50)),
+    st.dictionaries(st.integers(0, 200), st.floats(1, 1000, allow_nan=False)),
+)
+def test_a_window_holds_half_of_the_pairs_or_is_the_usual_one(lags: dict[int, int], chances: dict[int, float]) -> None:
+    days, confidence, evidence = window_of(lags, chances)
+    assert window_of({-lag: pairs for lag, pairs in lags.items()}, chances) == (days, confidence, evidence)
     if "usual window" in evidence:
         assert (days, confidence) == (30, 0.4)
     else:
         assert 0 <= days <= MAX_DAYS
         assert 2 * sum(pairs for lag, pairs in lags.items() if abs(lag) <= days) >= sum(lags.values())
+
+
+# Rows that are looked at
+
+
+def test_the_rows_that_are_looked_at_are_the_same_whatever_the_order_of_columns() -> None:
+    """Only some rows of a long file are looked at; which ones their content decides, not the place of a column."""
+    rnd = random.Random(3)
+    table = {name: [str(rnd.randrange(10 ** rnd.randrange(1, 9))) for _ in range(4_000)] for name in "abcd"}
+    looks = {c.name: (c.look.total, c.look.shapes) for c in profiled(table)}
+    assert looks["a"][0] < 4_000
+    for names in ("dcba", "bdac"):
+        turned = {name: table[name] for name in names}
+        assert {c.name: (c.look.total, c.look.shapes) for c in profiled(turned)} == looks
 
 
 # Formats

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.books.compare.builders import find_decision, get_decision, infer_plan, infer_type, references, values_read
+from tieout.books.compare.actions import MAX_REFUSED_SHARE
 from tieout.engine.plan import ColumnType, SignedColumn
 
 TEXT = ColumnType("text")
@@ -100,10 +101,11 @@ def test_what_only_looks_like_a_number_stays_text(values: list[str]) -> None:
     assert infer_type(values) == TEXT
 
 
-def test_a_column_is_of_numbers_when_nine_in_ten_are_and_else_text() -> None:
+def test_a_column_is_of_numbers_when_no_more_are_refused_than_a_run_puts_up_with_and_else_text() -> None:
     numbers = [f"{number}.50" for number in range(1, 100)]
-    assert infer_type([*numbers[:90], *["see note"] * 10]).kind == "number"
-    assert infer_type([*numbers[:89], *["see note"] * 11]) == TEXT
+    assert MAX_REFUSED_SHARE == 0.05
+    assert infer_type([*numbers[:95], *["see note"] * 5]).kind == "number"
+    assert infer_type([*numbers[:94], *["see note"] * 6]) == TEXT
 
 
 def test_a_column_that_is_named_as_an_amount_may_have_more_mistakes() -> None:

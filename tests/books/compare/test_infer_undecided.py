@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -131,6 +133,75 @@ def test_an_input_without_rows_is_named(ours: list[str], theirs: list[str], empt
     assert "--plan" in refused.remedy
 
 
+def test_a_currency_ties_no_rows_of_unrelated_files() -> None:
+    """Two settlements of one row with an amount each: the same currencies, one equal sum, and nothing in common."""
+    donation = {
+        "psp reference": ["5364893193133131", ""],
+        "gross currency": ["USD", "EUR"],
+        "gross debit": ["", ""],
+        "gross credit": ["1.00", ""],
+        "date": ["2016-02-18", "2016-02-18"],
+    }
+    refund = {
+        "psp reference": ["4522268860022701", "", ""],
+        "gross currency": ["USD", "EUR", "EUR"],
+        "gross debit": ["1.00", "", ""],
+        "gross credit": ["", "", ""],
+        "date": ["2016-02-10", "2016-02-15", "2016-02-16"],
+    }
+    for ours, theirs in ((donation, refund), (refund, donation)):
+        plan = infer_plan(ours, theirs)
+        assert (plan.ours.key, plan.ours.group) == ((), ())
+        decision = get_decision(plan, "amount")
+        assert decision.confidence <= 0.6
+        assert infer_plan(ours, theirs, group_by="gross currency").ours.group == ("gross currency",)
+
+
+@pytest.mark.parametrize("name", ["currency", "status", "type", "country"])
+def test_a_column_of_kinds_is_no_key_however_well_it_meets(name: str) -> None:
+    kinds = ["EUR", "USD", "CHF", "GBP", "SEK"]
+    few = {name: kinds, "amount": AMOUNTS[:5], "date": DAYS[:1] * 5}
+    plan = infer_plan(few, few)
+    assert (plan.ours.key, plan.ours.group) == ((), ())
+
+
+def test_one_group_that_ties_is_no_evidence_and_two_are() -> None:
+    ours = {"store": ["north", "north", "south", "south"], "amount": ["1.25", "2.50", "3.75", "9.10"], "date": DAYS[:4]}
+    theirs = {"store": ["north", "south"], "amount": ["3.75", "12.85"], "date": DAYS[:2]}
+    assert infer_plan(ours, theirs).ours.group == ("store",)
+    one_only = {**theirs, "amount": ["3.75", "88.00"]}
+    assert infer_plan(ours, one_only).ours.group == ()
+
+
+# Currencies
+
+
+@pytest.mark.parametrize("holder", ["ours.csv", "theirs.csv"])
+def test_amounts_in_several_currencies_against_amounts_in_none_are_refused(holder: str) -> None:
+    plain = {"id": IDS, "amount": AMOUNTS}
+    mixed = {**plain, "cur": ["EUR", "USD", "EUR"] * (ROWS // 3)}
+    is_turned = holder == "ours.csv"
+    ours, theirs = (mixed, plain) if is_turned else (plain, mixed)
+    refused = _refusal(PlanUndecided, ours, theirs, on=("id",))
+    silent = "theirs.csv" if is_turned else "ours.csv"
+    assert refused.subject == "currency"
+    assert refused.what == (
+        f"{holder} has amounts in EUR and USD (cur); {silent} does not say in which currency its amounts are."
+    )
+    named = "cur=EUR" if is_turned else "EUR=cur"
+    assert f"--currency {named};" in refused.remedy
+    assert "--currency none" in refused.remedy
+    plan = infer_plan(ours, theirs, on=("id",), currency=named)
+    assert {plan.ours.currency, plan.theirs.currency} == {"cur", None}
+    assert {plan.ours.currency_constant, plan.theirs.currency_constant} == {"EUR", ""}
+
+
+def test_many_currencies_are_named_in_part() -> None:
+    codes = ["EUR", "EUR", "USD", "CHF", "GBP", "SEK", "NOK", "DKK"] * (ROWS // 8)
+    refused = _refusal(PlanUndecided, {"id": IDS, "amount": AMOUNTS, "cur": codes}, {"id": IDS, "amount": AMOUNTS})
+    assert "has amounts in EUR, CHF, DKK, GBP and 3 more currencies (cur)" in refused.what
+
+
 # Days and months
 
 
@@ -229,6 +300,39 @@ def test_two_amounts_that_are_as_good_are_said_and_less_sure() -> None:
     assert decision.evidence.endswith("; amount = amount two would do as well")
     assert decision.confidence <= 0.8
     assert decision.option == "--amount"
+
+
+def test_amounts_that_no_paired_row_bears_out_are_refused() -> None:
+    rnd = random.Random(7)
+    ours, theirs = (
+        {"id": IDS, name: [f"{rnd.lognormvariate(4, 2):.2f}" for _ in IDS]}
+        for name in ("shipping_price_amount", "order_total_amount")
+    )
+    refused = _refusal(PlanUndecided, ours, theirs)
+    assert refused.subject == "amount"
+    assert refused.what == (
+        "No amount of ours.csv agrees with one of theirs.csv: the likeliest, "
+        "shipping_price_amount = order_total_amount, is equal in 0% of 24 paired rows."
+    )
+    assert "--amount OURS=THEIRS" in refused.remedy
+    assert "--amount none" in refused.remedy
+    named = infer_plan(ours, theirs, amount="shipping_price_amount=order_total_amount")
+    assert named.theirs.amount == (SignedColumn("order_total_amount"),)
+    assert infer_plan(ours, theirs, amount="none").ours.amount == ()
+
+
+def test_amounts_of_one_name_are_held_against_each_other_though_all_differ() -> None:
+    rnd = random.Random(11)
+    ours, theirs = ({"id": IDS, "amount": [f"{rnd.lognormvariate(4, 2):.2f}" for _ in IDS]} for _ in range(2))
+    plan = infer_plan(ours, theirs)
+    assert plan.ours.amount == (SignedColumn("amount"),)
+    assert get_decision(plan, "amount").confidence <= 0.6
+
+
+def test_amounts_that_a_fee_keeps_from_being_equal_are_near_and_not_refused() -> None:
+    less = [f"{Decimal(value) * Decimal('0.97'):.2f}" for value in AMOUNTS]
+    plan = infer_plan({"id": IDS, "order_total": AMOUNTS}, {"id": IDS, "paid_amount": less})
+    assert plan.theirs.amount == (SignedColumn("paid_amount"),)
 
 
 def test_two_dates_that_are_as_good_are_said_and_less_sure() -> None:

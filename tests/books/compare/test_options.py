@@ -105,9 +105,11 @@ def test_options_are_handed_on() -> None:
     )
 
 
-def test_a_window_of_less_than_no_days_is_refused() -> None:
-    with pytest.raises(BadWindow, match="-1 is no number of days"):
-        infer_options(window_days=-1)
+@pytest.mark.parametrize("days", [-1, 36_501, 10**30])
+def test_a_window_of_less_than_no_days_or_of_centuries_is_refused(days: int) -> None:
+    with pytest.raises(BadWindow, match=f"{days} is no number of days") as raised:
+        infer_options(window_days=days)
+    assert "0 to 36,500" in raised.value.remedy
 
 
 # Columns
@@ -190,6 +192,7 @@ def test_a_sum_with_an_unknown_column_is_refused(spec: str) -> None:
         ("EUR=Währung", ("EUR", "Währung")),
         ("CHF=EUR", ("CHF", "EUR")),
         ("USD=EUR", ("USD", "EUR")),
+        ("none", ("", "")),
     ],
 )
 def test_a_currency_is_a_code_or_a_column(spec: str, sides: tuple[str | None, str | None]) -> None:

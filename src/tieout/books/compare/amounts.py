@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.column_profile import Column, SideProfile
 from tieout.books.compare.names import is_technical, meanings_of, says
-from tieout.books.compare.statements import column
+from tieout.books.compare.statements import column, named, rows_of, select
 from tieout.engine.plan import SignedColumn
 from tieout.engine.trees import call, integer, is_present, try_cast
 
+BOTH_AT_ONCE = 0.05
+"""A credit and a debit of the same thing seldom stand in one row; a total or a mistake may."""
 FIRST_AMOUNT_NO = 10_000
 """Amounts that are no single column are numbered from here on; the others bear the number of their column."""
 
@@ -39,12 +42,14 @@ class AmountChoice:
         return tuple(term.column for term in self.terms)
 
 
-def amount_choices(side: SideProfile, ignored: frozenset[str] = frozenset()) -> tuple[AmountChoice, ...]:
+def amount_choices(
+    con: duckdb.DuckDBPyConnection, side: SideProfile, ignored: frozenset[str] = frozenset()
+) -> tuple[AmountChoice, ...]:
     """Return every way to an amount that a side offers, by name of its columns."""
     numbers = [c for c in side.columns if c.kind == "number" and c.parsed and c.name not in ignored]
     numbers = sorted((c for c in numbers if not is_technical(c.name)), key=lambda c: c.name)
     terms: list[tuple[tuple[SignedColumn, ...], float, str | None]] = []
-    for credit, debit in _credit_and_debit(numbers):
+    for credit, debit in _credit_and_debit(con, numbers):
         is_signed = debit.negatives > 0 and debit.negatives >= 0.9 * (debit.parsed - debit.zeros)
         taken = SignedColumn(debit.name) if is_signed else SignedColumn(debit.name, -1)
         terms.append(((SignedColumn(credit.name), taken), 1.0, None))
@@ -82,16 +87,28 @@ def weight_of(c: Column) -> float:
     return 0.1 if c.is_whole and c.high is not None and c.high < 100 else 0.3
 
 
-def _credit_and_debit(numbers: list[Column]) -> list[tuple[Column, Column]]:
-    """Return the pairs of columns that are a credit and a debit of the same thing, by the rest of their names."""
+def _credit_and_debit(con: duckdb.DuckDBPyConnection, numbers: list[Column]) -> list[tuple[Column, Column]]:
+    """Return the pairs of columns that are a credit and a debit of the same thing, by their names and in their rows."""
     pairs = []
     for credit in numbers:
         for debit in numbers:
             of_credit, of_debit = set(meanings_of(credit.name)), set(meanings_of(debit.name))
             is_pair = "credit" in of_credit and "debit" in of_debit and credit is not debit
-            if is_pair and of_credit - {"credit", "amount"} == of_debit - {"debit", "amount"}:
+            is_pair = is_pair and of_credit - {"credit", "amount"} == of_debit - {"debit", "amount"}
+            if is_pair and _is_one_or_other(con, credit, debit):
                 pairs.append((credit, debit))
     return pairs
+
+
+def _is_one_or_other(con: duckdb.DuckDBPyConnection, credit: Column, debit: Column) -> bool:
+    """Say whether nearly every row has a credit or a debit and not both; totals of each stand in one row."""
+    one, other = (exp.func("coalesce", column(c.alias), integer(0)) for c in (credit, debit))
+    has_one, has_other = exp.NEQ(this=one, expression=integer(0)), exp.NEQ(this=other, expression=integer(0))
+    both = call("count_if", exp.and_(has_one, has_other))
+    either = call("count_if", exp.or_(has_one.copy(), has_other.copy()))
+    query = select(f"infer_{credit.side}", named(both, "both"), named(either, "either"))
+    both_rows, either_rows = rows_of(con, query)[0]
+    return int(both_rows) <= BOTH_AT_ONCE * int(either_rows)
 
 
 def amount_value(choice: AmountChoice, side: SideProfile) -> exp.Expression:

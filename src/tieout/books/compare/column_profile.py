@@ -32,6 +32,7 @@ SideName = Literal["ours", "theirs"]
 
 LOOK_ROWS = 1_000
 SPARSE_CELLS = 40
+CLEARLY_UNIQUE = 0.97
 FEW_ROWS = 5_000
 """Up to here every distinct value is kept and counted; above, an estimate says how many are worth keeping."""
 _TOKENS = sorted({form for token in NULL_TOKENS for form in (token, token.upper(), token.capitalize())} | {"NaN"})
@@ -84,7 +85,7 @@ class Column:
 
     `no` is its place in the file from 1. `filled` counts values that are no null token, `parsed` those that the type
     takes. `rivals` are other readings that take as many, `measured` all that were counted. `distinct` is estimated
-    where there are many rows.
+    where there are many rows. `copies` counts rows of the side that repeat another in every column.
     """
 
     side: SideName
@@ -106,6 +107,7 @@ class Column:
     zeros: int = 0
     is_whole: bool = False
     max_length: int = 0
+    copies: int = 0
 
     @property
     def alias(self) -> str:
@@ -121,7 +123,9 @@ class Column:
 
     @property
     def uniqueness(self) -> float:
-        return self.distinct / self.filled if self.filled else 0.0
+        """The share of values that are no other's, exact copies of rows set aside."""
+        own = max(self.distinct, self.filled - self.copies * self.filled_share)
+        return self.distinct / own if own else 0.0
 
     @property
     def is_currency(self) -> bool:
@@ -181,6 +185,23 @@ def profile_side(
         readings |= {c.no: _proposed(c, asked) for c in extended.values()}
         columns = _decided(con, columns, readings)
     return tuple(c if asked.is_forced(side, c.name) else _settled(c, asked) for c in columns)
+
+
+def set_copies_aside(con: duckdb.DuckDBPyConnection, side: SideProfile) -> SideProfile:
+    """Keep the numbers of the rows that repeat an earlier one in every column, and count them on every column.
+
+    They are duplicates to be found and say nothing about which column identifies a row. Where a column does, there
+    is nothing to look for.
+    """
+    row_hash = call("hash", *[column(c.alias) for c in sorted(side.columns, key=lambda c: c.name)])
+    hashed = exp.select("row_no", exp.alias_(row_hash, "row_hash")).from_(f"infer_{side.side}_raw")
+    is_clear = any(c.distinct >= CLEARLY_UNIQUE * c.rows for c in side.columns)
+    first = exp.select(exp.alias_(call("min", exp.column("row_no")), "row_no")).from_(hashed.subquery("hashed"))
+    every = exp.select(exp.column("row_no", table="raw")).from_(exp.to_table(f"infer_{side.side}_raw").as_("raw"))
+    copies = every.join(first.group_by("row_hash").subquery("first"), using=["row_no"], join_type="anti")
+    create(con, f"infer_{side.side}_copies", copies if not is_clear else every.where(exp.false()))
+    number = int(con.sql(f"select count(*) from infer_{side.side}_copies").fetchall()[0][0])
+    return side.replaced({c.name: replace(c, copies=number) for c in side.columns}) if number else side
 
 
 def _proposed(c: Column, asked: Asked) -> tuple[Reading, ...]:

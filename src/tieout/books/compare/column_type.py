@@ -22,8 +22,10 @@ from tieout.engine.parse import (
 )
 from tieout.engine.plan import ColumnType, Kind
 
-PARSED_SHARE = 0.90
-"""A column is of a type when at least this share of its values are; the others are rejected one by one."""
+PARSED_SHARE = 0.95
+"""A column is of a type when at least this share of its values are; the others are rejected one by one.
+
+A run that has to reject more than the rest distrusts its plan."""
 NAMED_SHARE = 0.70
 """The same where the name of the column says that it is an amount or a date."""
 CODE_DIGITS = 13

@@ -11,13 +11,14 @@ from tieout.books.compare.amounts import AmountChoice
 from tieout.books.compare.column_profile import Column, SideName, SideProfile
 from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.correspondence import ColumnPair
+from tieout.books.compare.fees import choose_fees
 from tieout.books.compare.formats import shown
-from tieout.books.compare.lags import window_of
+from tieout.books.compare.lags import FARTHEST_DAYS, window_of
 from tieout.books.compare.measured import MIN_PAIRS, Facts
-from tieout.books.compare.money import CurrencyOf, choose_currencies, exponents, signed_terms
+from tieout.books.compare.money import CurrencyOf, choose_currencies, signed_terms
+from tieout.books.compare.names import says
 from tieout.books.compare.roles import (
     best_date,
-    fee_of,
     is_worth_comparing,
     quantity_of,
     rank_dates,
@@ -26,7 +27,7 @@ from tieout.books.compare.roles import (
     unit_pairs,
 )
 from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
-from tieout.books.compare.statements import lags_of
+from tieout.books.compare.statements import chances_of_lags, column, lags_of
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, Weights
 
@@ -40,6 +41,7 @@ LIKENESS = Rules(
 )
 """How rows without a reference are paired where no book says otherwise: text and amount weigh most, and a match is only
 accepted where it stands clear of its runner-up. Chosen for precision on bank transactions with known pairs."""
+SURE_NAME = 0.95
 Texts = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -49,20 +51,24 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
     ours_date, theirs_date, date_decisions = _dates(facts, options)
     texts, text_decisions = _texts(facts, options)
     units = _units(facts)
+    _require_evidence(facts, (ours_date, theirs_date), texts, units)
     ours_currency, theirs_currency, currency_decisions = choose_currencies(
         search, options, facts.names, money, search.ignored
     )
-    _require_evidence(facts, (ours_date, theirs_date), texts, units)
     compared, never = _compared(facts, (ours_date, theirs_date), texts)
     rules, rule_decisions = _rules(con, facts, options, (ours_date, theirs_date))
     ours_types, theirs_types = _types_of(facts, compared)
     ours_units, theirs_units = tuple(pair.ours.name for pair in units), tuple(pair.theirs.name for pair in units)
-    ours = _side(facts, search.ours, ours_types, ours_date, texts[0], ours_units, ours_currency)
-    theirs = _side(facts, search.theirs, theirs_types, theirs_date, texts[1], theirs_units, theirs_currency)
+    fees, fee_decisions = choose_fees(search, facts.tie, money, options, facts.names)
+    ours = _side(facts, search.ours, ours_types, ours_date, texts[0], ours_units, ours_currency, fee=fees[0])
+    theirs = _side(
+        facts, search.theirs, theirs_types, theirs_date, texts[1], theirs_units, theirs_currency, fee=fees[1]
+    )
     decisions = (
         *facts.tie.decisions,
         *_hint_decisions(facts),
         *money.decisions,
+        *fee_decisions,
         *date_decisions,
         *currency_decisions,
         *text_decisions,
@@ -240,6 +246,11 @@ def _compared(
                 never.append(pair)
             else:
                 found.append(Compared(pair.ours.name, pair.ours.name, pair.theirs.name, _kind(pair)))
+    if not found and facts.money.pair is None:
+        # Nothing else would be held against each other: that all of it differs is then the finding.
+        alike = [pair for pair in never if pair.name >= SURE_NAME]
+        found = [Compared(pair.ours.name, pair.ours.name, pair.theirs.name, _kind(pair)) for pair in alike]
+        never = [pair for pair in never if pair not in alike]
     ours_date, theirs_date = dates
     if facts.tie.by == "key" and ours_date is not None and theirs_date is not None:
         is_there = any(item.ours == ours_date.name or item.theirs == theirs_date.name for item in found)
@@ -255,7 +266,8 @@ def _never_agrees(facts: Facts, pair: ColumnPair, texts: Texts) -> bool:
     agreement = facts.agreements.get((pair.ours.no, pair.theirs.no))
     if pair.rate is None or agreement is None or agreement.present < 5:
         return False
-    own_numbers = min(pair.ours.uniqueness, pair.theirs.uniqueness) >= 0.9 and pair.ours.kind != "date"
+    is_dated = says(pair.ours.name, "date", "created") and says(pair.theirs.name, "date", "created")
+    own_numbers = min(pair.ours.uniqueness, pair.theirs.uniqueness) >= 0.9 and not is_dated
     wording = pair.ours.name in texts[0] and pair.theirs.name in texts[1]
     return (own_numbers and pair.rate < 0.05 and pair.ours.kind == "text") or (wording and pair.rate < 0.3)
 
@@ -305,7 +317,10 @@ def _rules(
         decisions = (decided("window", _days(days), 1.0, "as you said", "--window-days"),)
     elif facts.tie.by == "likeness" and ours_date is not None and theirs_date is not None:
         lags = lags_of(con, ours_date.no, theirs_date.no) if facts.paired else {}
-        days, confidence, evidence = window_of(lags)
+        chances = (
+            chances_of_lags(con, column(ours_date.alias), column(theirs_date.alias), FARTHEST_DAYS) if lags else {}
+        )
+        days, confidence, evidence = window_of(lags, chances)
         decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
     rules = replace(
         LIKENESS,
@@ -328,6 +343,8 @@ def _side(
     text: tuple[str, ...],
     units: tuple[str, ...],
     currency: CurrencyOf,
+    *,
+    fee: Column | None,
 ) -> SidePlan:
     """Return one side of the plan."""
     tie, pair, ignored = facts.tie, facts.money.pair, facts.search.ignored
@@ -336,14 +353,14 @@ def _side(
     choice: AmountChoice | None = None if pair is None else pair.ours if is_ours else pair.theirs
     sign = 1 if pair is None or is_ours else pair.factor[0]
     names = choice.names if choice else ()
-    fee, quantity, rate = fee_of(side, names, ignored), quantity_of(side, ignored), rate_of(side, ignored)
+    quantity, rate = quantity_of(side, ignored), rate_of(side, ignored)
     used_rate = choice.rate if choice is not None and choice.rate else rate.name if rate else None
     return SidePlan(
         columns=types,
         key=tied if tie.by == "key" else (),
         group=tied if tie.by == "group" else (),
         amount=signed_terms(choice, sign) if choice else (),
-        amount_exponent=exponents(pair)[0 if is_ours else 1] if pair else 0,
+        amount_exponent=facts.money.exponents[0 if is_ours else 1],
         currency=currency.column,
         currency_constant=currency.constant,
         date=day.name if day else None,

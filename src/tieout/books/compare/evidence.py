@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 from sqlglot import exp
@@ -21,7 +21,10 @@ KEY_SEPARATOR = "\x1f"
 
 @dataclass(frozen=True)
 class KeyOverlap:
-    """How a key meets on both sides; `low` and `high` are there when all its values are whole numbers."""
+    """How a key meets on both sides; `low` and `high` are there when all its values are whole numbers.
+
+    Rows that are exact copies of another are set aside, and counted on their own.
+    """
 
     ours_rows: int
     theirs_rows: int
@@ -35,6 +38,8 @@ class KeyOverlap:
     ours_high: int | None
     theirs_low: int | None
     theirs_high: int | None
+    ours_copies: int = 0
+    theirs_copies: int = 0
 
     @property
     def ours_uniqueness(self) -> float:
@@ -121,12 +126,16 @@ def meet_by_key(con: duckdb.DuckDBPyConnection, ours: Sequence[Column], theirs: 
     for columns in (ours, theirs):
         side = columns[0].side
         keep_keys(con, side, key_value(columns), f"infer_{side}_raw")
-    return _key_overlap(con, ours[0].rows, theirs[0].rows)
+    return _key_overlap(con, ours[0], theirs[0])
 
 
 def keep_keys(con: duckdb.DuckDBPyConnection, side: str, key: exp.Expression, table: str) -> None:
-    """Keep the distinct values of a key expression over a table of a side, with their rows and one row number."""
+    """Keep the distinct values of a key expression over a table of a side, with their rows and one row number.
+
+    Exact copies of a row are not counted as rows of their own.
+    """
     keyed = exp.select(exp.alias_(key, "key"), "row_no").from_(table)
+    keyed = keyed.join(f"infer_{side}_copies", using=["row_no"], join_type="anti")
     grouped = exp.select(
         "key", exp.alias_(exp.Count(this=exp.Star()), "rows"), exp.alias_(call("min", exp.column("row_no")), "row_no")
     )
@@ -137,8 +146,10 @@ def keep_keys(con: duckdb.DuckDBPyConnection, side: str, key: exp.Expression, ta
     )
 
 
-def _key_overlap(con: duckdb.DuckDBPyConnection, ours_rows: int, theirs_rows: int) -> KeyOverlap:
-    return KeyOverlap(ours_rows, theirs_rows, *run_file(con, "key_overlap")[0])
+def _key_overlap(con: duckdb.DuckDBPyConnection, ours: Column, theirs: Column) -> KeyOverlap:
+    counts = run_file(con, "key_overlap")[0]
+    overlap = KeyOverlap(ours.rows - ours.copies, theirs.rows - theirs.copies, *counts)
+    return replace(overlap, ours_copies=ours.copies, theirs_copies=theirs.copies)
 
 
 def pair_rows(con: duckdb.DuckDBPyConnection) -> int:

@@ -254,13 +254,24 @@ def _is_id_of_one_row(o: Column, t: Column) -> bool:
 
 
 def _may_be_key(search: Search, c: Column) -> bool:
-    if is_technical(c.name) or (c.side, c.name) in search.ignored or c.filled_share < 0.2:
+    if is_technical(c.name) or (c.side, c.name) in search.ignored or c.filled_share < 0.2 or _is_category(c):
         return False
     if c.kind == "number":
         return (
             c.is_whole and not c.negatives and weight_of(c) < 0.5 and not says(c.name, "quantity", "rate", "fee", "tax")
         )
     return c.kind == "text" and c.look.mean_length <= 45
+
+
+def _is_category(c: Column) -> bool:
+    """Say whether a column sorts rows into a few kinds that unrelated files share: currencies, states, types."""
+    is_named = says(c.name, "currency", "status", "type", "country") and not says(c.name, "id", "reference")
+    return c.is_currency or is_named
+
+
+def is_word(c: Column) -> bool:
+    """Say whether a column holds words without any digit, which unrelated files have in common sooner than numbers."""
+    return c.kind == "text" and not any("9" in shape.text for shape in c.look.shapes)
 
 
 def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding], list[KeyFinding]]:
@@ -270,7 +281,9 @@ def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding], list[
     for o, t in candidates(search)[:TRIED_KEYS]:
         # A column that says the same on the rows that a key pairs already would only be measured to be no better.
         keys = [finding for finding in believable if finding.form == "key" and (finding.support or 0) >= SUPPORTED]
-        first = next((finding for finding in keys if _goes_along(finding, o, t)), None)
+        first = next(
+            (finding for finding in keys if _goes_along(finding, o, t) and not _fills_more(finding, o, t)), None
+        )
         if first is not None:
             believable[believable.index(first)] = replace(first, also=(*first.also, _label((o,), (t,))))
             continue
@@ -288,6 +301,12 @@ def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding], list[
 def _goes_along(finding: KeyFinding, o: Column, t: Column) -> bool:
     agreement = finding.agreements.get((o.no, t.no))
     return agreement is not None and agreement.present >= 3 and agreement.rate >= 0.9
+
+
+def _fills_more(finding: KeyFinding, o: Column, t: Column) -> bool:
+    """Say whether a column names clearly more rows than the key does: those that the key leaves blank."""
+    of_key = min(c.filled_share for c in (*finding.ours, *finding.theirs))
+    return min(o.filled_share, t.filled_share) > of_key + 0.05
 
 
 def find_composite(search: Search, pairs: Sequence[ColumnPair]) -> KeyFinding | None:
@@ -362,22 +381,29 @@ def _is_composite_acceptable(finding: KeyFinding, search: Search) -> bool:
 
 def measure_sums(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) -> GroupSums:
     """See for every amount of both sides whether it ties in sum over the rows that share these columns."""
-    meet_by_key(search.con, ours, theirs)
-    create(search.con, "infer_group_key", _common_keys())
-    cells: list[exp.Select] = []
-    for side, columns, amounts in (
-        (search.ours, ours, search.ours_amounts),
-        (search.theirs, theirs, search.theirs_amounts),
-    ):
-        usable = [amount for amount in amounts if amount.weight >= 0.1]
-        if not usable:
-            return {}
-        _keep_members(search.con, side, columns, usable)
-        cells += [_member(side, amount) for amount in usable]
+    usable = [
+        [amount for amount in amounts if amount.weight >= 0.1]
+        for amounts in (search.ours_amounts, search.theirs_amounts)
+    ]
+    if not all(usable):
+        return {}
+    keep_members(search, (ours, theirs), usable)
+    cells = [_member(search.ours, amount) for amount in usable[0]]
+    cells += [_member(search.theirs, amount) for amount in usable[1]]
     create(search.con, "infer_member", union(cells))
     return {
         (ours_no, theirs_no): GroupSum(*counts) for ours_no, theirs_no, *counts in run_file(search.con, "group_sum")
     }
+
+
+def keep_members(
+    search: Search, columns: Sequence[Sequence[Column]], amounts: Sequence[Sequence[AmountChoice]]
+) -> None:
+    """Keep the amounts of both sides' rows (as infer_member_<side>) for keys that both sides have, at most 1,000."""
+    meet_by_key(search.con, columns[0], columns[1])
+    create(search.con, "infer_group_key", _common_keys())
+    for side, of_side, wanted in zip((search.ours, search.theirs), columns, amounts, strict=True):
+        _keep_members(search.con, side, of_side, wanted)
 
 
 def _common_keys() -> exp.Select:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from math import exp, lgamma, log
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 90
 FEW_PAIRS = 12
 LOOK_AHEAD_DAYS = 15
+LEVEL_DAYS = 90
+"""Days beyond those looked at, whose pairs tell how many meet by accident."""
+FARTHEST_DAYS = MAX_DAYS + LOOK_AHEAD_DAYS + LEVEL_DAYS
+FEW_LATE = 2
+RARE = 0.01
+"""So seldom may accident alone hold a window open for longer; a window too wide costs less than one too narrow."""
 
 
-def window_of(lags: Mapping[int, int]) -> tuple[int, float, str]:
+def window_of(lags: Mapping[int, int], by_accident: Mapping[int, float]) -> tuple[int, float, str]:
     """Return the window in days, how sure that is, and why; `lags` counts pairs of rows by theirs less ours in days.
 
-    Equal amounts also meet by accident, and about as often at one distance as at the next. So the window ends where
-    it holds most pairs and the fortnight beyond it holds no more of them than the fortnight after that.
+    Equal amounts also meet by accident, `by_accident` in these proportions at each distance. So the window ends where
+    it holds most pairs, and no stretch of days right behind it, however short, holds more of them for its share than
+    the days beyond do.
     """
     total = sum(lags.values())
     if total < FEW_PAIRS:
@@ -26,13 +33,35 @@ def window_of(lags: Mapping[int, int]) -> tuple[int, float, str]:
     within = 0
     for days in range(MAX_DAYS + 1):
         within += distances.get(days, 0)
-        if 2 * within >= total and _is_level_beyond(distances, days):
+        if 2 * within >= total and _is_level_beyond(distances, days, by_accident):
             told = f"{within:,} of {total:,} rows paired by a unique amount lie so near, those beyond as if by accident"
             return days, 0.85 if within >= 0.8 * total else 0.7, told
     return DEFAULT_DAYS, 0.4, "rows with equal amounts lie at any distance, so the usual window is taken"
 
 
-def _is_level_beyond(distances: Mapping[int, int], days: int) -> bool:
-    near = sum(distances.get(days + ahead, 0) for ahead in range(1, LOOK_AHEAD_DAYS + 1))
-    far = sum(distances.get(days + ahead, 0) for ahead in range(LOOK_AHEAD_DAYS + 1, 2 * LOOK_AHEAD_DAYS + 1))
-    return near - far <= 1.5 * math.sqrt(near + far)
+def _is_level_beyond(distances: Mapping[int, int], days: int, by_accident: Mapping[int, float]) -> bool:
+    first = days + LOOK_AHEAD_DAYS + 1
+    last = min(first + LEVEL_DAYS - 1, max(by_accident, default=0))
+    if last < first + LOOK_AHEAD_DAYS:
+        # The files end before the level shows: only stray pairs may be left out.
+        return sum(pairs for distance, pairs in distances.items() if distance > days) <= FEW_LATE
+    far = sum(distances.get(day, 0) for day in range(first, last + 1))
+    far_weight = sum(by_accident.get(day, 0.0) for day in range(first, last + 1))
+    near, near_weight = 0, 0.0
+    for day in range(days + 1, first):
+        near += distances.get(day, 0)
+        near_weight += by_accident.get(day, 0.0)
+        if near_weight and _chance_of(near, near + far, near_weight / (near_weight + far_weight)) < RARE:
+            return False
+    return True
+
+
+def _chance_of(hits: int, trials: int, share: float) -> float:
+    """Return how likely at least so many hits are by accident (binomial: two Poisson counts at one rate a day)."""
+    if hits <= share * trials or share >= 1:
+        return 1.0
+    log_share, log_rest, all_ways = log(share), log(1 - share), lgamma(trials + 1)
+    return sum(
+        exp(all_ways - lgamma(n + 1) - lgamma(trials - n + 1) + n * log_share + (trials - n) * log_rest)
+        for n in range(hits, trials + 1)
+    )

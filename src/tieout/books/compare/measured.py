@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from tieout.books.compare.column_profile import Asked, Column, SideName, SideProfile, profile_side
+from tieout.books.compare.column_profile import Asked, Column, SideName, SideProfile, profile_side, set_copies_aside
 from tieout.books.compare.correspondence import ColumnPair, corresponding, name_likenesses
 from tieout.books.compare.evidence import Agreements, meet_by_key, pair_rows
 from tieout.books.compare.formats import Verdict, settle_rivals, shown
@@ -60,14 +60,15 @@ def measure_inputs(inputs: Inputs, options: InferOptions, asked: Asked) -> Facts
     """Measure both inputs: columns, common values, what ties rows together, and the amounts."""
     con, names = inputs.con, inputs.names
     ours, theirs = sketch_values(con, _profile(inputs, "ours", asked), _profile(inputs, "theirs", asked))
+    ours, theirs = set_copies_aside(con, ours), set_copies_aside(con, theirs)
     ignored = ignored_columns(options, names)
     overlaps = measure_overlaps(con)
     likenesses = name_likenesses(ours, theirs)
-    ours_amounts, theirs_amounts, is_asked = asked_amounts(options, names, ours, theirs, ignored)
+    ours_amounts, theirs_amounts, is_asked = asked_amounts(con, options, names, ours, theirs, ignored)
     search = Search(con, ours, theirs, ours_amounts, theirs_amounts, likenesses, overlaps, ignored, inputs.is_sample)
     pairs = corresponding(ours, theirs, likenesses, overlaps, {}, ignored)
     tie = find_tie(search, options, names, pairs)
-    money, agreements, paired = _measure_money(search, tie, is_asked=is_asked)
+    money, agreements, paired = _measure_money(search, tie, options, is_asked=is_asked)
     pairs = corresponding(ours, theirs, likenesses, overlaps, agreements, ignored | tie.columns)
     return Facts(search, names, tuple(pairs), tie, money, agreements, paired)
 
@@ -94,20 +95,20 @@ def _require_readable(c: Column, asked: Asked, names: Names) -> None:
     )
 
 
-def _measure_money(search: Search, tie: Tie, *, is_asked: bool) -> tuple[Money, Agreements, int]:
+def _measure_money(search: Search, tie: Tie, options: InferOptions, *, is_asked: bool) -> tuple[Money, Agreements, int]:
     """Choose the amounts, and see what agrees on rows paired by the key, else by amounts that are unique."""
     finding, hint = tie.finding, tie.hint
     agreements: Agreements = finding.agreements if finding is not None else {}
     paired = max((agreement.present for agreement in agreements.values()), default=0)
     if hint is not None and hint.sums:
         told_by = f"the rows that share {hint.label}"
-        money = choose_money(search, _row_shares(hint.sums), told_by, is_asked=is_asked)
+        money = choose_money(search, options, _row_shares(hint.sums), told_by, is_asked=is_asked)
     else:
         sums = finding.sums if finding is not None and tie.by == "group" else None
         is_paired = tie.by == "key" and paired >= MIN_PAIRS
         shares = amount_shares(search, agreements, sums, is_paired=is_paired)
         told_by = told_by_words(is_group=bool(sums), is_paired=is_paired, pairs=paired)
-        money = choose_money(search, shares, told_by, is_asked=is_asked)
+        money = choose_money(search, options, shares, told_by, is_asked=is_asked, is_paired=is_paired)
     if tie.by != "likeness" or money.pair is None:
         return money, agreements, paired
     keep_unique_amounts(search, money.pair)

@@ -6,35 +6,54 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.amounts import AmountChoice, amount_choices, amount_value
 from tieout.books.compare.column_profile import SideProfile
+from tieout.books.compare.correspondence import lower_bound
 from tieout.books.compare.evidence import Agreements, keep_keys
 from tieout.books.compare.keys import GroupSums, Search
 from tieout.books.compare.overlap import Overlap
 from tieout.books.compare.roles import (
+    FEW_SEEN,
     SAME,
     AmountPair,
     Factor,
     Share,
     best_factor,
     currencies_of,
-    exponent_by_name,
+    is_crossed,
     overlap_shares,
     rank_amounts,
     share_of,
     stated_currency,
 )
-from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, split_amounts, split_currency
+from tieout.books.compare.scale import exponents, scale_decision
+from tieout.books.compare.settled import (
+    InferOptions,
+    Names,
+    PlanUndecided,
+    is_none,
+    split_amounts,
+    split_currency,
+    split_scale,
+)
 from tieout.books.compare.statements import create, rows_of, run_file
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import Decision, SignedColumn
-from tieout.engine.trees import cast, integer, is_present
+from tieout.engine.trees import call, cast, integer, is_present
 
 MEETINGS = 4
 """Pairs of amounts whose values are held against each other when no key pairs rows."""
 MIN_SCORE = 0.08
+ENOUGH_SEEN = 5
+"""From so many paired rows on, amounts that are never equal are not the same thing."""
+CONTRADICTED = 0.02
+SELDOM_NEAR = 0.25
+CODES_SHOWN = 4
+"""Amounts less a fee or in another rate are near on most rows; those of strangers are seldom."""
+ASKED = "as you said"
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,7 @@ class Money:
 
     pair: AmountPair | None
     decisions: tuple[Decision, ...] = ()
+    exponents: tuple[int, int] = (0, 0)
 
     def names(self, side: str) -> tuple[str, ...]:
         if self.pair is None:
@@ -59,13 +79,20 @@ class CurrencyOf:
 
 
 def asked_amounts(
-    options: InferOptions, names: Names, ours: SideProfile, theirs: SideProfile, ignored: frozenset[tuple[str, str]]
+    con: duckdb.DuckDBPyConnection,
+    options: InferOptions,
+    names: Names,
+    ours: SideProfile,
+    theirs: SideProfile,
+    ignored: frozenset[tuple[str, str]],
 ) -> tuple[tuple[AmountChoice, ...], tuple[AmountChoice, ...], bool]:
     """Return the amounts to choose from on each side, and whether the user named any.
 
     Raises UnknownColumn, and PlanUndecided for a column named as an amount that holds no numbers.
     """
-    found = [amount_choices(side, frozenset(n for s, n in ignored if s == side.side)) for side in (ours, theirs)]
+    if is_none(options.amount, names):
+        return (), (), False
+    found = [amount_choices(con, side, frozenset(n for s, n in ignored if s == side.side)) for side in (ours, theirs)]
     if not options.amount:
         return found[0], found[1], False
     for place, terms in enumerate(split_amounts(options.amount, names)):
@@ -97,7 +124,7 @@ def amount_shares(
         found: dict[tuple[int, int], Share | None] = {}
         for nos, group in sums.items():
             factor = best_factor(group.factors)
-            found[nos] = Share(factor, group.factors[factor], 0.0)
+            found[nos] = Share(factor, group.factors[factor], 0.0, group.groups)
         return found
     if is_paired:
         return {
@@ -131,24 +158,53 @@ _FACTORS: tuple[Factor, ...] = ((1, 0), (-1, 0), (1, 2), (1, -2), (-1, 2), (-1, 
 
 
 def choose_money(
-    search: Search, shares: Mapping[tuple[int, int], Share | None], told_by: str, *, is_asked: bool
+    search: Search,
+    options: InferOptions,
+    shares: Mapping[tuple[int, int], Share | None],
+    told_by: str,
+    *,
+    is_asked: bool,
+    is_paired: bool = False,
 ) -> Money:
-    """Choose the amounts to reconcile; `told_by` names what their agreement was counted in."""
+    """Choose the amounts to reconcile; `told_by` names what their agreement was counted in: paired rows or others.
+
+    Raises PlanUndecided when rows that are paired contradict the only amounts there are.
+    """
+    if options.amount and not is_asked:
+        return Money(None, (decided("amount", "none", 1.0, ASKED, "--amount"),))
     ranked = rank_amounts(search.ours_amounts, search.theirs_amounts, shares, search.likenesses)
     ranked = [pair for pair in ranked if is_asked or pair.score >= MIN_SCORE]
     if not ranked:
         return Money(None)
     best = ranked[0]
     if is_asked:
-        evidence, confidence = f"as you said; {_told(best, told_by)}", 1.0
+        evidence, confidence = f"{ASKED}; {_told(best, told_by)}", 1.0
     else:
+        if is_paired:
+            _require_agreement(search, best, told_by)
         evidence, confidence = _told(best, told_by), _confidence(best)
         rival = _rival(best, ranked)
         if rival is not None:
             confidence = min(confidence, 0.5 if not (best.rate or 0) else 0.8)
             evidence += f"; {_label(rival)} would do as well"
-    decisions = [decided("amount", _label(best), confidence, evidence, "--amount"), *_scale(best, told_by)]
-    return Money(best, tuple(decisions))
+    asked_scale = split_scale(options.scale) if options.scale else (None, None)
+    powers = exponents(search.ours, search.theirs, best, asked_scale)
+    scale = scale_decision(search.con, search.ours, search.theirs, best, powers, asked_scale, told_by)
+    decisions = [decided("amount", _label(best), confidence, evidence, "--amount"), *_sign(best, told_by), *scale]
+    return Money(best, tuple(decisions), powers)
+
+
+def _require_agreement(search: Search, pair: AmountPair, told_by: str) -> None:
+    """Refuse amounts that only their names suggest when none of the rows that are paired bears them out."""
+    is_contradicted = pair.seen >= ENOUGH_SEEN and (pair.rate or 0.0) < CONTRADICTED and pair.near < SELDOM_NEAR
+    if not is_contradicted or pair.is_told:
+        return
+    raise PlanUndecided(
+        f"No amount of {search.ours.name} agrees with one of {search.theirs.name}: the likeliest, {_label(pair)}, "
+        f"is equal in {percent(pair.rate or 0.0)} of {told_by}.",
+        subject="amount",
+        remedy="Name the amounts with --amount OURS=THEIRS, or compare without amounts: --amount none.",
+    )
 
 
 def _told(pair: AmountPair, told_by: str) -> str:
@@ -162,8 +218,15 @@ def _told(pair: AmountPair, told_by: str) -> str:
 
 
 def _confidence(pair: AmountPair) -> float:
+    """Return how sure a pair of amounts is: what few rows tell counts for less, and a name alone is a guess."""
     named = math.sqrt(pair.ours.weight * pair.theirs.weight)
-    return min(0.98, 0.35 + 0.4 * named + 0.3 * (pair.rate or 0.0))
+    rate = pair.rate or 0.0
+    if pair.seen:
+        rate = lower_bound(round(rate * pair.seen), pair.seen)
+    confidence = min(0.98, 0.35 + 0.4 * named + 0.3 * rate)
+    if is_crossed(pair.ours, pair.theirs) and not (pair.seen >= FEW_SEEN and rate >= 0.5):
+        return min(confidence, 0.5)
+    return min(confidence, 0.6) if pair.rate == 0 else confidence
 
 
 def _rival(best: AmountPair, ranked: Sequence[AmountPair]) -> AmountPair | None:
@@ -182,18 +245,11 @@ def _label(pair: AmountPair) -> str:
     return ours if ours == theirs else f"{ours} = {theirs}"
 
 
-def _scale(pair: AmountPair, told_by: str) -> list[Decision]:
-    sign, power = pair.factor
-    told = f"so that {percent(pair.rate or 0.0)} of {told_by} tie"
-    found = []
-    if sign < 0:
-        found.append(
-            decided("sign", "theirs is turned round", 0.9, f"theirs is the negative of ours, {told}", "--amount")
-        )
-    if power:
-        which = "ours" if power > 0 else "theirs"
-        found.append(decided("scale", f"{which} is in hundredths", 0.9, f"the ratio is 100, {told}", "--plan"))
-    return found
+def _sign(pair: AmountPair, told_by: str) -> list[Decision]:
+    if pair.factor[0] > 0:
+        return []
+    evidence = f"theirs is the negative of ours, so that {percent(pair.rate or 0.0)} of {told_by} tie"
+    return [decided("sign", "theirs is turned round", 0.9, evidence, "--amount")]
 
 
 def signed_terms(choice: AmountChoice, sign: int) -> tuple[SignedColumn, ...]:
@@ -201,17 +257,6 @@ def signed_terms(choice: AmountChoice, sign: int) -> tuple[SignedColumn, ...]:
     if sign > 0:
         return choice.terms
     return tuple(replace(term, sign=-1 if term.sign > 0 else 1) for term in choice.terms)
-
-
-def exponents(pair: AmountPair) -> tuple[int, int]:
-    """Return the exponents of ours and theirs: by the ratio that was seen, and by names that speak of cents."""
-    _, power = pair.factor
-    ours, theirs = exponent_by_name(pair.ours.names), exponent_by_name(pair.theirs.names)
-    if power > 0:
-        return (ours if theirs == ours + power else theirs - power), theirs
-    if power < 0:
-        return ours, (theirs if ours == theirs - power else ours + power)
-    return ours, theirs if ours == theirs or pair.rate is None else ours
 
 
 def keep_unique_amounts(search: Search, pair: AmountPair) -> None:
@@ -243,15 +288,56 @@ def choose_currencies(
         place, evidence, confidence = _currency_of(side, wanted, money.names(side.side), ignored)
         found.append(place)
         told.append((evidence, confidence))
+    if asked == ("", ""):
+        return found[0], found[1], (decided("currency", "none", 1.0, ASKED, "--currency"),)
     ours, theirs = _matched_columns(search, found, money, ignored, asked)
     ours, theirs, carried = _carried(search, ours, theirs)
+    if money.pair is not None:
+        _require_both_say(search, ours, theirs)
     decisions = _currency_decisions(ours, theirs, told, carried)
     return ours, theirs, decisions
+
+
+def _require_both_say(search: Search, ours: CurrencyOf, theirs: CurrencyOf) -> None:
+    """Refuse amounts in several currencies on a side when the other says none: no row of them could be equal."""
+    for side, place, other, silent in (
+        (search.ours, ours, search.theirs, theirs),
+        (search.theirs, theirs, search.ours, ours),
+    ):
+        if place.column is None or silent.column or silent.constant:
+            continue
+        codes = _codes(search, side, place.column)
+        if not codes:
+            continue
+        shown = f"{codes[0]}={place.column}" if side.side == "theirs" else f"{place.column}={codes[0]}"
+        raise PlanUndecided(
+            f"{side.name} has amounts in {_listed(codes)} ({place.column}); {other.name} does not say in which "
+            "currency its amounts are.",
+            subject="currency",
+            remedy=f"Say it with --currency, such as --currency {shown}; --currency none compares amounts without it.",
+        )
+
+
+def _codes(search: Search, side: SideProfile, name: str) -> list[str]:
+    """Return the currency codes that a column holds, the commonest first."""
+    code = call("upper", call("trim", cast(exp.column(side.column(name).alias), "VARCHAR")))
+    query = exp.select(exp.alias_(code, "code"), exp.alias_(exp.Count(this=exp.Star()), "rows"))
+    query = query.from_(f"infer_{side.side}_raw").group_by("code").order_by(exp.column("rows").desc(), "code")
+    return [text for text, _ in rows_of(search.con, query) if text]
+
+
+def _listed(codes: Sequence[str]) -> str:
+    shown = list(codes[:CODES_SHOWN])
+    if len(codes) > CODES_SHOWN:
+        return f"{', '.join(shown)} and {len(codes) - CODES_SHOWN} more currencies"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
 
 
 def _currency_of(
     side: SideProfile, wanted: str | None, amount: tuple[str, ...], ignored: frozenset[tuple[str, str]]
 ) -> tuple[CurrencyOf, str, float]:
+    if wanted == "":
+        return CurrencyOf(), ASKED, 1.0
     if wanted is not None:
         is_column = any(c.name == wanted for c in side.columns)
         if is_column and side.column(wanted).kind != "text":
@@ -260,7 +346,7 @@ def _currency_of(
                 subject=wanted,
                 remedy="Name another column, or a code such as --currency EUR.",
             )
-        return (CurrencyOf(column=wanted) if is_column else CurrencyOf(constant=wanted)), "as you said", 1.0
+        return (CurrencyOf(column=wanted) if is_column else CurrencyOf(constant=wanted)), ASKED, 1.0
     code, sure, why = stated_currency(side, amount)
     columns = currencies_of(side, amount, ignored)
     if columns:

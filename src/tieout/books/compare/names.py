@@ -25,7 +25,7 @@ _MEANINGS = {
     "ingresos credito bij cr inflow einzahlungen",
     "currency": "currency currencies ccy curr wahrung waehrung devise divisa moneda whg moneta munteenheit valutakod "
     "currencycode",
-    "date": "date dates datum fecha data jour day tag dia dato giorno dag timestamp datetime time zeitpunkt valuta "
+    "date": "date dates datum fecha data jour day tag dia dato giorno dag timestamp ts datetime time zeitpunkt valuta "
     "wertstellung buchungstag",
     "booked": "posted posting booking booked buchung buchungs boekdatum contable operation operazione operacion "
     "comptable bokforing",

@@ -10,6 +10,7 @@ from tieout.books.compare.infer import InferOptions
 from tieout.core.errors import TieoutError
 from tieout.core.money import NotAnAmount, from_micros, to_micros
 from tieout.engine.loading import SideName
+from tieout.engine.plan_check import MAX_WINDOW_DAYS
 from tieout.engine.run import SIDES
 from tieout.intake.csv_dialect import CsvHints
 from tieout.intake.reading import ReadOptions
@@ -143,6 +144,8 @@ def infer_options(
     amount: str | None = None,
     date: str | None = None,
     currency: str | None = None,
+    scale: str | None = None,
+    fee: str | None = None,
     text: str | None = None,
     group_by: str | None = None,
     tolerance: Sequence[str] | None = None,
@@ -153,17 +156,19 @@ def infer_options(
 ) -> InferOptions:
     """Return the options for inference. Raises BadTolerance and BadWindow."""
     micros, ppm = parse_tolerance(tolerance) if tolerance else (None, None)
-    if window_days is not None and window_days < 0:
+    if window_days is not None and not 0 <= window_days <= MAX_WINDOW_DAYS:
         raise BadWindow(
             f"{window_days} is no number of days.",
             subject=str(window_days),
-            remedy="Give 0 or more with --window-days.",
+            remedy=f"Give 0 to {MAX_WINDOW_DAYS:,} with --window-days.",
         )
     return InferOptions(
         on=tuple(on or ()),
         amount=amount,
         date=date,
         currency=currency,
+        scale=scale,
+        fee=fee,
         text=text,
         group_by=group_by,
         tolerance_micros=micros,

@@ -37,6 +37,8 @@ def chosen_plan(path: Path, options: InferOptions) -> Plan:
         "--amount": options.amount,
         "--date": options.date,
         "--currency": options.currency,
+        "--scale": options.scale,
+        "--fee": options.fee,
         "--text": options.text,
         "--group-by": options.group_by,
         "--number-format": options.number_format,

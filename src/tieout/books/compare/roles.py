@@ -17,6 +17,9 @@ Factor = tuple[int, int]
 """The sign, and the power of ten, by which theirs is multiplied to be ours."""
 SAME: Factor = (1, 0)
 
+FEW_SEEN = 3
+"""Up to so many paired rows or groups an agreement of amounts may be an accident."""
+SURE_NAME = 0.5
 UNIT_VALUES = 60
 MAX_UNITS = 6
 
@@ -33,14 +36,14 @@ _SIGNS = {
     "₩": "KRW",
 }
 _SURE_SIGNS = {"€": 0.98, "£": 0.95, "US$": 0.98, "₹": 0.95}
-_MINOR_WORDS = {"cents": -2, "cent": -2, "minor": -2, "pence": -2, "centimes": -2, "micros": -6, "micro": -6}
 
 
 @dataclass(frozen=True)
 class AmountPair:
     """An amount of ours and one of theirs that could be the money to reconcile.
 
-    `rate` is the share of what was held against each other that agrees under `factor`; None: nothing was.
+    `rate` is the share of what was held against each other that agrees under `factor`; None: nothing was. `seen`
+    counts paired rows or groups, 0 where distinct values were held against each other.
     """
 
     ours: AmountChoice
@@ -49,15 +52,21 @@ class AmountPair:
     rate: float | None
     near: float
     score: float
+    seen: int = 0
+    is_told: bool = False
 
 
 @dataclass(frozen=True)
 class Share:
-    """How often two amounts agree under the factor that suits them best, and how often they are near."""
+    """How often two amounts agree under the factor that suits them best, and how often they are near.
+
+    `seen` counts the paired rows or groups, 0 where distinct values were held against each other.
+    """
 
     factor: Factor
     rate: float
     near: float
+    seen: int = 0
 
 
 def best_factor(factors: Mapping[Factor, float]) -> Factor:
@@ -71,7 +80,7 @@ def share_of(agreement: Agreement | None) -> Share | None:
     if agreement is None or agreement.present == 0:
         return None
     factor = best_factor(agreement.factors)
-    return Share(factor, agreement.factors[factor], agreement.near / agreement.present)
+    return Share(factor, agreement.factors[factor], agreement.near / agreement.present, agreement.present)
 
 
 def rank_amounts(
@@ -91,13 +100,20 @@ def rank_amounts(
             alike = likenesses.get((o.no, t.no), 0.0)
             # A conversion only explains what no plain amount does.
             plain = 1.0 if o.rate is None and t.rate is None else 0.9
+            seen = share.seen if share else 0
+            if is_crossed(o, t) and not (seen >= FEW_SEEN and rate):
+                plain *= 0.5
             score = plain * named * (told + 0.05 * alike)
-            ranked.append(
-                AmountPair(
-                    o, t, share.factor if share and share.rate else SAME, rate, share.near if share else 0, score
-                )
-            )
+            factor = share.factor if share and share.rate else SAME
+            is_told = o.weight * t.weight >= SURE_NAME and alike >= 0.9
+            ranked.append(AmountPair(o, t, factor, rate, share.near if share else 0, score, seen, is_told))
     return sorted(ranked, key=lambda pair: (-round(pair.score, 6), pair.ours.label, pair.theirs.label))
+
+
+def is_crossed(ours: AmountChoice, theirs: AmountChoice) -> bool:
+    """Say whether one amount is a credit and the other a debit by name, which only many rows can prove to be one."""
+    said = [{"credit", "debit"} & {m for name in choice.names for m in meanings_of(name)} for choice in (ours, theirs)]
+    return len(said[0]) == len(said[1]) == 1 and said[0] != said[1]
 
 
 def date_weight(c: Column) -> float:
@@ -187,12 +203,6 @@ def stated_currency(side: SideProfile, amount: Iterable[str]) -> tuple[str, floa
         if len(codes) == 1:
             return codes[0], 0.9, f"the name {name!r} says so"
     return "", 0.0, ""
-
-
-def exponent_by_name(names: Iterable[str]) -> int:
-    """Return the power of ten by which the name of an amount says that it is scaled: -2 for cents."""
-    found = {_MINOR_WORDS[word] for name in names for word in words_of(name) if word in _MINOR_WORDS}
-    return found.pop() if len(found) == 1 else 0
 
 
 def text_columns(side: SideProfile, taken: frozenset[str], ignored: frozenset[tuple[str, str]]) -> list[Column]:

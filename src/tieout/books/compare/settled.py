@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from tieout.core.errors import TieoutError
-from tieout.engine.parse import COUNTED_FORMATS, CURRENCY_CODES, FORMAT_SEPARATOR
+from tieout.engine.parse import COUNTED_FORMATS, CURRENCY_CODES, is_date_format
 from tieout.engine.plan import SignedColumn
 
 
@@ -35,7 +35,8 @@ class InferOptions:
     """What the user settled. Empty means: find out.
 
     A column is written `name` where both sides (or only one) have it, or `ours=theirs`; `on` may name several. An
-    amount may be a sum (`Credit - Debit`), a currency may be a code. A format is an example (`1.234,56`), an order
+    amount may be a sum (`Credit - Debit`), a currency may be a code; `none` for amount, currency or fee means that
+    there is none. A scale is `units`, `cents` or a power of ten. A format is an example (`1.234,56`), an order
     (`DMY`) or a strptime pattern, for all columns or, as `column=format`, for one.
     """
 
@@ -43,6 +44,8 @@ class InferOptions:
     amount: str | None = None
     date: str | None = None
     currency: str | None = None
+    scale: str | None = None
+    fee: str | None = None
     text: str | None = None
     group_by: str | None = None
     tolerance_micros: int | None = None
@@ -75,6 +78,12 @@ def find_name(wanted: str, names: Sequence[str]) -> str | None:
         return wanted
     near = [name for name in names if name.strip().casefold() == wanted.strip().casefold()]
     return near[0] if len(near) == 1 else None
+
+
+def is_none(spec: str | None, names: Names) -> bool:
+    """Say whether an option means that there is no such column, rather than a column that is called so."""
+    is_said = spec is not None and spec.strip().casefold() == "none"
+    return is_said and find_name("none", (*names.ours, *names.theirs)) is None
 
 
 def unknown(wanted: str, side: str, names: Names, option: str) -> UnknownColumn:
@@ -119,6 +128,8 @@ def _nearness(wanted: str, names: Sequence[str]) -> int:
 
 def split_amounts(spec: str, names: Names) -> tuple[tuple[SignedColumn, ...], tuple[SignedColumn, ...]]:
     """Return the terms of ours and of theirs of an amount such as `Credit - Debit=Amount`; empty leaves a side open."""
+    if is_none(spec, names):
+        return (), ()
     cuts = [match.start() for match in re.finditer("=", spec)]
     for left, right in [(spec[:cut].strip(), spec[cut + 1 :].strip()) for cut in cuts]:
         ours, theirs = _terms(left, names.ours), _terms(right, names.theirs)
@@ -148,7 +159,9 @@ def _terms(spec: str, columns: Sequence[str]) -> tuple[SignedColumn, ...] | None
 
 
 def split_currency(spec: str, names: Names) -> tuple[str | None, str | None]:
-    """Return what `--currency` says of ours and of theirs: a column or a code."""
+    """Return what `--currency` says of ours and of theirs: a column or a code, '' for no currency at all."""
+    if is_none(spec, names):
+        return "", ""
     code = spec.strip().upper()
     if code in CURRENCY_CODES and not find_name(spec, (*names.ours, *names.theirs)):
         return code, code
@@ -169,6 +182,33 @@ def _column_or_code(text: str, side: str, names: Names) -> str:
     if _is_code(text):
         return text.strip().upper()
     raise unknown(text.strip(), side, names, "--currency")
+
+
+_SCALES = {"units": 0, "cents": -2, "hundredths": -2}
+
+
+def split_scale(spec: str) -> tuple[int | None, int | None]:
+    """Return the power of ten in which the amounts of ours and of theirs are written; None leaves a side open.
+
+    Raises UnknownFormat.
+    """
+    ours, is_split, theirs = spec.partition("=")
+    return _power_of(ours), _power_of(theirs if is_split else ours)
+
+
+def _power_of(said: str) -> int | None:
+    said = said.strip().casefold()
+    if not said:
+        return None
+    if said in _SCALES:
+        return _SCALES[said]
+    if re.fullmatch(r"[-+]?[0-9]", said):
+        return int(said)
+    raise UnknownFormat(
+        f"--scale {said!r} is no scale.",
+        subject=said,
+        remedy=f"Write {', '.join(_SCALES)}, or a power of ten such as -2, for both sides or as OURS=THEIRS.",
+    )
 
 
 def ignored_columns(options: InferOptions, names: Names) -> frozenset[tuple[str, str]]:
@@ -217,21 +257,10 @@ def check_date_format(form: str) -> str:
     orders = ("DMY", "MDY", "YMD", "YDM")
     if form.upper() in orders:
         return form.upper()
-    pieces = form.split(FORMAT_SEPARATOR)
-    if all(_is_dated(piece) for piece in pieces) or form in COUNTED_FORMATS:
+    if is_date_format(form):
         return form
     raise UnknownFormat(
         f"--date-format {form!r} is neither an order nor a pattern with day, month and year.",
         subject=form,
         remedy=f"Write {', '.join(orders)}, a pattern such as %d.%m.%Y, or one of {', '.join(COUNTED_FORMATS)}.",
     )
-
-
-_DATE_CODE = re.compile(r"%(?:-?[dmyHIMS]|[aAbBpYfzZ%])")
-
-
-def _is_dated(pattern: str) -> bool:
-    """Say whether a strptime pattern is one, with day, month and year; a date without its year would be of 1900."""
-    codes = {code.replace("-", "") for code in _DATE_CODE.findall(pattern)}
-    is_whole = all(codes & wanted for wanted in ({"%d"}, {"%m", "%b", "%B"}, {"%Y", "%y"}))
-    return is_whole and "%" not in _DATE_CODE.sub("", pattern)

@@ -78,3 +78,19 @@ def lags_of(con: duckdb.DuckDBPyConnection, ours_no: int, theirs_no: int) -> dic
     """Return how many paired rows lie how many days apart in two columns of dates."""
     found = con.execute(_text("lag"), {"ours_no": ours_no, "theirs_no": theirs_no}).fetchall()
     return {int(lag): int(pairs) for lag, pairs in found}
+
+
+def chances_of_lags(
+    con: duckdb.DuckDBPyConnection, ours: exp.Expression, theirs: exp.Expression, days: int
+) -> dict[int, float]:
+    """Return in what proportions any row of ours and any of theirs lie how many days apart, up to `days`."""
+    for side, value in (("ours", ours), ("theirs", theirs)):
+        day = named(exp.Cast(this=value, to=exp.DataType.build("DATE", dialect="duckdb")), "day")
+        dated = exp.Subquery(
+            this=select(f"infer_{side}", day), alias=exp.TableAlias(this=exp.to_identifier("dated", quoted=True))
+        )
+        query = select(dated, column("day"), named(exp.Count(this=exp.Star()), "rows"))
+        query.set("group", exp.Group(expressions=[column("day")]))
+        create(con, f"infer_day_{side}", query)
+    found = con.execute(_text("lag_chance"), {"days": days}).fetchall()
+    return {int(distance): float(pairs) for distance, pairs in found}

@@ -20,6 +20,7 @@ from tieout.books.compare.keys import (
     find_key,
     is_acceptable,
     is_telling,
+    is_word,
     measure,
     measure_sums,
 )
@@ -28,6 +29,7 @@ from tieout.books.compare.wording import count, decided, percent, uniqueness
 from tieout.engine.plan import Decision
 
 EQUALLY_GOOD = 0.04
+MIN_TIED = 2
 ASKED = "as you said"
 TiedBy = Literal["key", "group", "likeness"]
 
@@ -61,7 +63,7 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
         return _asked_key(search, options.on, names)
     best, others, refused = find_key(search)
     if best is not None:
-        return _single_key(search, best, others)
+        return _copies_that_sum(search, best) or _single_key(search, best, others)
     groups = [_judged(search, finding) for finding in others[:3]]
     # Numbers that could meet by accident are believed where their sums tie, which no accident does.
     counters = [_judged(search, finding) for finding in refused if finding.form == "group"][:2]
@@ -197,7 +199,8 @@ def _judged(search: Search, finding: KeyFinding) -> _Judged:
     sums = measure_sums(search, finding.ours, finding.theirs)
     finding = replace(finding, sums=sums)
     top = best_sum(sums, search)
-    trusted = is_telling(finding) or finding.name >= 0.8
+    columns = (*finding.ours, *finding.theirs)
+    trusted = (is_telling(finding) or finding.name >= 0.8) and not any(is_word(c) for c in columns)
     if top is None:
         if finding.form != "group" or not trusted:
             return _Judged(finding, None, is_strong=False)
@@ -205,7 +208,9 @@ def _judged(search: Search, finding: KeyFinding) -> _Judged:
     group = top[1]
     tied = group.many_tied / group.many if group.many else max(group.factors.values())
     repeated = group.many_row_equal / group.many if group.many else 0.0
-    if group.many and tied >= 0.3 and tied >= repeated and (finding.form == "group" or group.many >= 3):
+    # One group ties by accident as soon as one amount is on both sides.
+    is_seen = group.many_tied >= MIN_TIED or (trusted and group.many_tied > 0)
+    if is_seen and tied >= 0.3 and tied >= repeated and (finding.form == "group" or group.many >= 3):
         return _Judged(finding, _group_tie(search, finding, 0.6 + 0.39 * tied), is_strong=True)
     if finding.form != "group":
         return _Judged(finding, None, is_strong=False)
@@ -217,6 +222,17 @@ def _judged(search: Search, finding: KeyFinding) -> _Judged:
     if trusted:
         return _Judged(finding, _group_tie(search, finding, 0.55 + 0.2 * tied), is_strong=False)
     return _Judged(finding, None, is_strong=False)
+
+
+def _copies_that_sum(search: Search, best: KeyFinding) -> Tie | None:
+    """Return the group whose parts are alike, if copies of rows are such: an order may have two equal lines."""
+    if not (best.overlap.ours_copies or best.overlap.theirs_copies):
+        return None
+    judged = _judged(search, replace(best, form="group"))
+    top = best_sum(judged.finding.sums or {}, search)
+    is_group = judged.tie is not None and judged.tie.by == "group" and top is not None
+    is_sum = top is not None and top[1].many_tied > top[1].many_row_equal
+    return judged.tie if is_group and is_sum and _sums_tie(search, judged.finding) else None
 
 
 def _sums_tie(search: Search, finding: KeyFinding) -> bool:

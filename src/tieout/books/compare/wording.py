@@ -32,7 +32,13 @@ def uniqueness(overlap: KeyOverlap) -> str:
     else:
         unique = f"unique in {percent(ours)} of ours and {percent(theirs)} of theirs"
     smaller = min(overlap.ours_distinct, overlap.theirs_distinct)
-    return f"{unique}, {count(overlap.common)} of {count(smaller)} values in common"
+    copies = " and ".join(
+        f"{rows(number)} of {side}"
+        for number, side in ((overlap.ours_copies, "ours"), (overlap.theirs_copies, "theirs"))
+        if number
+    )
+    aside = f" ({copies} set aside as exact copies)" if copies else ""
+    return f"{unique}{aside}, {count(overlap.common)} of {count(smaller)} values in common"
 
 
 def decided(subject: str, choice: str, confidence: float, evidence: str, option: str) -> Decision:
