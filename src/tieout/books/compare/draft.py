@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -303,6 +303,11 @@ def _types_of(facts: Facts, compared: Sequence[Compared]) -> tuple[dict[str, Col
     return ours, theirs
 
 
+def _number_role(c: Column | None, types: Mapping[str, ColumnType]) -> str | None:
+    """Return the name of the column unless it is compared as text, because the other side's is."""
+    return c.name if c is not None and types[c.name].kind == "number" else None
+
+
 def _rules(
     con: duckdb.DuckDBPyConnection,
     facts: Facts,
@@ -365,8 +370,8 @@ def _side(
         currency_constant=currency.constant,
         date=day.name if day else None,
         text=text,
-        quantity=quantity.name if quantity and quantity.name not in names else None,
-        fee=fee.name if fee else None,
+        quantity=_number_role(quantity, types) if quantity and quantity.name not in names else None,
+        fee=_number_role(fee, types),
         fx_rate=used_rate,
         converts=choice is not None and choice.rate is not None,
         units=units,
