@@ -4,6 +4,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -297,3 +298,19 @@ def test_every_content_is_kept_exactly_once_whatever_comes_in_whatever_order(sto
         assert kept.path.read_bytes() == content
     assert len(store.artifacts.list_receipts(limit=10_000)) == before + len(contents)
     assert len(stored(store)) == len(set(stored(store)))
+
+
+def test_a_content_that_comes_twice_at_once_is_placed_once(store, tmp_path):
+    draft = tmp_path / "given.csv"
+    draft.write_text("id,amount\n1,5\n")
+    barrier = threading.Barrier(2)
+
+    def receive(_side: int) -> tuple[str, int]:
+        barrier.wait()
+        kept = store.artifacts.receive(draft, received_by="ann", received_at=NOW)
+        return kept.artifact_id, kept.path.stat().st_ino
+
+    for size in range(20):
+        draft.write_text("id,amount\n" + "1,5\n" * (size + 1))
+        with ThreadPoolExecutor(2) as pool:
+            assert len(set(pool.map(receive, range(2)))) == 1

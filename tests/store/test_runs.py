@@ -198,7 +198,7 @@ SEEN_BY_ARTIFACTS = {
     "list_receipts": lambda artifacts, artifact_id: artifacts.list_receipts(),
 }
 NEEDS_A_RUN_AT_HAND = {"file_path", "damaged_files"}
-ASKS_NOTHING = {"receive"}
+ASKS_NOTHING = {"receive", "settle"}
 
 
 def public_methods(kind):

@@ -74,12 +74,16 @@ class Loaded:
     has_lines: bool
 
 
+FILE_ROW_NUMBER = "file_row_number"
+"""The column of row numbers from 0 that DuckDB adds to a Parquet file; intake gives no column of a file this name."""
+
+
 def source_relation(source: Direct | Records) -> exp.Expr:
     """Return the table function that reads a source as it was received."""
     if isinstance(source, Records):
         return _call("read_parquet", str(source.rows), {})
     if source.format == "parquet":
-        return _call("read_parquet", str(source.path), {"file_row_number": True})
+        return _call("read_parquet", str(source.path), {FILE_ROW_NUMBER: True})
     if source.dialect is None:
         raise TieoutError(f"{source.path} has no dialect.", subject=str(source.path))
     return _call("read_csv", str(source.path), duckdb_arguments(source.dialect))
@@ -108,7 +112,7 @@ def source_types(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> di
     query = exp.select("*").from_(source_relation(source)).limit(0)
     relation = con.sql(sql_of(query))
     types = dict(zip(relation.columns, [str(kind) for kind in relation.types], strict=True))
-    return {name: kind for name, kind in types.items() if name not in (ROW_NO, LINE, "file_row_number")}
+    return {name: kind for name, kind in types.items() if name not in (ROW_NO, LINE, FILE_ROW_NUMBER)}
 
 
 def load(
@@ -134,8 +138,10 @@ def load(
             )
     is_csv = isinstance(source, Direct) and source.format == "csv"
     is_records = isinstance(source, Records)
-    number = exp.column("rowid") if is_csv else column(ROW_NO if is_records else "file_row_number")
-    extra = [] if is_csv else [ROW_NO, LINE] if is_records else ["file_row_number"]
+    number = exp.column("rowid") if is_csv else column(ROW_NO if is_records else FILE_ROW_NUMBER)
+    extra = [] if is_csv else [ROW_NO, LINE] if is_records else [FILE_ROW_NUMBER]
+    if is_csv and _hides_rowid(types):
+        number, extra = column(FILE_ROW_NUMBER), [FILE_ROW_NUMBER]
     offset = 0 if is_records else 1
     try:
         counted = _make_rows(con, side, source, types, plan, compared, extra, is_loaded=is_loaded)
@@ -155,6 +161,20 @@ def load(
         taken=counted.rows - counted.refused,
         has_lines=is_records,
     )
+
+
+def _hides_rowid(types: dict[str, str]) -> bool:
+    """Say whether a column is called as the number that DuckDB gives each row of a table, which it then hides."""
+    return "rowid" in {name.lower() for name in types}
+
+
+def _numbered_relation(source: Direct | Records, extra: list[str]) -> exp.Expr:
+    """Return the source with the columns of `extra`; a CSV has no row numbers of its own."""
+    relation = source_relation(source)
+    if isinstance(source, Records) or source.format != "csv" or not extra:
+        return relation
+    number = exp.Sub(this=exp.Window(this=exp.func("row_number")), expression=exp.Literal.number(1))
+    return exp.select(exp.alias_(number, FILE_ROW_NUMBER, quoted=True), "*").from_(relation).subquery("s")
 
 
 @dataclass(frozen=True)
@@ -187,21 +207,23 @@ def _make_rows(
     text_numbers = {name for name in read if is_text_source(types[name]) and plan.columns[name].kind == "number"}
     form: RelationForm = "table" if is_csv or any(is_text_source(types[name]) for name in read) else "view"
     can_refuse = has_refusals(plan, types, compared, wide)
+    if is_loaded and form == "table":
+        return _count(con, side, can_refuse=REJECTED in con.table(f"{side}_rows").columns)
+    relation = _numbered_relation(source, extra)
     readings = [Reading(is_quick=True, wide=wide), Reading(is_quick=False, wide=wide)]
     readings.append(Reading(is_quick=False, wide=wide | text_numbers))
-    if form == "table" and not is_loaded and is_plainly_read(plan, types, compared, wide):
+    if form == "table" and is_plainly_read(plan, types, compared, wide):
         strict = Reading(is_quick=True, is_strict=True, wide=wide)
-        query = rows_projection(source_relation(source), types, plan, compared, extra, strict)
+        query = rows_projection(relation, types, plan, compared, extra, strict)
         with suppress(*NOT_PLAIN):
             replace_relation(con, form, f"{side}_rows", sql_of(query))
             return _count(con, side, can_refuse=False)
     for reading in readings:
-        if form == "view" or not is_loaded:
-            query = rows_projection(source_relation(source), types, plan, compared, extra, reading)
-            replace_relation(con, form, f"{side}_rows", sql_of(query))
+        query = rows_projection(relation, types, plan, compared, extra, reading)
+        replace_relation(con, form, f"{side}_rows", sql_of(query))
         counted = _count(con, side, can_refuse=can_refuse)
         is_done = counted.refused == 0 if reading.is_quick else counted.maybe_large == 0
-        if is_done or is_loaded or form == "view":
+        if is_done or form == "view":
             break
     return counted
 
@@ -328,14 +350,14 @@ def _raw_values(
     else:
         base = exp.select("*").from_(source_relation(source))
         if not isinstance(source, Records):
-            shift = exp.Add(this=column("file_row_number"), expression=exp.Literal.number(1))
+            shift = exp.Add(this=column(FILE_ROW_NUMBER), expression=exp.Literal.number(1))
             base = base.select(exp.alias_(shift, ROW_NO, quoted=True))
     coded = ", ".join(f"({sql_of(code)})" for code in codes.values())
     query = f'select *, [{coded}] from ({sql_of(base)}) r semi join refused_no on n = r."{ROW_NO}"'
     relation = con.sql(query)
     names = relation.columns[:-1]
     at = names.index(ROW_NO)
-    keep = [i for i, name in enumerate(names) if name not in (ROW_NO, LINE, "file_row_number")]
+    keep = [i for i, name in enumerate(names) if name not in (ROW_NO, LINE, FILE_ROW_NUMBER)]
     return {
         row[at]: ({names[i]: row[i] for i in keep}, dict(zip(codes, row[-1], strict=True)))
         for row in relation.fetchall()

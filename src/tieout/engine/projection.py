@@ -265,14 +265,13 @@ def _spelling(name: str, side: SidePlan, types: dict[str, str], *, is_day: bool 
     """
     kind, source = side.columns.get(name, ColumnType("text")), types[name]
     text = _text(name, source)
-    if kind.kind == "text" or (kind.kind == "number" and not is_text_source(source) and not is_decimal(source)):
-        return text
+    if kind.kind == "text" or (kind.kind == "number" and not is_text_source(source)):
+        has_places = kind.kind == "number" and is_decimal(source) and not source.endswith(",0)")
+        return _plain_number(column(name)) if has_places else text
     value = parse_expression(column(name), kind, source, is_wide=True)
     if kind.kind == "number":
-        spelt: exp.Expr = _plain_number(exp.cast(value, "DECIMAL(38, 6)", dialect="duckdb"))
-        if is_text_source(source):
-            has_zeros = exp.Anonymous(this="regexp_matches", expressions=[text, exp.Literal.string("^0[0-9]")])
-            spelt = exp.Case().when(exp.not_(has_zeros), spelt)
+        has_zeros = exp.Anonymous(this="regexp_matches", expressions=[text, exp.Literal.string("^0[0-9]")])
+        spelt: exp.Expr = exp.Case().when(exp.not_(has_zeros), _plain_number(value))
     else:
         wanted = "DATE" if is_day else "VARCHAR"
         spelt = exp.cast(exp.cast(value, wanted, dialect="duckdb"), "VARCHAR", dialect="duckdb")

@@ -222,7 +222,7 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     raise PlanMisfit(
         f"{counts[name]:,} of {loaded.row_count:,} rows of {loaded.side} have no {kind} that fits in column {name!r}.",
         subject=name,
-        remedy=f"Correct the column's type in the plan, or leave it out with --ignore {name}.",
+        remedy=f"Correct its kind, its marks or its date_format under {loaded.side}.columns of the plan.",
     )
 
 

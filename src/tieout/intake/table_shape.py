@@ -22,8 +22,8 @@ HEADER_SEARCH_ROWS = 60
 LISTED = 10
 """How many columns a note names."""
 
-RESERVED_NAMES = frozenset((ROW_NO, LINE))
-"""Names of the columns that readers add to every table."""
+RESERVED_NAMES = frozenset((ROW_NO, LINE, "file_row_number", "__rejected"))
+"""Names of the columns that readers add to every table, and those that the engine adds to what it reads itself."""
 
 JUDGED_ROWS = 500
 """How many rows are looked at to learn what the columns hold."""

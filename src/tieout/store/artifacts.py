@@ -323,12 +323,16 @@ class _Draft:
     fd: int
 
     def place(self, target: Path) -> None:
-        """Give the content its final name."""
+        """Give the content its final name; one that came at the same time stays, for it may be read already."""
         if not target.parent.is_dir():
             target.parent.mkdir(mode=0o700, exist_ok=True)
             fsync(target.parent.parent)
-        self.path.rename(target)
         os.fchmod(self.fd, 0o444)
+        try:
+            os.link(self.path, target)
+        except FileExistsError:
+            if not _has_bytes(target, os.fstat(self.fd).st_size):
+                self.path.rename(target)
         fsync(target.parent)
 
 
