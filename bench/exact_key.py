@@ -257,6 +257,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="contenders whose name contains one of these")
     parser.add_argument("--timeout", type=float, default=600, help="seconds that one run may take")
     parser.add_argument("--memory", type=int, default=18_000, help="MiB that one run may hold")
+    parser.add_argument("--publish", action="store_true", help="put the table into bench/README.md, though narrowed")
     parser.add_argument("--generate-only", action="store_true", help="make the files and stop")
     return parser.parse_args(arguments)
 
@@ -290,8 +291,8 @@ def main(arguments: list[str] | None = None) -> int:
         "results": [dataclasses.asdict(one) | {"median_s": one.median_s} for one in results],
     }
     text = render(results, machine, versions, command)
-    # Only a whole run replaces the published table; a narrowed one is for the eye.
-    publish(text, record, data.FOLDER if given else HERE)
+    # A narrowed run is for the eye, unless it is asked for; the table names its command.
+    publish(text, record, HERE if chosen.publish or not given else data.FOLDER)
     print(text)
     return 0 if is_sound else 1
 

@@ -1,13 +1,17 @@
 """Kill the process at each step of a run: the window shows the old result or the new one, and a repeat finishes."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from tieout.compose import open_workspace
+from tieout.core.settings import Settings
+from tieout.store.runs import Window
 
 CHILD = """
 import os, signal, sys
@@ -49,16 +53,12 @@ def _run(data: Path, wanted: str, ours: Path, theirs: Path) -> subprocess.Comple
 
 
 def _current(data: Path) -> str | None:
-    listed = subprocess.run(
-        [sys.executable, "-m", "tieout", "runs", "--as-of", "2100-01-01", "--json"],
-        env={**os.environ, "TIEOUT_DATA_DIR": str(data)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    found = json.loads(listed.stdout)
-    return found[0]["run_id"] if found else None
+    workspace = open_workspace(Settings.from_environment({"TIEOUT_DATA_DIR": str(data)}))
+    try:
+        found = workspace.store.runs.current_run(Window("compare", "ours.csv ~ theirs.csv", "all"))
+    finally:
+        workspace.close()
+    return found.run_id if found else None
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,8 @@ def steps(files, tmp_path_factory):
 def test_a_kill_at_each_step_leaves_the_old_result_and_a_repeat_gives_the_same_run(files, steps, tmp_path):
     names, whole = steps
     assert {"receive", "load_ours", "join_by_reference", "delta", "publish"} <= set(names)
-    for step in names:
+
+    def kill_and_repeat(step):
         data = tmp_path / step.replace(" ", "_")
         killed = _run(data, step, *files)
         assert killed.returncode == -signal.SIGKILL, (step, killed.stderr)
@@ -93,6 +94,9 @@ def test_a_kill_at_each_step_leaves_the_old_result_and_a_repeat_gives_the_same_r
         assert repeated.returncode == 0, (step, repeated.stderr)
         assert repeated.stdout.strip().endswith(whole), step
         assert _current(data) == whole.split()[1]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(kill_and_repeat, names))
 
 
 def test_a_killed_run_goes_on_after_its_last_checkpoint(files, steps, tmp_path):
