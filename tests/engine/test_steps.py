@@ -175,6 +175,43 @@ def test_a_sum_that_no_amount_can_hold_is_told_from_a_lack_of_memory(runner: Run
             runner.run_step(_step(sql))
 
 
+class _Cramped:
+    """A connection whose memory cannot hold more than `most` row numbers of a split step at once."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, most: int) -> None:
+        self.con, self.most, self.ranges = con, most, []
+
+    def execute(self, sql: str, values: object = None) -> object:
+        if isinstance(values, dict):
+            if values["last"] - values["first"] >= self.most:
+                raise duckdb.OutOfMemoryException("Out of Memory Error")
+            self.ranges.append((values["first"], values["last"]))
+        return self.con.execute(sql, values)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.con, name)
+
+
+def test_a_split_step_that_does_not_fit_at_once_is_made_in_ranges_to_the_same_rows(runner: Runner) -> None:
+    runner.con.execute("create or replace table number as select range as n from range(1000)")
+    step = _step("select n from number where n % 3 = 0 and n between $first and $last", split=("n", "number"))
+    whole = runner._run(step)
+    runner.con = cramped = _Cramped(runner.con, most=63)
+    again = runner._run(step)
+    assert (again.rows, again.digest) == (whole.rows, whole.digest)
+    assert whole.rows == 334
+    assert len(cramped.ranges) == steps.SPLIT_RANGES
+    assert [last + 1 for _, last in cramped.ranges[:-1]] == [first for first, _ in cramped.ranges[1:]]
+
+
+def test_a_split_step_that_does_not_fit_in_ranges_either_says_so(runner: Runner) -> None:
+    runner.con.execute("create or replace table number as select range as n from range(1000)")
+    step = _step("select n from number where n between $first and $last", split=("n", "number"))
+    runner.con = _Cramped(runner.con, most=5)
+    with pytest.raises(StepFailed, match="Nothing was published; free disk or memory"):
+        runner._run(step)
+
+
 def test_a_fault_of_ours_is_not_blamed_on_memory(runner: Runner) -> None:
     with pytest.raises(StepFailed, match="fault of ours"):
         runner.run_step(_step("select error('broken') as n from number"))

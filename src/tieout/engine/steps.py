@@ -176,7 +176,7 @@ class Runner:
         self.on_step(step.name)
         started = time.perf_counter()
         try:
-            self._materialise_in_memory(step)
+            self._materialise(step)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:
@@ -191,20 +191,6 @@ class Runner:
         self.records.append(record)
         self.after_step(self.records)
         return record
-
-    def _materialise_in_memory(self, step: Step) -> None:
-        """Make the result; where memory runs out once more on one thread, which needs a part of it."""
-        try:
-            self._materialise(step)
-        except duckdb.OutOfMemoryException:
-            threads = int(self.con.sql("select current_setting('threads')").fetchall()[0][0])
-            if threads == 1:
-                raise
-            self.con.execute("set threads = 1")
-            try:
-                self._materialise(step)
-            finally:
-                self.con.execute(f"set threads = {threads}")
 
     def _reuse(self, step: Step) -> None:
         if step.form == "view":
