@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from tests.engine.builders import Result, plan_for, reconcile, table
 from tieout.engine import steps
-from tieout.engine.projection import difference_step, unmatched_step
+from tieout.engine.plan_steps import difference_step, unmatched_step
 from tieout.engine.steps import (
     AmountsTooLarge,
     Runner,

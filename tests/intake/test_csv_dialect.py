@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.intake.tables import fast_rows, save
-from tieout.intake.csv_dialect import CsvHints, WrongHint, duckdb_arguments, sniff
+from tieout.intake.csv_dialect import CsvHints, WrongHint, duckdb_arguments, has_bare_row, sniff
 from tieout.intake.formats import FileIsEmpty
 
 SPECTRUM = Path(__file__).parent / "data/csv-spectrum"
@@ -167,8 +167,6 @@ FILLER = "".join(f"TX-{i:06},2024-01-01,text {i},{i}.00\n" for i in range(60_000
         (b"TX-1,2024-01-01,te\0xt,1.00\n", "NUL"),
         (b"TX-1,2024-01-01,text,1.00\r\n", "different"),
         (b"id,day,text,amount\n", "header"),
-        (b",,,\n", "delimiters only"),
-        (b",,,,\n", "delimiters only"),
         (b'TX-1, "2024-01-01",text,1.00\n', "spaces"),
         (b'TX-1,2024-01-01,"x" "y",1.00\n', "spaces"),
     ],
@@ -182,13 +180,44 @@ def test_traps_in_the_middle_of_a_large_file_are_seen(tmp_path, stranger, obstac
     assert sniff(save(tmp_path, content.replace(stranger, b""))).is_plain
 
 
-@pytest.mark.parametrize("shift", range(8))
-def test_traps_are_seen_wherever_the_chunks_of_the_file_meet(tmp_path, shift):
+def _meeting(shift: int) -> str:
+    """Return rows of which the first is so long that the chunks of the file meet within the line after it."""
     head = "id,day,text,amount\n" + FILLER
     padding = "p" * ((1 << 20) - len(head[: 1 << 20].rpartition("\n")[0]) - 12 + shift)
-    lines = head[: 1 << 20].rpartition("\n")[0] + "\n" + f"{padding},2024-01-01,a,1\n"
-    content = f"{lines},,,\n{FILLER}"
-    assert "delimiters only" in " ".join(sniff(save(tmp_path, content)).obstacles)
+    return head[: 1 << 20].rpartition("\n")[0] + "\n" + f"{padding},2024-01-01,a,1\n"
+
+
+@pytest.mark.parametrize("shift", range(-40, 48, 4))
+@pytest.mark.parametrize(
+    ("stranger", "obstacle"),
+    [("id,day,text,amount\n", "header"), ('a, "b",c,d\n', "spaces"), ("a,b,c,d\r\n", "different")],
+)
+def test_traps_are_seen_wherever_the_chunks_of_the_file_meet(tmp_path, shift, stranger, obstacle):
+    path = save(tmp_path, f"{_meeting(shift)}{stranger}{FILLER}".encode())
+    assert obstacle in " ".join(sniff(path).obstacles)
+
+
+@pytest.mark.parametrize("shift", [-1, 0, 1, 2])
+def test_pairs_of_return_and_feed_are_seen_whole_where_the_chunks_meet(tmp_path, shift):
+    table = f"id,day,text,amount\n{FILLER}".replace("\n", "\r\n").encode()
+    short = (1 << 20) - 1 - table.rindex(b"\r", 0, 1 << 20) + shift
+    content = table.replace(b"text 0", b"text 0" + b"p" * short, 1)
+    assert shift or content[(1 << 20) - 1 :].startswith(b"\r\n")
+    assert sniff(save(tmp_path, content)).is_plain
+
+
+@pytest.mark.parametrize("delimiters", [",,,", ",,,,"])
+@pytest.mark.parametrize("shift", range(8))
+def test_a_row_of_delimiters_only_is_found_wherever_it_stands(tmp_path, shift, delimiters):
+    path = save(tmp_path, f"{_meeting(shift)}{delimiters}\n{FILLER}".encode())
+    dialect = sniff(path)
+    assert dialect.is_plain
+    assert has_bare_row(path, dialect)
+
+
+def test_rows_with_an_empty_cell_are_no_rows_of_delimiters(tmp_path):
+    path = save(tmp_path, f"id,day,text,amount\n{FILLER},,x,\nx,,,\n,,,x\n{FILLER}".encode())
+    assert not has_bare_row(path, sniff(path))
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])

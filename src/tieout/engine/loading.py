@@ -28,7 +28,7 @@ from tieout.engine.projection import (
     rows_projection,
     sql_of,
 )
-from tieout.intake.csv_dialect import duckdb_arguments
+from tieout.intake.csv_dialect import duckdb_arguments, has_bare_row
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
 
@@ -149,6 +149,7 @@ def load(
         if is_csv:
             raise FastReadFailed(side, str(error)) from error
         raise
+    _assert_no_bare_row(con, side, f"{side}_rows", source, list(plan.columns))
     refused_before = source.rejected_count if isinstance(source, Records) else 0
     return Loaded(
         side=side,
@@ -161,6 +162,18 @@ def load(
         taken=counted.rows - counted.refused,
         has_lines=is_records,
     )
+
+
+def _assert_no_bare_row(
+    con: duckdb.DuckDBPyConnection, side: SideName, table: str, source: Direct | Records, columns: list[str]
+) -> None:
+    """Raise FastReadFailed where a row of a plain CSV holds delimiters only; a row without values makes it likely."""
+    if isinstance(source, Records) or source.dialect is None or not columns:
+        return
+    empty = [exp.Is(this=column(name), expression=exp.null()) for name in columns]
+    query = exp.select(exp.Literal.number(1)).from_(exp.to_table(table)).where(*empty).limit(1)
+    if con.sql(sql_of(query)).fetchall() and has_bare_row(source.path, source.dialect):
+        raise FastReadFailed(side, "A row holds delimiters only.")
 
 
 def _hides_rowid(types: dict[str, str]) -> bool:
@@ -266,8 +279,8 @@ def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | 
 
     Raises FastReadFailed when a plain CSV turns out not to be plain.
     """
-    columns = [column(own) for own in source_types(con, source)]
-    query = exp.select(*columns).from_(source_relation(source))
+    columns = list(source_types(con, source))
+    query = exp.select(*map(column, columns)).from_(source_relation(source))
     if limit is not None:
         query = query.limit(limit)
     side: SideName = "ours" if name.startswith("ours") else "theirs"
@@ -275,6 +288,7 @@ def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | 
         replace_relation(con, "table", name, sql_of(query))
     except NOT_PLAIN as error:
         raise FastReadFailed(side, str(error)) from error
+    _assert_no_bare_row(con, side, name, source, columns)
 
 
 def refused_by_column(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: SidePlan) -> dict[str, int]:

@@ -21,8 +21,7 @@ from tieout.engine.parse import (
     says_nothing_expression,
 )
 from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
-from tieout.engine.steps import Step
-from tieout.engine.trees import is_present, try_cast
+from tieout.engine.trees import call, is_present, try_cast
 
 REJECTED = "__rejected"
 MAY_BE_LARGE = 32_768
@@ -267,11 +266,11 @@ def _spelling(name: str, side: SidePlan, types: dict[str, str], *, is_day: bool 
     text = _text(name, source)
     if kind.kind == "text" or (kind.kind == "number" and not is_text_source(source)):
         has_places = kind.kind == "number" and is_decimal(source) and not source.endswith(",0)")
-        return _plain_number(column(name)) if has_places else text
+        return call("plain_number", column(name)) if has_places else text
     value = parse_expression(column(name), kind, source, is_wide=True)
     if kind.kind == "number":
         has_zeros = exp.Anonymous(this="regexp_matches", expressions=[text, exp.Literal.string("^0[0-9]")])
-        spelt: exp.Expr = exp.Case().when(exp.not_(has_zeros), _plain_number(value))
+        spelt: exp.Expr = exp.Case().when(exp.not_(has_zeros), call("plain_number", value))
     else:
         wanted = "DATE" if is_day else "VARCHAR"
         spelt = exp.cast(exp.cast(value, wanted, dialect="duckdb"), "VARCHAR", dialect="duckdb")
@@ -552,142 +551,3 @@ def _days_beside_instants(plan: Plan, ours: Sequence[str], theirs: Sequence[str]
 
 def _is_plain(side: SidePlan) -> bool:
     return len(side.amount) == 1 and side.amount[0].sign > 0 and not side.converts
-
-
-def difference_step(plan: Plan) -> Step:
-    """Return the step that lists each differing cell of the differing pairs, one row a compared column.
-
-    Numbers differ beyond the tolerance (strictly), dates beyond the window, text at once.
-    """
-    selects: list[exp.Expr] = []
-    if plan.ours.amount or plan.theirs.amount:
-        selects.append(_amount_difference(plan))
-    selects += [_difference_of(i, item) for i, item in enumerate(compared_pairs(plan), start=1)]
-    if not selects:
-        selects.append(_amount_difference(plan).where("false"))
-    tree = selects[0]
-    for select in selects[1:]:
-        tree = exp.Union(this=tree, expression=select, distinct=False)
-    body = exp.select(
-        exp.alias_(exp.maybe_parse("d.match_id + ours_offset"), "match_id"),
-        exp.alias_(exp.maybe_parse("d.ours_row + ours_offset"), "ours_row"),
-        exp.alias_(exp.maybe_parse("d.theirs_row + theirs_offset"), "theirs_row"),
-        column("column"),
-        "ours_value",
-        "theirs_value",
-    )
-    body = body.select("difference_micros").from_(exp.Subquery(this=tree, alias=exp.TableAlias(this="d")))
-    body = body.join("run", join_type="cross")
-    body = body.order_by("ours_row", "position")
-    return Step(
-        name="difference",
-        reads=("differing", "run"),
-        out="difference",
-        columns=("match_id", "ours_row", "theirs_row", "column", "ours_value", "theirs_value", "difference_micros"),
-        grain=("ours_row", '"column"'),
-        form="fact",
-        why="one row for each compared column in which a pair differs",
-        sql=sql_of(body),
-    )
-
-
-def _plain_number(value: exp.Expr) -> exp.Expr:
-    text = exp.cast(value, "VARCHAR", dialect="duckdb")
-    zeros = exp.Anonymous(this="rtrim", expressions=[text, exp.Literal.string("0")])
-    return exp.Anonymous(this="rtrim", expressions=[zeros, exp.Literal.string(".")])
-
-
-def _difference_select(position: int, name: str, values: tuple[str, str], gap: str, where: str) -> exp.Select:
-    ours, theirs = values
-    return (
-        exp.select("match_id", "ours_row", "theirs_row")
-        .select(exp.alias_(exp.Literal.string(name), "column", quoted=True))
-        .select(exp.alias_(exp.maybe_parse(ours, dialect="duckdb"), "ours_value"))
-        .select(exp.alias_(exp.maybe_parse(theirs, dialect="duckdb"), "theirs_value"))
-        .select(exp.alias_(exp.maybe_parse(gap, dialect="duckdb"), "difference_micros"))
-        .select(exp.alias_(exp.Literal.number(position), "position"))
-        .from_("differing")
-        .join("run", join_type="cross")
-        .where(exp.maybe_parse(where, dialect="duckdb"))
-    )
-
-
-def _amount_difference(plan: Plan) -> exp.Select:
-    """Return the pairs whose amounts differ; with an absent amount, or beyond 64 bits, there is no difference to state.
-
-    A side whose file has no amounts at all has none in every row.
-    """
-    alone = [side.amount[0].column for side in (plan.ours, plan.theirs) if len(side.amount) == 1]
-    name = alone[0] if alone else "amount"
-    gap = "coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0)"
-    allowed = (
-        "greatest(tolerance_micros::hugeint, abs(coalesce(expected_micros, 0))::hugeint * tolerance_ppm // 1000000)"
-    )
-
-    def text(side: str) -> str:
-        return sql_of(
-            _plain_number(exp.maybe_parse(f"{side}_micros::decimal(19, 0) * 0.000001::decimal(7, 6)", dialect="duckdb"))
-        )
-
-    return _difference_select(
-        0,
-        name,
-        (text("expected"), text("reported")),
-        "try_cast(expected_micros::hugeint - reported_micros as bigint)",
-        f"(expected_currency <> reported_currency) or abs({gap}) > {allowed} "
-        "or (expected_micros is null) <> (reported_micros is null)",
-    )
-
-
-def _difference_of(position: int, item: Compared) -> exp.Select:
-    ours = f"expected_compared.c{position}"
-    theirs = f"reported_compared.c{position}"
-    differs = f"{ours} is distinct from {theirs}"
-    if item.kind == "number":
-        gap = f"to_micros({ours})::hugeint - to_micros({theirs})"
-        allowed = f"greatest(tolerance_micros::hugeint, abs(to_micros({ours})::hugeint) * tolerance_ppm // 1000000)"
-        where = f"{differs} and coalesce(abs({gap}) > {allowed}, true)"
-        ours_text = sql_of(_plain_number(exp.maybe_parse(ours, dialect="duckdb")))
-        theirs_text = sql_of(_plain_number(exp.maybe_parse(theirs, dialect="duckdb")))
-        return _difference_select(position, item.name, (ours_text, theirs_text), f"try_cast({gap} as bigint)", where)
-    where = differs
-    if item.kind in ("date", "timestamp"):
-        where = (
-            f"{differs} and coalesce(abs(date_diff('day', {ours}, {theirs})) > window_days or window_days = 0, true)"
-        )
-    return _difference_select(position, item.name, (f"{ours}::varchar", f"{theirs}::varchar"), "null::bigint", where)
-
-
-def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]) -> Step:
-    """Return the step that writes a side's unmatched rows with the file's own columns beside them."""
-    lone, opened = f"lone_{canonical}", f"open_{canonical}"
-    names = [f"{side}_row", "reason_code", "searched", "amount_micros", "currency", "day", "ref", "text"]
-    taken = set(names)
-    query = (
-        exp.select(exp.alias_(exp.maybe_parse(f"l.entry_no + {side}_offset"), f"{side}_row"))
-        .select(column("reason_code", "l"), column("searched", "s"))
-        .select(*[column(name, "e") for name in ("amount_micros", "currency", "day")])
-        .select(exp.alias_(exp.cast(column("ref", "e"), "VARCHAR", dialect="duckdb"), "ref"), column("text", "e"))
-        .from_(exp.alias_(exp.to_table(lone), "l", table=True))
-        .join(exp.alias_(exp.to_table(opened), "e", table=True), on="e.entry_no = l.entry_no")
-        .join(exp.alias_(exp.to_table(f"search_{canonical}"), "s", table=True), on="s.entry_no = l.entry_no")
-        .join("run", join_type="cross")
-    )
-    for i, name in enumerate(columns, start=1):
-        label = f"{side}_{name}"
-        while label.lower() in taken:
-            label += "_"
-        taken.add(label.lower())
-        field = exp.Dot(this=column("source", "e"), expression=exp.to_identifier(f"f{i}", quoted=True))
-        query = query.select(exp.alias_(field, label, quoted=True))
-    query = query.order_by(f"{side}_row")
-    return Step(
-        name=f"unmatched_{side}",
-        reads=(lone, opened, f"search_{canonical}", "run"),
-        out=f"unmatched_{side}",
-        columns=(*names, "…"),
-        grain=(f"{side}_row",),
-        form="fact",
-        why=f"rows of {side} that no pass paired with a row of {other}, why, and where was searched",
-        sql=sql_of(query),
-    )

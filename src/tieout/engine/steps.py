@@ -7,8 +7,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,6 +22,8 @@ from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, format_micros
 
 SPLIT_RANGES = 16
+SIDE_BY_SIDE = 3
+"""How many steps run at once where they may: a core is free while a step is planned."""
 
 StepForm = Literal["table", "view", "fact", "check"]
 
@@ -136,12 +140,15 @@ class Runner:
         on_step: Callable[[str], None] = lambda _: None,
         done: Sequence[StepRecord] = (),
         after_step: Callable[[list[StepRecord]], None] = lambda _: None,
+        *,
+        is_side_by_side: bool = False,
     ) -> None:
         self.con = con
         self.fact_dir = fact_dir
         self.on_step = on_step
         self.done = tuple(done)
         self.after_step = after_step
+        self.is_side_by_side = is_side_by_side
         self.records: list[StepRecord] = []
 
     def run(self, name: str) -> StepRecord:
@@ -152,79 +159,112 @@ class Runner:
         """
         return self._run(load_step(name))
 
-    def run_all(self, names: Sequence[str]) -> StepRecord:
-        """Run steps in order and return the record of the last."""
-        for name in names:
-            record = self.run(name)
-        return record
+    def run_all(self, steps: Sequence[str | Step]) -> StepRecord:
+        """Run steps, by name or made for a plan, as if in order, and return the record of the last.
+
+        With `is_side_by_side` a step starts as soon as those before it that it depends on have ended.
+        """
+        every = [load_step(step) if isinstance(step, str) else step for step in steps]
+        for step, given in zip(every, steps, strict=True):
+            if not isinstance(given, str):
+                self._assert_reads(step)
+        while every and self._is_done(every[0]):
+            self._run(every.pop(0))
+        if self.is_side_by_side:
+            self._run_side_by_side(every)
+        else:
+            for step in every:
+                self._run(step)
+        return self.records[-1]
 
     def run_step(self, step: Step) -> StepRecord:
         """Run a step that was made for a plan and assert its contract, what it reads included."""
         self._assert_reads(step)
         return self._run(step)
 
+    def _is_done(self, step: Step) -> bool:
+        position = len(self.records)
+        return position < len(self.done) and self.done[position].name == step.name
+
     def _run(self, step: Step) -> StepRecord:
         """Run `step`; a step run again in the same run replaces what it made before.
 
         A step that an earlier, interrupted attempt finished (`done`) is not run again: its tables and facts are there.
         """
-        position = len(self.records)
-        if position < len(self.done) and self.done[position].name == step.name:
+        if self._is_done(step):
             self._reuse(step)
-            self.records.append(self.done[position])
-            return self.done[position]
+            self.records.append(self.done[len(self.records)])
+        else:
+            self.records.append(self._make(self.con, step))
+            self.after_step(self.records)
+        return self.records[-1]
+
+    def _run_side_by_side(self, steps: Sequence[Step]) -> None:
+        """Run steps on connections of their own; their records stand in the order of `steps`, whichever ends first."""
+        order = TopologicalSorter(
+            {
+                later: [earlier for earlier in range(later) if _must_wait(steps[later], steps[earlier])]
+                for later in range(len(steps))
+            }
+        )
+        order.prepare()
+        made: dict[int, StepRecord] = {}
+        running: dict[Future[StepRecord], int] = {}
+        pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+        try:
+            while order.is_active():
+                for position in order.get_ready():
+                    running[pool.submit(self._make, self.con.cursor(), steps[position])] = position
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    position = running.pop(future)
+                    made[position] = future.result()
+                    order.done(position)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if made:
+            self.records += [made[position] for position in range(len(steps))]
+            self.after_step(self.records)
+
+    def _make(self, con: duckdb.DuckDBPyConnection, step: Step) -> StepRecord:
         self.on_step(step.name)
         started = time.perf_counter()
         try:
-            self._materialise(step)
+            self._materialise(con, step)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:
             raise _failure(step, error) from error
-        self._assert_columns(step)
-        self._assert_grain(step)
-        rows, digest = self._measure(step)
+        _assert_columns(con, step)
+        rows, digest = self._measure(con, step)
         if step.form == "check" and rows:
-            first = self.con.sql(f"from {step.out} limit 3").fetchall()
+            first = con.sql(f"from {step.out} limit 3").fetchall()
             raise StepContractBroken(f"Check {step.name} found {rows} rows that break it: {first}.", subject=step.name)
-        record = StepRecord(step.name, rows, time.perf_counter() - started, digest)
-        self.records.append(record)
-        self.after_step(self.records)
-        return record
+        return StepRecord(step.name, rows, time.perf_counter() - started, digest)
 
     def _reuse(self, step: Step) -> None:
         if step.form == "view":
-            self._materialise(step)
+            self._materialise(self.con, step)
         elif step.form == "fact":
-            self._view_of_fact(step)
+            self._view_of_fact(self.con, step)
 
-    def _materialise(self, step: Step) -> None:
+    def _materialise(self, con: duckdb.DuckDBPyConnection, step: Step) -> None:
         if step.split is not None:
-            self._materialise_split(step, *step.split)
+            _materialise_split(con, step, *step.split)
             return
         if step.form != "fact":
             form = "view" if step.form == "view" else "table"
-            self.con.execute(f"create or replace {form} {step.out} as {step.sql}")
+            con.execute(f"create or replace {form} {step.out} as {step.sql}")
             return
-        path = self.fact_dir / f"{step.out}.parquet"
-        target = str(path).replace("'", "''")
-        self.con.execute(f"copy ({step.sql}) to '{target}' (format parquet, compression snappy, parquet_version v2)")
-        self._view_of_fact(step)
+        target = _quoted(self._path_of(step))
+        con.execute(f"copy ({step.sql}) to '{target}' (format parquet, compression snappy, parquet_version v2)")
+        self._view_of_fact(con, step)
 
-    def _materialise_split(self, step: Step, column: str, relation: str) -> None:
-        create = f"create or replace table {step.out} as {step.sql}"
-        try:
-            self.con.execute(create, {"first": 0, "last": 2**62})
-        except duckdb.OutOfMemoryException:
-            last = self.con.sql(f"select coalesce(max({column}), 0) from {relation}").fetchall()[0][0]
-            width = last // SPLIT_RANGES + 1
-            for first in range(0, last + 1, width):
-                statement = f"insert into {step.out} {step.sql}" if first else create
-                self.con.execute(statement, {"first": first, "last": first + width - 1})
+    def _path_of(self, fact: Step) -> Path:
+        return self.fact_dir / f"{fact.out}.parquet"
 
-    def _view_of_fact(self, step: Step) -> None:
-        target = str(self.fact_dir / f"{step.out}.parquet").replace("'", "''")
-        self.con.execute(f"create or replace view {step.out} as from read_parquet('{target}')")
+    def _view_of_fact(self, con: duckdb.DuckDBPyConnection, step: Step) -> None:
+        target = _quoted(self._path_of(step))
+        con.execute(f"create or replace view {step.out} as from read_parquet('{target}')")
 
     def _assert_reads(self, step: Step) -> None:
         read = _relations_of(self.con, step.sql)
@@ -232,37 +272,62 @@ class Runner:
             named, found = (", ".join(sorted(names)) for names in (step.reads, read))
             raise StepContractBroken(f"Step {step.name} says it reads {named} and reads {found}.", subject=step.name)
 
-    def _assert_columns(self, step: Step) -> None:
-        actual = tuple(self.con.sql(f"from {step.out} limit 0").columns)
-        if step.columns[-1:] == ("…",):
-            promised = step.columns[:-1]
-            actual = actual[: len(promised)]
+    def _measure(self, con: duckdb.DuckDBPyConnection, step: Step) -> tuple[int, str]:
+        """Return rows and digest of what a step made. Raises StepContractBroken when its grain is not what it says."""
+        groups = f"count(distinct row({', '.join(step.grain)}))" if step.grain else "count(*)"
+        if step.form == "fact":
+            path = self._path_of(step)
+            rows = pq.read_metadata(path).num_rows
+            distinct = con.sql(f"select {groups} from {step.out}").fetchall()[0][0] if step.grain and rows > 1 else rows
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         else:
-            promised = step.columns
-        if actual != promised:
-            raise StepContractBroken(
-                f"Step {step.name} promised {', '.join(promised)} and gave {', '.join(actual)}.", subject=step.name
-            )
-
-    def _assert_grain(self, step: Step) -> None:
-        if not step.grain:
-            return
-        keys = ", ".join(step.grain)
-        repeated = self.con.sql(
-            f"select {keys} from {step.out} group by {keys} having count(*) > 1 order by all limit 1"
-        ).fetchall()
-        if repeated:
+            asked = f"select count(*), {groups}, coalesce(sum(hash(o)::hugeint), 0) from {step.out} o"
+            rows, distinct, total = map(int, con.sql(asked).fetchall()[0])
+            digest = f"{rows}:{total:x}"
+        if distinct < rows:
+            keys = ", ".join(step.grain)
+            repeated = con.sql(
+                f"select {keys} from {step.out} group by {keys} having count(*) > 1 order by all limit 1"
+            ).fetchall()
             raise StepContractBroken(
                 f"Step {step.name} promised one row per ({keys}) and has several for {repeated[0]}.", subject=step.name
             )
+        return rows, digest
 
-    def _measure(self, step: Step) -> tuple[int, str]:
-        if step.form == "fact":
-            path = self.fact_dir / f"{step.out}.parquet"
-            with path.open("rb") as file:
-                return pq.read_metadata(path).num_rows, hashlib.file_digest(file, "sha256").hexdigest()
-        row = self.con.sql(f"select count(*), coalesce(sum(hash(o)::hugeint), 0) from {step.out} o").fetchall()[0]
-        return int(row[0]), f"{int(row[0])}:{int(row[1]):x}"
+
+def _must_wait(later: Step, earlier: Step) -> bool:
+    """Say whether a step reads or replaces what an earlier one makes, or replaces what that one reads."""
+    return earlier.out in later.reads or later.out in earlier.reads or earlier.out == later.out
+
+
+def _materialise_split(con: duckdb.DuckDBPyConnection, step: Step, column: str, relation: str) -> None:
+    create = f"create or replace table {step.out} as {step.sql}"
+    try:
+        con.execute(create, {"first": 0, "last": 2**62})
+    except duckdb.OutOfMemoryException:
+        last = con.sql(f"select coalesce(max({column}), 0) from {relation}").fetchall()[0][0]
+        width = last // SPLIT_RANGES + 1
+        for first in range(0, last + 1, width):
+            statement = f"insert into {step.out} {step.sql}" if first else create
+            con.execute(statement, {"first": first, "last": first + width - 1})
+
+
+def _assert_columns(con: duckdb.DuckDBPyConnection, step: Step) -> None:
+    actual = tuple(con.sql(f"from {step.out} limit 0").columns)
+    if step.columns[-1:] == ("…",):
+        promised = step.columns[:-1]
+        actual = actual[: len(promised)]
+    else:
+        promised = step.columns
+    if actual != promised:
+        raise StepContractBroken(
+            f"Step {step.name} promised {', '.join(promised)} and gave {', '.join(actual)}.", subject=step.name
+        )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def _failure(step: Step, error: duckdb.Error | OSError) -> TieoutError:

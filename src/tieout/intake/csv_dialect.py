@@ -23,13 +23,14 @@ from tieout.intake.csv_records import (
     parse,
     refuse_suspect,
 )
-from tieout.intake.csv_traps import TableText, Traps
+from tieout.intake.csv_traps import TableText, Traps, holds_bare_row
 from tieout.intake.formats import FileIsEmpty, size_of
 from tieout.intake.table_shape import (
     CellKind,
     RowRole,
     TableProfile,
     TableStart,
+    find_doubtful,
     find_table,
     fits,
     is_blank,
@@ -44,7 +45,7 @@ from tieout.intake.text_encoding import Utf8Evidence, by_mark, chunks_of, guess_
 HEAD_BYTES = 256 << 10
 TAIL_BYTES = 64 << 10
 
-_SCORED_ROWS = 400
+_SCORED_ROWS = 200
 _USUAL = ",;\t|"
 _RARE = "\x1f\x1e\x01^~:"
 _SEP_LINE = re.compile(r'(?i)"?sep=(.)"?\s*$')
@@ -170,6 +171,11 @@ def duckdb_arguments(dialect: CsvDialect) -> dict[str, object]:
         "compression": "none",
         "hive_partitioning": False,
     }
+
+
+def has_bare_row(path: Path, dialect: CsvDialect) -> bool:
+    """Tell whether a plain file has a row that holds delimiters only: no record, but DuckDB makes one of it."""
+    return holds_bare_row(chunks_of(path), dialect.newline, dialect.delimiter, len(dialect.columns))
 
 
 def row_obstacle(row: list[str] | Refusal, raw: str, dialect: CsvDialect) -> str:
@@ -417,8 +423,19 @@ def _head_obstacles(lines: list[str], parsed: Parsed, table: TableStart, dialect
         yield "There are quotes above the header."
     if dialect.header_line and dialect.skip_lines != dialect.header_line:
         yield "The header spans several lines."
-    for row, raw in zip(parsed.rows[table.first_data :], parsed.raws[table.first_data :], strict=True):
-        obstacle = row_obstacle(row, raw, dialect)
+    yield from _first_obstacle(parsed.rows[table.first_data :], parsed.raws[table.first_data :], dialect)
+
+
+def _first_obstacle(rows: Sequence[list[str] | Refusal], raws: Sequence[str], dialect: CsvDialect) -> Iterator[str]:
+    """Say why the first record that needs the careful way does; most rows are known for data by their first cell."""
+    width, header, tag = len(dialect.columns), list(dialect.profile.header[:1]), dialect.profile.tag
+
+    def is_ordinary(row: list[str]) -> bool:
+        return len(row) == width and row[:1] != header and (not tag or row[0] == tag)
+
+    doubtful = find_doubtful([row[0] if isinstance(row, list) and is_ordinary(row) else "" for row in rows])
+    for position in doubtful:
+        obstacle = row_obstacle(rows[position], raws[position], dialect)
         if obstacle:
             yield obstacle
             return
@@ -429,11 +446,10 @@ def _tail_obstacles(text: str, dialect: CsvDialect, *, is_whole: bool) -> Iterat
     lines = lines_of(text, dialect.grammar.newline)
     lines = lines[dialect.skip_lines :] if is_whole else _from_record_start(lines[1:], dialect)
     parsed = parse(lines, 1, dialect.grammar, is_last=True)
-    for row, raw in zip(parsed.rows, parsed.raws, strict=True):
-        obstacle = row_obstacle(row, raw, dialect)
-        if obstacle:
-            yield obstacle
-            return
+    obstacles = list(_first_obstacle(parsed.rows, parsed.raws, dialect))
+    if obstacles:
+        yield from obstacles
+        return
     last = next((i for i in reversed(range(len(parsed.rows))) if parsed.rows[i]), None)
     if last is None:
         return
@@ -455,9 +471,7 @@ def _from_record_start(lines: list[str], dialect: CsvDialect) -> list[str]:
 def _look_through(path: Path, dialect: CsvDialect, header_text: str) -> tuple[CsvDialect, Utf8Evidence]:
     """Look at every byte for what the ends of the file may not show and DuckDB would let pass."""
     evidence = Utf8Evidence()
-    traps = Traps(
-        TableText(dialect.grammar, dialect.newline, len(dialect.columns), header_text, dialect.header_line != 1)
-    )
+    traps = Traps(TableText(dialect.grammar, dialect.newline, header_text, dialect.header_line != 1))
     trap = ""
     for chunk in chunks_of(path):
         evidence.watch(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tieout.intake.csv_records import Grammar
@@ -17,13 +18,15 @@ class TableText:
 
     grammar: Grammar
     newline: str
-    width: int
     header: str
     is_preceded: bool = False
 
 
 class Traps:
-    """Looks through the chunks of a file, in order, for what keeps it from being read the fast way."""
+    """Looks through the chunks of a file, in order, for what keeps it from being read the fast way.
+
+    Each chunk is searched as it is, and the seam between two apart: to join them would copy the whole file.
+    """
 
     def __init__(self, table: TableText) -> None:
         end = table.newline.encode()
@@ -31,34 +34,30 @@ class Traps:
         d, q = re.escape(delimiter), re.escape(quote)
         self._newline = end
         self._header = end + table.header.encode() if table.header else b""
-        self._bare = end + delimiter * (table.width - 1)
-        self._bare_row = re.compile(re.escape(self._bare) + d + rb"*[\r\n]")
         self._quote = quote
         edge = rb"[\r\n" + d + rb"]"
         self._spaced_quote = re.compile(
             edge + rb" +" + q + rb"|" + q + rb" +" + edge + rb"|[^\r\n" + d + rb"]" + q + rb" +" + q
         )
-        self._overlap_bytes = max(64, len(self._header), len(self._bare) + 2)
+        self._overlap_bytes = max(64, len(self._header))
         self._before = b""
         self._offset = 0
         self._own_header = -1 if table.is_preceded else 0
 
     def find(self, chunk: bytes) -> str:
         """Return in words what the next chunk holds, or ''."""
-        seen = len(self._before)
-        data = self._before + chunk
-        begin = self._offset - seen
+        before = self._before
+        seam = before + chunk[: self._overlap_bytes] if before else b""
+        parts = ((seam, self._offset - len(before)), (chunk, self._offset))
         self._offset += len(chunk)
-        self._before = data[-self._overlap_bytes :]
-        if b"\0" in data:
+        self._before = (before + chunk if len(chunk) < self._overlap_bytes else chunk)[-self._overlap_bytes :]
+        if b"\0" in chunk:
             return "There are NUL bytes."
-        if self._has_mixed_line_ends(data, seen):
+        if self._has_mixed_line_ends(chunk, before):
             return "Lines end in different ways."
-        if self._header and self._header in data and self._has_second_header(data, begin):
+        if self._header and any(self._has_second_header(data, begin) for data, begin in parts):
             return "The header is repeated among the rows."
-        if self._bare in data and self._bare_row.search(data):
-            return "A row holds delimiters only."
-        if self._has_spaced_quotes(data):
+        if any(self._has_spaced_quotes(data) for data, _ in parts):
             return "There are spaces between delimiters and quotes."
         return ""
 
@@ -79,14 +78,30 @@ class Traps:
             return False
         return self._spaced_quote.search(data) is not None
 
-    def _has_mixed_line_ends(self, data: bytes, seen: int) -> bool:
-        """Compare counts over the fresh bytes and the one before them, which may be the half of a pair."""
+    def _has_mixed_line_ends(self, chunk: bytes, before: bytes) -> bool:
+        """Compare counts over the chunk and the byte before it, which may be the half of a pair."""
         if self._newline == b"\r":
-            return b"\n" in data
+            return b"\n" in chunk
         if self._newline == b"\n":
-            return b"\r" in data
-        fresh = data[max(0, seen - 1) :]
-        pairs = fresh.count(b"\r\n")
-        feeds = fresh.count(b"\n") - (seen > 0 and fresh.startswith(b"\n"))
-        returns = fresh.count(b"\r") - fresh.endswith(b"\r")
-        return not feeds == pairs == returns
+            return b"\r" in chunk
+        is_half = before.endswith(b"\r")
+        pairs = chunk.count(b"\r\n") + (is_half and chunk.startswith(b"\n"))
+        returns = chunk.count(b"\r") + is_half - chunk.endswith(b"\r")
+        return not chunk.count(b"\n") == pairs == returns
+
+
+def holds_bare_row(chunks: Iterable[bytes], newline: str, delimiter: str, width: int) -> bool:
+    """Tell whether a file, given in chunks, has a row that holds delimiters only, below its first line.
+
+    DuckDB makes a row of empty cells of it. To search all files for one costs as much as all of `Traps`, so ask where
+    such a row came out.
+    """
+    bare = (newline + delimiter * (width - 1)).encode()
+    row = re.compile(re.escape(bare) + re.escape(delimiter.encode()) + rb"*[\r\n]")
+    overlap, before = max(64, len(bare) + 2), b""
+    for chunk in chunks:
+        data = before + chunk
+        if bare in data and row.search(data):
+            return True
+        before = data[-overlap:]
+    return before.endswith(bare)

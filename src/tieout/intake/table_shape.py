@@ -25,7 +25,7 @@ LISTED = 10
 RESERVED_NAMES = frozenset((ROW_NO, LINE, "file_row_number", "__rejected"))
 """Names of the columns that readers add to every table, and those that the engine adds to what it reads itself."""
 
-JUDGED_ROWS = 500
+JUDGED_ROWS = 200
 """How many rows are looked at to learn what the columns hold."""
 
 _ABSENT = frozenset({"", "-", "--", "n/a", "na", "#n/a", "nan", "null", "none", "nil", "\\n"})

@@ -5,56 +5,50 @@
 -- form:  fact
 -- why:   for each currency what we expect less what they report must equal the sum of the parts of all deltas and
 --        of the gaps that the tolerance forgave
-with line as (
-  select currency, 'expected' as item, sum(expected_micros) as micros from daily group by all
-  union all
-  select currency, 'reported', sum(reported_micros) from daily group by all
-  union all
-  select currency, 'delta', sum(amount_micros) from delta group by all
-  union all
-  select
-    expected_currency, 'tolerated', sum(coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0))
-  from differing, run
-  where expected_currency = reported_currency
-    and abs(coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0))
-      <= greatest(tolerance_micros::hugeint, abs(coalesce(expected_micros, 0))::hugeint * tolerance_ppm // 1000000)
+with
+side as (
+  select currency, sum(expected_micros) as expected, sum(reported_micros) as reported
+  from daily
   group by all
-  union all
-  select currency, 'tolerated', sum(amount_micros) from group_delta where not is_delta group by all
-  union all
-  select currency, 'rate', sum(rate_micros) from delta group by all
-  union all
-  select currency, 'volume', sum(volume_micros) from delta group by all
-  union all
-  select currency, 'fx', sum(fx_micros) from delta group by all
-  union all
-  select currency, 'timing', sum(timing_micros) from delta group by all
-  union all
-  select currency, 'fee', sum(fee_micros) from delta group by all
-  union all
-  select currency, 'duplicate', sum(duplicate_micros) from delta group by all
-  union all
-  select currency, 'missing', sum(missing_micros) from delta group by all
-  union all
-  select currency, 'unexpected', sum(unexpected_micros) from delta group by all
-  union all
-  select currency, 'unexplained', sum(unexplained_micros) from delta group by all
+),
+part as (
+  select
+    currency, sum(amount_micros) as delta, sum(rate_micros) as rate, sum(volume_micros) as volume, sum(fx_micros) as fx,
+    sum(timing_micros) as timing, sum(fee_micros) as fee, sum(duplicate_micros) as duplicate,
+    sum(missing_micros) as missing, sum(unexpected_micros) as unexpected, sum(unexplained_micros) as unexplained
+  from delta
+  group by all
+),
+tolerated as (
+  select currency, sum(micros) as tolerated
+  from (
+    select
+      expected_currency as currency, coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0) as micros
+    from differing, run
+    where expected_currency = reported_currency
+      and abs(coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0))
+        <= greatest(tolerance_micros::hugeint, abs(coalesce(expected_micros, 0))::hugeint * tolerance_ppm // 1000000)
+    union all
+    select currency, amount_micros from group_delta where not is_delta
+  )
+  group by all
 )
 select
   currency,
-  cast(coalesce(sum(micros) filter (item = 'expected'), 0) as decimal(38, 0)) as expected_micros,
-  cast(coalesce(sum(micros) filter (item = 'reported'), 0) as decimal(38, 0)) as reported_micros,
-  cast(coalesce(sum(micros) filter (item = 'delta'), 0) as decimal(38, 0)) as delta_micros,
-  cast(coalesce(sum(micros) filter (item = 'tolerated'), 0) as decimal(38, 0)) as tolerated_micros,
-  cast(coalesce(sum(micros) filter (item = 'rate'), 0) as decimal(38, 0)) as rate_micros,
-  cast(coalesce(sum(micros) filter (item = 'volume'), 0) as decimal(38, 0)) as volume_micros,
-  cast(coalesce(sum(micros) filter (item = 'fx'), 0) as decimal(38, 0)) as fx_micros,
-  cast(coalesce(sum(micros) filter (item = 'timing'), 0) as decimal(38, 0)) as timing_micros,
-  cast(coalesce(sum(micros) filter (item = 'fee'), 0) as decimal(38, 0)) as fee_micros,
-  cast(coalesce(sum(micros) filter (item = 'duplicate'), 0) as decimal(38, 0)) as duplicate_micros,
-  cast(coalesce(sum(micros) filter (item = 'missing'), 0) as decimal(38, 0)) as missing_micros,
-  cast(coalesce(sum(micros) filter (item = 'unexpected'), 0) as decimal(38, 0)) as unexpected_micros,
-  cast(coalesce(sum(micros) filter (item = 'unexplained'), 0) as decimal(38, 0)) as unexplained_micros
-from line
-group by currency
+  cast(coalesce(expected, 0) as decimal(38, 0)) as expected_micros,
+  cast(coalesce(reported, 0) as decimal(38, 0)) as reported_micros,
+  cast(coalesce(delta, 0) as decimal(38, 0)) as delta_micros,
+  cast(coalesce(tolerated, 0) as decimal(38, 0)) as tolerated_micros,
+  cast(coalesce(rate, 0) as decimal(38, 0)) as rate_micros,
+  cast(coalesce(volume, 0) as decimal(38, 0)) as volume_micros,
+  cast(coalesce(fx, 0) as decimal(38, 0)) as fx_micros,
+  cast(coalesce(timing, 0) as decimal(38, 0)) as timing_micros,
+  cast(coalesce(fee, 0) as decimal(38, 0)) as fee_micros,
+  cast(coalesce(duplicate, 0) as decimal(38, 0)) as duplicate_micros,
+  cast(coalesce(missing, 0) as decimal(38, 0)) as missing_micros,
+  cast(coalesce(unexpected, 0) as decimal(38, 0)) as unexpected_micros,
+  cast(coalesce(unexplained, 0) as decimal(38, 0)) as unexplained_micros
+from side
+full join part using (currency)
+full join tolerated using (currency)
 order by currency

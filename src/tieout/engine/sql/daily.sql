@@ -1,5 +1,5 @@
 -- step:  daily
--- in:    expected, reported, lone_expected, lone_reported, open_expected, open_reported, delta
+-- in:    day_total, lone_expected, lone_reported, open_expected, open_reported, delta
 -- out:   daily(day, currency, expected_micros, reported_micros, delta_micros, ours_rows, theirs_rows, matched_ours_rows, matched_theirs_rows)
 -- grain: one row per (day, currency)
 -- form:  fact
@@ -15,12 +15,10 @@ select
   cast(sum(theirs) - sum(lone_theirs) as bigint) as matched_theirs_rows
 from (
   select
-    day, coalesce(currency, '') as currency, sum(amount_micros) as expected, null as reported, null as delta,
-    count(*) as ours, 0 as theirs, 0 as lone_ours, 0 as lone_theirs
-  from expected
-  group by all
-  union all
-  select day, coalesce(currency, ''), null, sum(amount_micros), null, 0, count(*), 0, 0 from reported group by all
+    day, currency, if(side = 'ours', micros, null) as expected, if(side = 'theirs', micros, null) as reported,
+    null as delta, if(side = 'ours', rows, 0) as ours, if(side = 'theirs', rows, 0) as theirs, 0 as lone_ours,
+    0 as lone_theirs
+  from day_total
   union all
   select day, currency, null, null, sum(amount_micros), 0, 0, 0, 0 from delta group by all
   union all

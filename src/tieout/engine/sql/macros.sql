@@ -31,3 +31,66 @@ create or replace macro scale_down(units, divisor) as
 -- why: a file in thousands
 create or replace macro scale_up(units, factor) as
   within_64_bits(to_micros(units)::hugeint * factor);
+
+-- why: 12.500000 is shown as 12.5
+create or replace macro plain_number(units) as rtrim(rtrim(units::varchar, '0'), '.');
+
+-- why: what a difference may have before it counts: so many micros, or so many millionths of ours
+create or replace macro allowed_gap(micros, tolerance_micros, tolerance_ppm) as
+  greatest(tolerance_micros::hugeint, abs(micros)::hugeint * tolerance_ppm // 1000000);
+
+-- why: the gap in micros, of which so much or so many millionths of ours may be before it counts
+create or replace macro is_beyond(gap, micros, tolerance_micros, tolerance_ppm) as
+  abs(gap) > greatest(tolerance_micros::hugeint, abs(micros)::hugeint * tolerance_ppm // 1000000);
+
+-- why: one compared cell of a pair in one form for all kinds, null where it does not differ: nearly all do not
+create or replace macro cell(nr, title, ours, theirs, gap, differs) as
+  if(
+    differs,
+    struct_pack(
+      position := nr, "column" := title, ours_value := ours, theirs_value := theirs,
+      difference_micros := try_cast(gap as bigint)
+    ),
+    null
+  );
+
+-- why: amounts in two currencies always differ; with one absent, or a difference beyond 64 bits, there is none to state
+create or replace macro amount_cell(
+  nr, title, ours, theirs, our_currency, their_currency, tolerance_micros, tolerance_ppm
+) as cell(
+  nr,
+  title,
+  plain_number(ours::decimal(19, 0) * 0.000001::decimal(7, 6)),
+  plain_number(theirs::decimal(19, 0) * 0.000001::decimal(7, 6)),
+  ours::hugeint - theirs,
+  our_currency <> their_currency
+    or (ours is null) <> (theirs is null)
+    or is_beyond(
+      coalesce(ours, 0)::hugeint - coalesce(theirs, 0), coalesce(ours, 0), tolerance_micros, tolerance_ppm
+    )
+);
+
+create or replace macro number_cell(nr, title, ours, theirs, tolerance_micros, tolerance_ppm) as cell(
+  nr,
+  title,
+  plain_number(ours),
+  plain_number(theirs),
+  to_micros(ours)::hugeint - to_micros(theirs),
+  ours is distinct from theirs
+    and coalesce(
+      is_beyond(to_micros(ours)::hugeint - to_micros(theirs), to_micros(ours), tolerance_micros, tolerance_ppm), true
+    )
+);
+
+create or replace macro text_cell(nr, title, ours, theirs) as
+  cell(nr, title, ours::varchar, theirs::varchar, null::bigint, ours is distinct from theirs);
+
+create or replace macro date_cell(nr, title, ours, theirs, window_days) as cell(
+  nr,
+  title,
+  ours::varchar,
+  theirs::varchar,
+  null::bigint,
+  ours is distinct from theirs
+    and coalesce(abs(date_diff('day', ours, theirs)) > window_days or window_days = 0, true)
+);
