@@ -46,6 +46,11 @@ def _module(name: str, *, peer: bool = False) -> tuple[str, ...]:
     return (python, "-m", f"bench.contenders.{name}", "{ours}", "{theirs}", "{out}")
 
 
+def _command(name: str, what: str, *options: str) -> Contender:
+    command = (str(Path(sys.executable).with_name("tieout")), "compare", "{ours}", "{theirs}", *options)
+    return Contender(name, what, command, is_wall=True, exit_code=DIFFERENCES_FOUND, counts_all=False)
+
+
 CONTENDERS = (
     Contender("tieout engine", "files to result tables, inside `tieout.compare`", _module("tieout_engine")),
     Contender(YARDSTICK, "DuckDB full outer join, same result tables", _module("hand_written")),
@@ -57,14 +62,8 @@ CONTENDERS = (
     ),
     Contender("datacompy polars", "load and compare", _module("datacompy_polars", peer=True), is_peer=True),
     Contender("datacompy pandas", "load and compare", _module("datacompy_pandas", peer=True), is_peer=True),
-    Contender(
-        "tieout command",
-        "`tieout compare` with start, inference and report",
-        (str(Path(sys.executable).with_name("tieout")), "compare", "{ours}", "{theirs}", "--out", "{out}"),
-        is_wall=True,
-        exit_code=DIFFERENCES_FOUND,
-        counts_all=False,
-    ),
+    _command("tieout command", "`tieout compare --report`: start, inference, report", "--report", "{out}/a.html"),
+    _command("tieout command, all files", "`--out`: every row as CSV and Parquet too, XLSX, JSON", "--out", "{out}"),
 )
 
 

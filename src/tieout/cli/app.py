@@ -189,6 +189,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report and the full result (HTML, CSV, XLSX, Parquet, JSON).")
     ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="File for the HTML report alone.")] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook (OURS=THEIRS where they differ).")] = None,
     records: Annotated[
         str | None, typer.Option(help="Dotted path of the array of records in a JSON file (OURS=THEIRS).")
@@ -237,6 +238,7 @@ def compare(
             options,
             plan_file=plan,
             out=out,
+            report=report,
             reading=reading_of(
                 format=file_format,
                 sheet=sheet,
@@ -301,17 +303,20 @@ def runs(
         list_runs(opened, limit=limit, as_of=as_of, as_json=as_json)
 
 
-@app.command(epilog="[bold]Example[/bold]\n\ntieout show 3f9a1c2b --out result")
+@app.command(
+    epilog="[bold]Examples[/bold]\n\ntieout show 3f9a1c2b --out result\n\ntieout show 3f9a1c2b --report page.html"
+)
 def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run, or the first characters of its id.")],
     out: Annotated[Path | None, typer.Option(help="Write the report and the full result there.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the HTML report alone there.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the result of a run, its steps and its digests."""
     from tieout.cli.records import show_run
 
     with workspace() as opened:
-        show_run(opened, run_id, out=out, as_json=as_json)
+        show_run(opened, run_id, out=out, report=report, as_json=as_json)
 
 
 @app.command(epilog="[bold]Example[/bold]\n\ntieout explain 3f9a1c2b-17")

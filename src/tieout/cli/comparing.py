@@ -27,6 +27,7 @@ from tieout.intake.reading import Direct, ReadOptions, read
 from tieout.intake.records import Records
 from tieout.report.console import render
 from tieout.report.exports import write_out
+from tieout.report.html import write_report
 
 __all__ = ["compare_files", "infer_options", "inspect_file", "reading_of"]
 
@@ -41,6 +42,7 @@ def compare_files(
     *,
     plan_file: Path | None,
     out: Path | None,
+    report: Path | None,
     reading: Mapping[SideName, ReadOptions],
     fresh: bool,
     as_json: bool,
@@ -52,16 +54,20 @@ def compare_files(
         done = compare(workspace, request, on_step)
         if plan_file is not None and plan is None:
             save_plan(done.plan, plan_file)
-        if out is not None:
+        if report is not None:
             on_step("report")
+            write_report(done.run_dir, dict(done.summary), report)
+        if out is not None:
+            on_step("result")
             write_out(done.run_dir, dict(done.summary), plan_to_toml(done.plan), out)
     if as_json:
         print_json(done.summary)
     else:
         console = Console()
         render(dict(done.summary), console)
-        if out is not None:
-            console.print(f"Report: {out / 'report.html'}", markup=False, highlight=False)
+        for page in (report, out and out / "report.html"):
+            if page is not None:
+                console.print(f"Report: {page}", markup=False, highlight=False)
         if done.is_reused:
             console.print("The same run was on record; --fresh computes it again.", style="dim")
     return int(done.summary["exit_code"])

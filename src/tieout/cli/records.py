@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.actions import Workspace, replay
+from tieout.books.compare.actions import SUMMARY, Workspace, replay
 from tieout.books.compare.sources import locate_source_rows
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
@@ -19,6 +19,7 @@ from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
 from tieout.engine.explain import explain
 from tieout.report.console import render
 from tieout.report.exports import write_out
+from tieout.report.html import write_report
 from tieout.store.runs import Run
 from tieout.store.sweep import Dropped, apply_retention, sweep
 
@@ -87,14 +88,15 @@ def _run_row(run: Run) -> dict[str, Any]:
     }
 
 
-def show_run(workspace: Workspace, prefix: str, *, out: Path | None, as_json: bool) -> None:
-    """Show a run's result, steps and digests; with `out` write the report and full result there."""
+def show_run(workspace: Workspace, prefix: str, *, out: Path | None, report: Path | None, as_json: bool) -> None:
+    """Show a run's result, steps and digests; with `out` write the report and full result, with `report` that page."""
     runs = workspace.store.runs
     run = runs.find_run(prefix)
     summary = dict(run.summary or {})
+    if report is not None:
+        write_report(runs.file_path(run, SUMMARY).parent, summary, report)
     if out is not None:
-        place = runs.file_path(run, "summary.json").parent
-        write_out(place, summary, run.config, out)
+        write_out(runs.file_path(run, SUMMARY).parent, summary, run.config, out)
     if as_json:
         print_json(
             {

@@ -21,7 +21,7 @@ from tieout.engine.parse import (
     says_nothing_expression,
 )
 from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
-from tieout.engine.trees import call, is_present, try_cast
+from tieout.engine.trees import call, cast, is_present, try_cast
 
 REJECTED = "__rejected"
 MAY_BE_LARGE = 32_768
@@ -127,7 +127,7 @@ def rows_projection(
     if reading.is_strict:
         return exp.select(*selected).from_(source)
     rejected: exp.Expr = refused.else_(exp.Literal.number(0)) if refused.args.get("ifs") else exp.Literal.number(0)
-    selected.append(exp.alias_(exp.cast(rejected, "USMALLINT", dialect="duckdb"), REJECTED, quoted=True))
+    selected.append(exp.alias_(cast(rejected, "USMALLINT"), REJECTED, quoted=True))
     query = exp.select(*selected).from_(source)
     roles = _overflowing_roles(side, source_types, typed, reading.wide)
     if not roles:
@@ -135,7 +135,7 @@ def rows_projection(
     known = exp.Case().when(exp.GT(this=column(REJECTED), expression=exp.Literal.number(0)), column(REJECTED))
     for name, predicate in roles:
         known = known.when(predicate, exp.Literal.number(list(side.columns).index(name) + 1))
-    checked = exp.cast(known.else_(exp.Literal.number(0)), "USMALLINT", dialect="duckdb")
+    checked = cast(known.else_(exp.Literal.number(0)), "USMALLINT")
     kept = [column(name) for name in (*extra, *side.columns)]
     return exp.select(*kept, exp.alias_(checked, REJECTED, quoted=True)).from_(query.subquery("r"))
 
@@ -198,9 +198,9 @@ def _overflowing_roles(
 def _quick_cast(name: str, kind: ColumnType) -> exp.Expr | None:
     """Return the bare cast of a column that is written plainly, or None where it is not."""
     if kind.kind == "number" and kind.decimal_mark == "." and not kind.group_mark:
-        return exp.TryCast(this=column(name), to=exp.DataType.build("DECIMAL(18, 6)", dialect="duckdb"))
+        return try_cast(column(name), "DECIMAL(18, 6)")
     if kind.kind == "date" and kind.date_format in ("", "%Y-%m-%d"):
-        return exp.TryCast(this=column(name), to=exp.DataType.build("DATE", dialect="duckdb"))
+        return try_cast(column(name), "DATE")
     return None
 
 
@@ -273,7 +273,7 @@ def _spelling(name: str, side: SidePlan, types: dict[str, str], *, is_day: bool 
         spelt: exp.Expr = exp.Case().when(exp.not_(has_zeros), call("plain_number", value))
     else:
         wanted = "DATE" if is_day else "VARCHAR"
-        spelt = exp.cast(exp.cast(value, wanted, dialect="duckdb"), "VARCHAR", dialect="duckdb")
+        spelt = cast(cast(value, wanted), "VARCHAR")
         if kind.kind == "timestamp" and not is_day:
             spelt = exp.Anonymous(this="replace", expressions=[spelt, *map(exp.Literal.string, (" 00:00:00", ""))])
     spelt = exp.func("coalesce", spelt, text.copy())
@@ -293,7 +293,7 @@ def _joined_text(
 ) -> exp.Expr:
     """Return the spelling of several columns as one text; those at the positions `days` by day."""
     if not names:
-        return exp.cast(exp.null(), "VARCHAR", dialect="duckdb")
+        return cast(exp.null(), "VARCHAR")
     parts = [_spelling(name, side, types, is_day=position in days) for position, name in enumerate(names)]
     if len(parts) == 1:
         return parts[0]
@@ -326,21 +326,21 @@ def _number(name: str, side: SidePlan, types: dict[str, str], *, is_typed: bool)
 
 def _micros(name: str | None, side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expr:
     if name is None:
-        return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+        return cast(exp.null(), "BIGINT")
     return _micros_of(_number(name, side, types, is_typed=name in typed))
 
 
 def _rate_nanos(name: str | None, types: dict[str, str]) -> exp.Expr:
     if name is None:
-        return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
-    wide = exp.TryCast(this=_text(name, types[name]), to=exp.DataType.build("DECIMAL(28, 9)", dialect="duckdb"))
+        return cast(exp.null(), "BIGINT")
+    wide = try_cast(_text(name, types[name]), "DECIMAL(28, 9)")
     nanos = exp.Mul(this=wide, expression=exp.Literal.number(10**9))
-    return exp.TryCast(this=exp.paren(nanos), to=exp.DataType.build("BIGINT", dialect="duckdb"))
+    return try_cast(exp.paren(nanos), "BIGINT")
 
 
 def _amount_micros(side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expr:
     if not side.amount:
-        return exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+        return cast(exp.null(), "BIGINT")
     terms: list[exp.Expr] = []
     for signed in side.amount:
         scaled = _micros_of(_number(signed.column, side, types, is_typed=signed.column in typed), side.amount_exponent)
@@ -348,15 +348,13 @@ def _amount_micros(side: SidePlan, types: dict[str, str], typed: frozenset[str])
     micros = terms[0] if len(terms) == 1 else _sum_of_present(terms)
     if not side.converts:
         return micros
-    product = exp.Mul(
-        this=exp.cast(exp.paren(micros), "HUGEINT", dialect="duckdb"), expression=_rate_nanos(side.fx_rate, types)
-    )
+    product = exp.Mul(this=cast(exp.paren(micros), "HUGEINT"), expression=_rate_nanos(side.fx_rate, types))
     return exp.Anonymous(this="fx_product", expressions=[product])
 
 
 def _sum_of_present(terms: Sequence[exp.Expr]) -> exp.Expr:
     some = exp.or_(*[is_present(term.copy()) for term in terms])
-    total: exp.Expr = exp.cast(exp.func("coalesce", terms[0], exp.Literal.number(0)), "HUGEINT", dialect="duckdb")
+    total: exp.Expr = cast(exp.func("coalesce", terms[0], exp.Literal.number(0)), "HUGEINT")
     for term in terms[1:]:
         total = exp.Add(this=total, expression=exp.func("coalesce", term, exp.Literal.number(0)))
     return exp.Case().when(some, exp.Anonymous(this="within_64_bits", expressions=[total]))
@@ -405,7 +403,7 @@ def entry_projection(
     )
     group_ref = _joined_text(side.group, side, source_types, REF_SEPARATOR, all_needed=True, days=shape.group_days)
     units: list[exp.Expr] = [_spelling(name, side, source_types) for name in side.units[:UNIT_COUNT]]
-    units += [exp.cast(exp.null(), "VARCHAR", dialect="duckdb")] * (UNIT_COUNT - len(units))
+    units += [cast(exp.null(), "VARCHAR")] * (UNIT_COUNT - len(units))
     query = exp.select(
         exp.alias_(row_no, "entry_no"),
         exp.alias_(ref, "ref"),
@@ -449,7 +447,7 @@ def blank_reference(rows: str, side: SidePlan, types: dict[str, str]) -> exp.Sel
         return None
     is_blank: exp.Expr = exp.LT(this=column(side.key[0]), expression=exp.Literal.string("!"))
     if kind == "number":
-        bare = exp.cast(try_cast(column(side.key[0]), "BIGINT"), "VARCHAR", dialect="duckdb")
+        bare = cast(try_cast(column(side.key[0]), "BIGINT"), "VARCHAR")
         is_decorated = exp.NullSafeNEQ(this=bare, expression=column(side.key[0]))
         is_blank = exp.or_(is_blank, exp.and_(is_present(column(side.key[0])), is_decorated))
     return exp.select(exp.Literal.number(1)).from_(exp.to_table(rows)).where(is_blank).limit(1)
@@ -465,8 +463,8 @@ def _currency(side: SidePlan, types: dict[str, str]) -> exp.Expr:
 def _day_and_instant(
     side: SidePlan, types: dict[str, str], typed: frozenset[str], zone: str
 ) -> tuple[exp.Expr, exp.Expr]:
-    no_day: exp.Expr = exp.cast(exp.null(), "DATE", dialect="duckdb")
-    no_instant: exp.Expr = exp.cast(exp.null(), "BIGINT", dialect="duckdb")
+    no_day: exp.Expr = cast(exp.null(), "DATE")
+    no_instant: exp.Expr = cast(exp.null(), "BIGINT")
     if side.date is None:
         return no_day, no_instant
     kind = side.columns[side.date]
@@ -475,7 +473,7 @@ def _day_and_instant(
         return value, no_instant
     instant = exp.Anonymous(this="epoch_us", expressions=[value.copy()])
     if zone == "UTC":
-        return exp.cast(value, "DATE", dialect="duckdb"), instant
+        return cast(value, "DATE"), instant
     local = exp.Anonymous(
         this="timezone",
         expressions=[
@@ -483,7 +481,7 @@ def _day_and_instant(
             exp.Anonymous(this="timezone", expressions=[exp.Literal.string("UTC"), value]),
         ],
     )
-    return exp.cast(local, "DATE", dialect="duckdb"), instant
+    return cast(local, "DATE"), instant
 
 
 def _compared_value(
@@ -491,12 +489,12 @@ def _compared_value(
 ) -> exp.Expr:
     kind = side.columns[name]
     if item.kind == "text":
-        return exp.cast(column(name), "VARCHAR", dialect="duckdb") if name in typed else _spelling(name, side, types)
+        return cast(column(name), "VARCHAR") if name in typed else _spelling(name, side, types)
     value = column(name) if name in typed else parse_expression(column(name), kind, types[name])
     if item.kind == "number":
         return value
     target = "DATE" if item.kind == "date" else "TIMESTAMP"
-    return exp.cast(value, target, dialect="duckdb") if kind.kind != item.kind else value
+    return cast(value, target) if kind.kind != item.kind else value
 
 
 def compared_pairs(plan: Plan) -> tuple[Compared, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlglot import exp
 
 
@@ -22,12 +24,17 @@ def integer(number: int) -> exp.Expression:
 
 def cast(value: exp.Expr, kind: str) -> exp.Expression:
     """Return a cast that fails on a value it cannot take."""
-    return exp.Cast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
+    return exp.Cast(this=value, to=_type(kind).copy())
 
 
 def try_cast(value: exp.Expr, kind: str) -> exp.Expression:
     """Return a cast that yields null for a value it cannot take."""
-    return exp.TryCast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
+    return exp.TryCast(this=value, to=_type(kind).copy())
+
+
+@cache
+def _type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind, dialect="duckdb")
 
 
 def is_present(value: exp.Expr) -> exp.Expression:

@@ -1,5 +1,5 @@
 -- step:  balance
--- in:    daily, delta, differing, group_delta, run
+-- in:    daily, delta, differing, group_delta
 -- out:   balance(currency, expected_micros, reported_micros, delta_micros, tolerated_micros, rate_micros, volume_micros, fx_micros, timing_micros, fee_micros, duplicate_micros, missing_micros, unexpected_micros, unexplained_micros)
 -- grain: one row per (currency)
 -- form:  fact
@@ -22,12 +22,9 @@ part as (
 tolerated as (
   select currency, sum(micros) as tolerated
   from (
-    select
-      expected_currency as currency, coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0) as micros
-    from differing, run
-    where expected_currency = reported_currency
-      and abs(coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0))
-        <= greatest(tolerance_micros::hugeint, abs(coalesce(expected_micros, 0))::hugeint * tolerance_ppm // 1000000)
+    select expected_currency as currency, gap_micros as micros
+    from differing
+    where expected_currency = reported_currency and abs(gap_micros) <= allowed_micros
     union all
     select currency, amount_micros from group_delta where not is_delta
   )

@@ -1,9 +1,9 @@
 -- step:  differing
--- in:    reference_join, scored_match, closer_expected, closer_reported
--- out:   differing(match_id, ours_row, theirs_row, pass, confidence, expected_day, reported_day, expected_currency, reported_currency, expected_micros, reported_micros, expected_quantity, reported_quantity, expected_fee, reported_fee, expected_fx, reported_fx, expected_compared, reported_compared)
+-- in:    reference_join, scored_match, closer_expected, closer_reported, run
+-- out:   differing(match_id, ours_row, theirs_row, pass, confidence, expected_day, reported_day, expected_currency, reported_currency, expected_micros, reported_micros, expected_quantity, reported_quantity, expected_fee, reported_fee, expected_fx, reported_fx, gap_micros, allowed_micros, expected_compared, reported_compared)
 -- grain: one row per (ours_row)
--- why:   the one-to-one pairs that need a closer look, with both sides in full; those that agree in everything are
---        left out here and cost nothing further
+-- why:   the one-to-one pairs that need a closer look, with both sides in full, the gap between their amounts and what
+--        of it the tolerance allows; those that agree in everything are left out here and cost nothing further
 with pair as (
   select ours_row, theirs_row, 'reference' as pass, 1.0::double as confidence
   from reference_join
@@ -19,7 +19,10 @@ select
   o.quantity_micros as expected_quantity, t.quantity_micros as reported_quantity,
   o.fee_micros as expected_fee, t.fee_micros as reported_fee,
   o.fx_rate_nanos as expected_fx, t.fx_rate_nanos as reported_fx,
+  coalesce(o.amount_micros, 0)::hugeint - coalesce(t.amount_micros, 0) as gap_micros,
+  allowed_gap(coalesce(o.amount_micros, 0), tolerance_micros, tolerance_ppm) as allowed_micros,
   o.compared as expected_compared, t.compared as reported_compared
 from pair p
 join closer_expected o on o.entry_no = p.ours_row
 join closer_reported t on t.entry_no = p.theirs_row
+cross join run

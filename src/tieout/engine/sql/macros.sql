@@ -39,9 +39,9 @@ create or replace macro plain_number(units) as rtrim(rtrim(units::varchar, '0'),
 create or replace macro allowed_gap(micros, tolerance_micros, tolerance_ppm) as
   greatest(tolerance_micros::hugeint, abs(micros)::hugeint * tolerance_ppm // 1000000);
 
--- why: the gap in micros, of which so much or so many millionths of ours may be before it counts
-create or replace macro is_beyond(gap, micros, tolerance_micros, tolerance_ppm) as
-  abs(gap) > greatest(tolerance_micros::hugeint, abs(micros)::hugeint * tolerance_ppm // 1000000);
+-- why: what a gap may have in micros before it counts: so many, or so many millionths of ours
+create or replace macro allowed_gap(micros, tolerance_micros, tolerance_ppm) as
+  greatest(tolerance_micros::hugeint, abs(micros)::hugeint * tolerance_ppm // 1000000);
 
 -- why: one compared cell of a pair in one form for all kinds, null where it does not differ: nearly all do not
 create or replace macro cell(nr, title, ours, theirs, gap, differs) as
@@ -55,19 +55,16 @@ create or replace macro cell(nr, title, ours, theirs, gap, differs) as
   );
 
 -- why: amounts in two currencies always differ; with one absent, or a difference beyond 64 bits, there is none to state
-create or replace macro amount_cell(
-  nr, title, ours, theirs, our_currency, their_currency, tolerance_micros, tolerance_ppm
-) as cell(
+create or replace macro amount_cell(nr, title, ours, theirs, is_other_currency, tolerance_micros, tolerance_ppm) as cell(
   nr,
   title,
   plain_number(ours::decimal(19, 0) * 0.000001::decimal(7, 6)),
   plain_number(theirs::decimal(19, 0) * 0.000001::decimal(7, 6)),
   ours::hugeint - theirs,
-  our_currency <> their_currency
+  is_other_currency
     or (ours is null) <> (theirs is null)
-    or is_beyond(
-      coalesce(ours, 0)::hugeint - coalesce(theirs, 0), coalesce(ours, 0), tolerance_micros, tolerance_ppm
-    )
+    or abs(coalesce(ours, 0)::hugeint - coalesce(theirs, 0))
+      > allowed_gap(coalesce(ours, 0), tolerance_micros, tolerance_ppm)
 );
 
 create or replace macro number_cell(nr, title, ours, theirs, tolerance_micros, tolerance_ppm) as cell(
@@ -78,7 +75,8 @@ create or replace macro number_cell(nr, title, ours, theirs, tolerance_micros, t
   to_micros(ours)::hugeint - to_micros(theirs),
   ours is distinct from theirs
     and coalesce(
-      is_beyond(to_micros(ours)::hugeint - to_micros(theirs), to_micros(ours), tolerance_micros, tolerance_ppm), true
+      abs(to_micros(ours)::hugeint - to_micros(theirs)) > allowed_gap(to_micros(ours), tolerance_micros, tolerance_ppm),
+      true
     )
 );
 

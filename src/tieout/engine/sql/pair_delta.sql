@@ -9,19 +9,14 @@
 --        both quantities are known), else unexplained. A part beyond a trillion units explains nothing and is 0.
 with
 columns_of as (
-  select match_id - ours_offset as match_id, string_agg("column", ',' order by "column") as names
+  select match_id - ours_offset as match_id, string_agg("column", ',' order by "column") as column_names
   from difference, run
   group by all
 ),
 gap as (
-  select
-    d.*,
-    coalesce(expected_micros, 0)::hugeint - coalesce(reported_micros, 0) as gap_micros,
-    greatest(tolerance_micros::hugeint, abs(coalesce(expected_micros, 0))::hugeint * tolerance_ppm // 1000000) as allowed,
-    c.names as column_names
-  from differing d
-  cross join run
-  left join columns_of c using (match_id)
+  select * exclude (expected_compared, reported_compared)
+  from differing
+  left join columns_of using (match_id)
 ),
 fee as (
   select
@@ -33,7 +28,7 @@ fee as (
       else 0
     end as fee_micros
   from gap
-  where expected_currency = reported_currency and abs(gap_micros) > allowed
+  where expected_currency = reported_currency and abs(gap_micros) > allowed_micros
 ),
 fx as (
   select
@@ -105,4 +100,4 @@ select
   'value_mismatch', 0, expected_currency, match_id, ours_row, theirs_row, 'columns:' || column_names, confidence,
   coalesce(expected_day, reported_day), expected_micros, reported_micros, 0, 0, 0, 0, 0, 0, 0, 0, 0
 from gap
-where expected_currency = reported_currency and abs(gap_micros) <= allowed and column_names is not null
+where expected_currency = reported_currency and abs(gap_micros) <= allowed_micros and column_names is not null
