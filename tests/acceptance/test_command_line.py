@@ -130,6 +130,20 @@ def test_out_holds_the_named_files_with_the_named_columns(run, files, tmp_path):
     assert not re.search(r"""(src|href)=["']https?:""", page)
 
 
+def test_the_report_can_be_had_alone(run, files, tmp_path):
+    page = tmp_path / "pages" / "page.html"
+    done = run("compare", *files, "--report", page, code=10)
+    assert str(page) in done.stdout.replace("\n", "")
+    run_id = json.loads(run("runs", "--json").stdout)[0]["run_id"]
+    again = tmp_path / "again.html"
+    run("show", run_id, "--report", again, code=0)
+    assert page.read_bytes() == again.read_bytes()
+    assert "<svg" in page.read_text(encoding="utf-8")
+    assert [path.name for path in page.parent.iterdir()] == ["page.html"]
+    refused = run("show", run_id, "--report", tmp_path, code=20)
+    assert "--report" in refused.stderr
+
+
 def test_the_same_comparison_writes_the_same_bytes(run, files, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     run("compare", *files, "--out", first, code=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from threading import Barrier
 
 import duckdb
 import pyarrow.parquet as pq
@@ -12,9 +13,10 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from tests.engine.builders import Result, plan_for, reconcile, table
+from tests.engine.builders import Result, reconcile, table
+from tieout.engine import run as engine_run
 from tieout.engine import steps
-from tieout.engine.plan_steps import difference_step, unmatched_step
+from tieout.engine.plan_steps import unmatched_step
 from tieout.engine.steps import (
     AmountsTooLarge,
     Runner,
@@ -237,6 +239,84 @@ def test_a_step_is_announced_before_it_runs(runner: Runner, tmp_path: Path) -> N
     assert said == ["a_step"]
 
 
+# Side by side
+
+FOUR = (
+    ("first", "first_table", ("number",), "select n + 1 as n from number"),
+    ("second", "second_table", ("number",), "select n + 2 as n from number"),
+    (
+        "pair",
+        "pair_table",
+        ("first_table", "second_table"),
+        "select f.n from first_table f join second_table using (n)",
+    ),
+    ("again", "number", ("pair_table",), "select n * 100 as n from pair_table"),
+)
+"""The third reads what the first two make, and the fourth replaces what those read."""
+
+
+def _four() -> list[Step]:
+    return [_step(sql, name=name, out=out, reads=reads) for name, out, reads, sql in FOUR]
+
+
+def test_steps_that_do_not_depend_on_each_other_run_at_once(runner: Runner, tmp_path: Path) -> None:
+    together = Barrier(2, timeout=60)
+
+    def meet(name: str) -> None:
+        if name in ("first", "second"):
+            together.wait()
+
+    wide = Runner(runner.con, tmp_path, meet, is_side_by_side=True)
+    assert wide.run_all(_four()).name == "again"
+    assert runner.con.sql("from number order by n").fetchall() == [(300,), (400,)]
+
+
+def test_steps_side_by_side_are_recorded_as_if_one_after_another(runner: Runner, tmp_path: Path) -> None:
+    runner.con.execute("create table numbers_before as from number")
+    runner.run_all(_four())
+    runner.con.execute("create or replace table number as from numbers_before")
+    kept: list[int] = []
+    wide = Runner(runner.con, tmp_path, after_step=lambda records: kept.append(len(records)), is_side_by_side=True)
+    wide.run_all(_four())
+    assert [replace(record, seconds=0) for record in wide.records] == [
+        replace(record, seconds=0) for record in runner.records
+    ]
+    assert kept == [4], "a checkpoint is taken when all are done"
+
+
+def test_side_by_side_goes_on_after_the_steps_that_are_done(runner: Runner, tmp_path: Path) -> None:
+    runner.run_all(_four()[:2])
+    said: list[str] = []
+    wide = Runner(runner.con, tmp_path, said.append, runner.records, is_side_by_side=True)
+    wide.run_all(_four())
+    assert said == ["pair", "again"]
+    assert [record.name for record in wide.records] == ["first", "second", "pair", "again"]
+
+
+def test_a_step_that_fails_side_by_side_stops_those_that_wait_for_it(runner: Runner, tmp_path: Path) -> None:
+    said: list[str] = []
+    wide = Runner(runner.con, tmp_path, said.append, is_side_by_side=True)
+    broken = _step("select error('broken') as n from number", name="broken", out="first_table")
+    with pytest.raises(StepFailed, match="broken"):
+        wide.run_all([broken, *_four()[1:]])
+    assert {"pair", "again"}.isdisjoint(said)
+    assert wide.records == []
+
+
+def test_a_whole_run_comes_to_the_same_bytes_however_its_steps_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = (
+        "id | amount | tax\nA | 1 | 1\nB | 2 | 1\n- | 3 | 1\n- | 100 | 1",
+        "id | amount | tax\nA | 1 | 2\nC | 2 | 1\n- | 3 | 1",
+    )
+    wide = reconcile(*sides)
+    monkeypatch.setattr(engine_run, "SMALL_ROWS", 0)
+    narrow = reconcile(*sides)
+    assert narrow.contents == wide.contents
+    assert [(step.name, step.rows, step.digest) for step in narrow.outcome.steps] == [
+        (step.name, step.rows, step.digest) for step in wide.outcome.steps
+    ]
+
+
 # The steps of the engine
 
 
@@ -306,9 +386,8 @@ def test_a_step_reads_what_its_header_names_and_nothing_else(name: str) -> None:
 
 def test_the_steps_made_for_a_plan_read_what_they_name() -> None:
     side = table("id | amount | tax | due | note\nA | 1 | 2 | 2026-01-01 | x")
-    plan = plan_for(side, side)
-    made = [difference_step(plan), unmatched_step("ours", "theirs", "expected", list(side.columns))]
-    assert [_relations(step.sql) for step in made] == [set(step.reads) for step in made]
+    made = unmatched_step("ours", "theirs", "expected", list(side.columns))
+    assert _relations(made.sql) == set(made.reads)
 
 
 def _relations(sql: str) -> set[str]:
@@ -320,7 +399,7 @@ def _relations(sql: str) -> set[str]:
 
 def test_every_step_file_is_run(runs: list[Result]) -> None:
     ran = {record.name for result in runs for record in result.outcome.steps}
-    made = {"difference", "unmatched_ours", "unmatched_theirs"}
+    made = {"unmatched_ours", "unmatched_theirs"}
     assert ran == set(STEP_NAMES) | made
 
 
@@ -334,7 +413,7 @@ def test_every_step_reads_only_what_an_earlier_step_made(runs: list[Result]) -> 
 
 
 def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> None:
-    every = [_step_of_any_run(name) for name in (*STEP_NAMES, "difference", "unmatched_ours", "unmatched_theirs")]
+    every = [_step_of_any_run(name) for name in (*STEP_NAMES, "unmatched_ours", "unmatched_theirs")]
     read = {name for step in every for name in step.reads}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
     assert unread == {"reference_repeat", "reference_padding", "scoring"}, "those that decide which steps follow"
@@ -342,8 +421,6 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
 
 def _step_of_any_run(name: str) -> Step:
     side = table("id | amount\nA | 1")
-    if name == "difference":
-        return difference_step(plan_for(side, side))
     if name.startswith("unmatched_"):
         which = name.removeprefix("unmatched_")
         canonical = {"ours": "expected", "theirs": "reported"}[which]

@@ -94,6 +94,12 @@ def test_a_file_whose_rows_are_all_there_is_on_record_and_adds_nothing(desk):
     assert desk.rows() == [COFFEE, TEA, JUICE]
 
 
+def test_a_line_of_delimiters_far_down_a_file_is_no_row(desk):
+    rows = [f"2024-01-01,coffee {n},3" for n in range(30_000)]
+    done = desk.load_one(statement(*rows[:20_000], ",,", *rows[20_000:]))
+    assert counts_of(done) == (30_000, 0, 0, 0)
+
+
 def test_two_equal_coffees_on_one_day_stay_two_rows_and_an_overlap_that_holds_both_adds_none(desk):
     desk.load(statement(COFFEE, COFFEE, TEA))
     assert counts_of(desk.load_one(statement(COFFEE, COFFEE, TEA, JUICE))) == (1, 3, 0, 0)

@@ -27,7 +27,7 @@ from tieout.engine.projection import (
     entry_shape,
     sql_of,
 )
-from tieout.engine.steps import Runner, StepRecord
+from tieout.engine.steps import Runner, Step, StepRecord
 from tieout.intake.reading import Direct
 from tieout.intake.records import Check, Records
 
@@ -188,7 +188,7 @@ def execute(
     _write_quarantine(con, fact_dir, plan, sides)
     _write_checks(con, fact_dir, sides)
     match_step = _match(runner, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
-    made = {
+    made: dict[str, str | Step] = {
         "match": match_step,
         "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns)),
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),

@@ -13,15 +13,15 @@ import duckdb
 from tieout.core.errors import TieoutError
 
 _REMEDIES = {
-    errno.ENOSPC: "The disk is full: free space, or choose another place with --out.",
-    errno.EDQUOT: "The disk quota is used up: free space, or choose another place with --out.",
-    errno.EACCES: "You may not write there: choose another place with --out, or change the permissions.",
-    errno.EPERM: "You may not write there: choose another place with --out, or change the permissions.",
-    errno.EROFS: "The disk is read-only: choose another place with --out.",
-    errno.ENOTDIR: "A part of that path is a file, not a folder: choose another place with --out.",
-    errno.EEXIST: "A file stands where a folder is needed: choose another place with --out.",
-    errno.EISDIR: "A folder stands where the file should go: move it, or choose another place with --out.",
-    errno.ENAMETOOLONG: "The name is too long: choose a shorter one with --out.",
+    errno.ENOSPC: "The disk is full: free space, or choose another place with --out or --report.",
+    errno.EDQUOT: "The disk quota is used up: free space, or choose another place with --out or --report.",
+    errno.EACCES: "You may not write there: choose another place with --out or --report, or change the permissions.",
+    errno.EPERM: "You may not write there: choose another place with --out or --report, or change the permissions.",
+    errno.EROFS: "The disk is read-only: choose another place with --out or --report.",
+    errno.ENOTDIR: "A part of that path is a file, not a folder: choose another place with --out or --report.",
+    errno.EEXIST: "A file stands where a folder is needed: choose another place with --out or --report.",
+    errno.EISDIR: "A folder stands where the file should go: move it, or choose another place with --out or --report.",
+    errno.ENAMETOOLONG: "The name is too long: choose a shorter one.",
 }
 
 
@@ -51,7 +51,7 @@ def explain_failure(path: Path) -> Iterator[None]:
 
 
 def _not_written(path: Path, reason: str, number: int | None) -> ResultNotWritten:
-    remedy = _REMEDIES.get(number or 0, "Choose another place with --out and try again.")
+    remedy = _REMEDIES.get(number or 0, "Choose another place with --out or --report and try again.")
     return ResultNotWritten(f"{path} could not be written: {reason}.", subject=str(path), remedy=remedy)
 
 

@@ -327,6 +327,22 @@ def test_with_a_plan_a_side_without_rows_has_everything_missing_or_unexpected(
 # Headers
 
 
+def test_a_line_of_delimiters_far_down_a_plain_file_is_no_row(workspace: Workspace, folder: Path) -> None:
+    rows = [f"A-{n},{n}.00,2026-01-05\n" for n in range(20_000)]
+    clean, torn = "".join([HEADER, *rows]), "".join([HEADER, *rows[:15_000], ",,\n", *rows[15_000:]])
+    done = compare(workspace, _request(folder, torn, clean))
+    assert (done.summary["result"], done.summary["ours"]["rows"]) == ("ties_out", 20_000)
+    planned = compare(workspace, _request(folder, torn, clean, plan=done.plan, is_fresh=True))
+    assert _digests(planned) == _digests(done)
+    assert replay(workspace, done.run.run_id).differences == ()
+
+
+def test_a_row_without_any_value_that_the_plan_reads_is_a_row(workspace: Workspace, folder: Path) -> None:
+    ours = "id,amount,day\nA-1,5.00,2026-01-05\n,,2026-01-06\nA-3,7.00,2026-01-07\n"
+    done = compare(workspace, _request(folder, ours, options=InferOptions(on=("id",), ignore=("day",))))
+    assert done.summary["ours"]["rows"] == 3
+
+
 @pytest.mark.parametrize(
     "name",
     [
