@@ -183,6 +183,25 @@ def test_a_file_in_cents_reaches_a_hundred_times_further(tmp_path: Path, as_text
     assert _expected(facts) == Decimal("9223372036859.77")
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_fee_is_in_the_unit_of_the_amounts_and_set_apart_beyond_it(tmp_path: Path, as_text: bool) -> None:  # noqa: FBT001
+    values, fees = ["5", "6", "7"], ["1", "-2", "9223372037"]
+    if as_text:
+        table = _as_text(values, fee=fees)
+    else:
+        table = _typed([int(v) for v in values], pa.int64(), fee=pa.array([int(fee) for fee in fees], pa.int64()))
+    facts = _run(tmp_path, table, amount_exponent=3, fee="fee")
+    assert _refused(facts) == [(3, "fee", "amount_too_large")]
+    assert _expected(facts) == Decimal("11000")
+
+
+def test_a_fee_in_cents_is_taken_off_in_cents(tmp_path: Path) -> None:
+    gross, net = _as_text(["10000", "20000"], fee=["0", "0"]), _as_text(["9700", "20000"], fee=["300", "0"])
+    facts = _run(tmp_path, gross, net, amount_exponent=-2, fee="fee")
+    (delta,) = facts["delta"]
+    assert (delta["amount_micros"], delta["fee_micros"], delta["unexplained_micros"]) == (3_000_000, 3_000_000, 0)
+
+
 def test_columns_that_fit_alone_and_not_together_are_set_apart(tmp_path: Path) -> None:
     credit = ["5", "9000000000000", "9000000000000", None]
     debit = ["1", "9000000000000", "-9000000000000", "2"]

@@ -36,7 +36,7 @@ class SidePlan:
     """One side of the leg: the type of each column and the role that some of them play.
 
     `columns` holds every column of the file in file order. `amount` is a sum of signed columns (null
-    counts as absent while another is present). `amount_exponent` scales it: -2 where the file has cents.
+    counts as absent while another is present). `amount_exponent` scales it, and the fee: -2 where the file has cents.
     `currency` names a column, `currency_constant` is used where there is none or it is null. With `converts` the
     amount is in another currency and is multiplied by `fx_rate` to be in `currency`; without it `fx_rate` only informs.
     `format`, `sheet`, `records`, `encoding`, `delimiter` and `header_line` (-1 where the reader decides, as '' does for

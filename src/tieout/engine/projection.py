@@ -173,9 +173,9 @@ def _overflowing_roles(
 
     may_exceed = wide | {name for name in side.columns if name not in typed}
     roles: list[tuple[str, exp.Expr]] = [
-        (name, exp.and_(is_present(number(name)), is_absent(_micros(name, side, types, typed))))
-        for name in (side.quantity, side.fee)
-        if name in may_exceed and name is not None
+        (name, exp.and_(is_present(number(name)), is_absent(_micros(name, side, types, typed, exponent))))
+        for name, exponent in ((side.quantity, 0), (side.fee, side.amount_exponent))
+        if name is not None and (name in may_exceed or exponent > 0)
     ]
     terms = [signed.column for signed in side.amount]
     is_exposed = side.converts or side.amount_exponent > 0 or len(terms) > MAX_NARROW_TERMS
@@ -324,10 +324,12 @@ def _number(name: str, side: SidePlan, types: dict[str, str], *, is_typed: bool)
     return parse_expression(column(name), side.columns.get(name, ColumnType("number")), types[name], is_wide=True)
 
 
-def _micros(name: str | None, side: SidePlan, types: dict[str, str], typed: frozenset[str]) -> exp.Expr:
+def _micros(
+    name: str | None, side: SidePlan, types: dict[str, str], typed: frozenset[str], exponent: int = 0
+) -> exp.Expr:
     if name is None:
         return cast(exp.null(), "BIGINT")
-    return _micros_of(_number(name, side, types, is_typed=name in typed))
+    return _micros_of(_number(name, side, types, is_typed=name in typed), exponent)
 
 
 def _rate_nanos(name: str | None, types: dict[str, str]) -> exp.Expr:
@@ -413,7 +415,7 @@ def entry_projection(
         exp.alias_(_currency(side, source_types), "currency"),
         exp.alias_(_amount_micros(side, source_types, typed), "amount_micros"),
         exp.alias_(_micros(side.quantity, side, source_types, typed), "quantity_micros"),
-        exp.alias_(_micros(side.fee, side, source_types, typed), "fee_micros"),
+        exp.alias_(_micros(side.fee, side, source_types, typed, side.amount_exponent), "fee_micros"),
         exp.alias_(_rate_nanos(side.fx_rate, source_types), "fx_rate_nanos"),
         exp.alias_(_joined_text(side.text, side, source_types, " ", all_needed=False), "text"),
         *[exp.alias_(unit, f"unit_{i}") for i, unit in enumerate(units, start=1)],
