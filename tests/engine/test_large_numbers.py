@@ -192,7 +192,7 @@ def test_a_fee_is_in_the_unit_of_the_amounts_and_set_apart_beyond_it(tmp_path: P
         table = _typed([int(v) for v in values], pa.int64(), fee=pa.array([int(fee) for fee in fees], pa.int64()))
     facts = _run(tmp_path, table, amount_exponent=3, fee="fee")
     assert _refused(facts) == [(3, "fee", "amount_too_large")]
-    assert _expected(facts) == Decimal("11000")
+    assert _expected(facts) == Decimal(11000)
 
 
 def test_a_fee_in_cents_is_taken_off_in_cents(tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ REPEATED_REFERENCE_STEPS = (
     "pair_nearest_reference",
     "join_unique_reference",
 )
-CLOSER_STEPS = ("closer_expected", "closer_reported")
 OPEN_STEPS = (
+    "closer_expected",
+    "closer_reported",
+    "reference_is_padded",
     "open_expected",
     "open_reported",
     "match_by_group",
@@ -187,13 +189,13 @@ def execute(
     _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs)
     _write_quarantine(con, fact_dir, plan, sides)
     _write_checks(con, fact_dir, sides)
-    match_step = _match(runner, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
+    *left, match_step = _match(runner, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
     made: dict[str, str | Step] = {
         "match": match_step,
         "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns)),
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
     }
-    runner.run_all([made.get(name, name) for name in RESULT_STEPS])
+    runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
     summary = _summarise(con, plan, run_id, book, sides)
     return Outcome(summary, tuple(runner.records))
 
@@ -242,35 +244,32 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     )
 
 
-def _match(runner: Runner, trim_references: Callable[[], None]) -> str:
-    """Run the passes: by reference, by group, by score. Return the name of the step that makes their fact.
+def _match(runner: Runner, trim_references: Callable[[], None]) -> list[str]:
+    """Run the passes: by reference, by group, by score. Return the steps left that make their facts.
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
     """
     _match_by_reference(runner)
-    runner.run("reference_is_padded")
     if _says(runner.con, "select is_padded from reference_padding"):
         trim_references()
         _match_by_reference(runner)
-    runner.run_all(OPEN_STEPS)
-    if _says(runner.con, "select is_possible from scoring"):
-        runner.run_all(CANDIDATE_STEPS)
-        while runner.run_all(ROUND_STEPS).rows:
-            runner.run("add_choice")
-        runner.run_all(CHOICE_STEPS)
-    else:
-        runner.run_all(NO_CHOICE_STEPS)
-    others = "select count(*) from (select 1 from entry_group union all select 1 from scored_match)"
-    return "match" if _says(runner.con, others) else "match_of_references"
+    is_grouped = _says(runner.con, "select count(*) from entry_group")
+    if not _says(runner.con, "select is_possible from scoring"):
+        return [*NO_CHOICE_STEPS, "match" if is_grouped else "match_of_references"]
+    runner.run_all(CANDIDATE_STEPS)
+    while runner.run_all(ROUND_STEPS).rows:
+        runner.run("add_choice")
+    runner.run_all(CHOICE_STEPS)
+    is_scored = _says(runner.con, "select count(*) from scored_match")
+    return ["match" if is_grouped or is_scored else "match_of_references"]
 
 
 def _match_by_reference(runner: Runner) -> None:
+    """Run the pass by reference and, beside the look at what it left open, the pass by group."""
     runner.run_all(REFERENCE_STEPS)
-    if _says(runner.con, "select is_repeated from reference_repeat"):
-        runner.run_all(REPEATED_REFERENCE_STEPS)
-    else:
-        runner.run("no_repeated_reference")
-    runner.run_all(CLOSER_STEPS)
+    is_repeated = _says(runner.con, "select is_repeated from reference_repeat")
+    pairing = REPEATED_REFERENCE_STEPS if is_repeated else ("no_repeated_reference",)
+    runner.run_all([*pairing, *OPEN_STEPS])
 
 
 def _says(con: duckdb.DuckDBPyConnection, question: str) -> bool:
