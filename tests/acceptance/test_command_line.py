@@ -130,6 +130,20 @@ def test_out_holds_the_named_files_with_the_named_columns(run, files, tmp_path):
     assert not re.search(r"""(src|href)=["']https?:""", page)
 
 
+def test_inspect_counts_the_rows_of_any_file_and_shows_what_it_refuses(run, files, tmp_path):
+    whole = json.loads(run("inspect", files[0], "--json", code=0).stdout)
+    assert (whole["format"], whole["rows"], whole["refused"]) == ("csv", 5, [])
+    assert whole["preview"][0]["id"] == "A1"
+    ragged = tmp_path / "ragged.csv"
+    ragged.write_text("".join(["id,amount\n", *(f"A{n},{n}.00\n" for n in range(30_000)), "B,1,2\n", "C,3\n"]))
+    told = json.loads(run("inspect", ragged, "--json", code=10).stdout)
+    assert (told["rows"], [(row["line"], row["reason_code"]) for row in told["refused"]]) == (
+        30_001,
+        [(30_002, "ragged_row")],
+    )
+    assert "30,001 rows" in run("inspect", ragged, code=10).stdout
+
+
 def test_the_report_can_be_had_alone(run, files, tmp_path):
     page = tmp_path / "pages" / "page.html"
     done = run("compare", *files, "--report", page, code=10)

@@ -20,7 +20,7 @@ from tieout.books.compare.planning import chosen_plan, save_plan
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
-from tieout.engine.loading import FastReadFailed, SideName, sample_relation
+from tieout.engine.loading import FastReadFailed, SideName, count_rows, sample_relation
 from tieout.engine.plan_file import plan_to_toml
 from tieout.intake.csv_careful import read_csv_carefully
 from tieout.intake.reading import Direct, ReadOptions, read
@@ -84,11 +84,13 @@ def inspect_file(workspace: Workspace, file: Path, reading: ReadOptions, *, as_j
         con = duckdb.connect()
         try:
             sample_relation(con, "preview", source, PREVIEW_ROWS)
+            row_count = count_rows(con, source)
         except FastReadFailed:
             if not isinstance(source, Direct) or source.dialect is None:
                 raise
             source = read_csv_carefully(artifact.path, source.dialect, Path(folder))
             sample_relation(con, "preview", source, PREVIEW_ROWS)
+            row_count = source.row_count
         relation = con.sql("from preview")
         names, rows = relation.columns, relation.fetchall()
         refused: list[tuple[object, ...]] = []
@@ -104,7 +106,7 @@ def inspect_file(workspace: Workspace, file: Path, reading: ReadOptions, *, as_j
                 "file": file.name,
                 "format": source.format,
                 "columns": names,
-                "rows": source.row_count if isinstance(source, Records) else None,
+                "rows": row_count,
                 "preview": [dict(zip(names, row, strict=True)) for row in rows],
                 "refused": [
                     dict(zip(("row_no", "line", "reason_code", "reason", "raw"), row, strict=True)) for row in refused
@@ -125,20 +127,20 @@ def inspect_file(workspace: Workspace, file: Path, reading: ReadOptions, *, as_j
             }
         )
     else:
-        _show_inspection(file, source, names, rows, refused)
+        _show_inspection(file, source, row_count, names, rows, refused)
     return EXIT_DIFFERENCES if refused or failed else EXIT_OK
 
 
 def _show_inspection(
     file: Path,
     source: Direct | Records,
+    row_count: int,
     names: list[str],
     rows: list[tuple[object, ...]],
     refused: list[tuple[object, ...]],
 ) -> None:
     console = Console()
-    count = f", {source.row_count:,} rows" if isinstance(source, Records) else ""
-    console.print(Text(f"{file.name}: {source.format}, {len(names)} columns{count}", style="bold"))
+    console.print(Text(f"{file.name}: {source.format}, {len(names)} columns, {row_count:,} rows", style="bold"))
     table = Table(*[escape(name) for name in names], title="first rows", title_justify="left")
     for row in rows:
         table.add_row(*[Text("" if cell is None else str(cell)) for cell in row])

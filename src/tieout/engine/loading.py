@@ -291,6 +291,16 @@ def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | 
     _assert_no_bare_row(con, side, name, source, columns)
 
 
+def count_rows(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> int:
+    """Return how many rows a source has. Raises FastReadFailed when a plain CSV turns out not to be plain."""
+    if source.row_count is not None:
+        return source.row_count
+    try:
+        return int(con.sql(sql_of(exp.select("count(*)").from_(source_relation(source)))).fetchall()[0][0])
+    except NOT_PLAIN as error:
+        raise FastReadFailed("ours", str(error)) from error
+
+
 def refused_by_column(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: SidePlan) -> dict[str, int]:
     """Return how many rows each column refused."""
     names = list(plan.columns)

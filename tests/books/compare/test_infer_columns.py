@@ -159,6 +159,17 @@ def test_what_tells_about_loading_is_not_compared() -> None:
     assert _compared(plan) == _compared(infer_plan(LEDGER, LEDGER))
 
 
+def test_that_loading_is_not_compared_is_said() -> None:
+    loaded = {**LEDGER, "_synced_at": DAYS, "_file": CUSTOMERS}
+    said = [decision for decision in infer_plan(loaded, loaded).decisions if decision.subject == "not compared"]
+    assert [(decision.choice, decision.option) for decision in said] == [("_file, _synced_at", "--plan")]
+
+
+def test_a_column_with_an_underscore_before_its_name_is_compared_as_any_other() -> None:
+    marked = {"id": LEDGER["invoice"], "amount": AMOUNTS, "_status": CUSTOMERS, "_day": DAYS}
+    assert {("_status", "_status"), ("_day", "_day")} <= _compared(infer_plan(marked, marked))
+
+
 def test_a_column_to_ignore_plays_no_role() -> None:
     plan = infer_plan(LEDGER, LEDGER, ignore=("customer", "date=date", "currency"))
     assert plan.compared == ()

@@ -16,7 +16,7 @@ from tieout.books.compare.formats import shown
 from tieout.books.compare.lags import FARTHEST_DAYS, window_of
 from tieout.books.compare.measured import MIN_PAIRS, Facts
 from tieout.books.compare.money import CurrencyOf, choose_currencies, signed_terms
-from tieout.books.compare.names import says
+from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.roles import (
     best_date,
     is_worth_comparing,
@@ -391,6 +391,10 @@ def _compared_decisions(
     for pair in never:
         evidence = f"equal on only {percent(pair.rate or 0.0)} of paired rows: each side has its own"
         found.append(decided("not compared", _pair_label(pair.ours, pair.theirs), 0.7, evidence, "--plan"))
+    loading = [pair for pair in facts.pairs if is_technical(pair.ours.name) and pair.ours.filled and pair.theirs.filled]
+    if loading:
+        label = ", ".join(sorted(_pair_label(pair.ours, pair.theirs) for pair in loading))
+        found.append(decided("not compared", label, 0.8, "by name it tells how rows were loaded", "--plan"))
     return tuple(found)
 
 

@@ -160,10 +160,19 @@ def says(name: str, *meanings: str) -> bool:
     return any(meaning in meanings for meaning in meanings_of(name))
 
 
+_LOADING = frozenset({"synced", "ingested", "loaded", "etl", "fivetran", "airbyte", "dbt", "dlt", "sdc", "rownum"})
+_LOADING_IF_MARKED = frozenset({"batch", "file", "filename", "line", "load", "modified", "partition", "row", "updated"})
+
+
 def is_technical(name: str) -> bool:
-    """Say whether a column tells about the loading of the row, not about what happened (such as _synced_at)."""
+    """Say whether a column tells about the loading of the row, not about what happened (such as _synced_at).
+
+    An underscore in front alone says nothing: some programs set one before every name.
+    """
     words = set(words_of(name))
-    return name.startswith("_") or bool(words & {"synced", "ingested", "loaded", "etl", "fivetran", "dbt", "rownum"})
+    if words & _LOADING:
+        return True
+    return name.startswith("_") and bool(words & _LOADING_IF_MARKED)
 
 
 def normalised(name: str) -> str:
