@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -170,6 +171,7 @@ def execute(
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
     With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit.
     """
+    on_step = _one_at_a_time(on_step)
     done = checkpoint.restore(con) if checkpoint else []
 
     def after_step(records: list[StepRecord]) -> None:
@@ -198,6 +200,17 @@ def execute(
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
     summary = _summarise(con, plan, run_id, book, sides)
     return Outcome(summary, tuple(runner.records))
+
+
+def _one_at_a_time(on_step: Callable[[str], None]) -> Callable[[str], None]:
+    """Return the callback such that steps side by side announce themselves one after another."""
+    lock = Lock()
+
+    def announce(step: str) -> None:
+        with lock:
+            on_step(step)
+
+    return announce
 
 
 def load_sides(
