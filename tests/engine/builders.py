@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.core.money import to_micros
+from tieout.engine.loading import Input
 from tieout.engine.plan import ColumnType, Compared, Kind, Plan, Rules, SidePlan, SignedColumn
-from tieout.engine.run import FACTS, Input, Outcome, execute
+from tieout.engine.run import FACTS, Outcome, execute
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
 

@@ -14,8 +14,9 @@ import pytest
 
 from tests.engine.builders import connection
 from tieout.core.money import MAX_MICROS, from_micros
+from tieout.engine.loading import Input
 from tieout.engine.plan import ColumnType, Compared, Kind, Plan, SidePlan, SignedColumn
-from tieout.engine.run import Input, execute
+from tieout.engine.run import execute
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
 

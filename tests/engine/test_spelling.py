@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.engine.builders import RUN_ID, connection
+from tieout.engine.loading import Input
 from tieout.engine.plan import ColumnType, Kind, Plan, Rules, SidePlan, SignedColumn, Weights
-from tieout.engine.run import Input, execute
+from tieout.engine.run import execute
 from tieout.intake.reading import Direct
 
 Typed = tuple[ColumnType, list[Any] | pa.Array]

@@ -30,10 +30,14 @@ from tieout.engine.projection import (
 )
 from tieout.intake.csv_dialect import duckdb_arguments, has_bare_row
 from tieout.intake.reading import Direct
-from tieout.intake.records import LINE, ROW_NO, Records
+from tieout.intake.records import LINE, ROW_NO, Check, Records
 
 SideName = Literal["ours", "theirs"]
 RelationForm = Literal["table", "view"]
+SIDES: tuple[SideName, ...] = ("ours", "theirs")
+
+Locate = Callable[[list[int]], dict[int, tuple[int, str]]]
+"""Finds physical line and raw text of rows of a plain CSV, by their numbers from 1."""
 
 # What DuckDB raises for a CSV that is not plain after all; a line beyond its buffer is not implemented to it.
 NOT_PLAIN = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException)
@@ -51,6 +55,21 @@ class FastReadFailed(Exception):
     def __init__(self, side: SideName, reason: str) -> None:
         super().__init__(reason)
         self.side: SideName = side
+
+
+@dataclass(frozen=True)
+class Input:
+    """One side's received file and how to read it. `byte_count` is the size as received."""
+
+    name: str
+    artifact_id: str
+    byte_count: int
+    source: Direct | Records
+    locate: Locate = lambda _: {}
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return self.source.checks if isinstance(self.source, Records) else ()
 
 
 @dataclass(frozen=True)
@@ -308,9 +327,6 @@ def refused_by_column(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Side
         f'select "{REJECTED}", count(*) from {loaded.rows} where "{REJECTED}" > 0 group by all order by all'
     ).fetchall()
     return {names[position - 1]: count for position, count in counts}
-
-
-Locate = Callable[[list[int]], dict[int, tuple[int, str]]]
 
 
 def refused_rows(

@@ -15,10 +15,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
-from tieout.core.money import from_micros
+from tieout.core.errors import TieoutError
 from tieout.engine.checkpoint import Checkpoint
-from tieout.engine.loading import Loaded, Locate, SideName, load, refused_by_column, refused_rows
+from tieout.engine.loading import SIDES, Input, Loaded, SideName, load, refused_by_column, refused_rows
 from tieout.engine.plan import Plan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
 from tieout.engine.projection import (
@@ -29,14 +28,11 @@ from tieout.engine.projection import (
     sql_of,
 )
 from tieout.engine.steps import Runner, Step, StepRecord
-from tieout.intake.reading import Direct
-from tieout.intake.records import Check, Records
+from tieout.engine.summary import summarise
+from tieout.intake.records import Records
 
-PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
-MAX_CHECKS_LISTED = 100
 SMALL_ROWS = 5_000_000
 """Up to so many rows of both sides steps run side by side: it is then planning that takes the time, not the work."""
-SIDES: tuple[SideName, ...] = ("ours", "theirs")
 
 REFERENCE_STEPS = ("join_by_reference", "reference_is_repeated")
 REPEATED_REFERENCE_STEPS = (
@@ -130,21 +126,6 @@ class PlanMisfit(TieoutError):
 
 
 @dataclass(frozen=True)
-class Input:
-    """One side's received file and how to read it. `byte_count` is the size as received."""
-
-    name: str
-    artifact_id: str
-    byte_count: int
-    source: Direct | Records
-    locate: Locate = lambda _: {}
-
-    @property
-    def checks(self) -> tuple[Check, ...]:
-        return self.source.checks if isinstance(self.source, Records) else ()
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What a run yields beside its fact files: the summary and the record of each step."""
 
@@ -198,7 +179,7 @@ def execute(
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
     }
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
-    summary = _summarise(con, plan, run_id, book, sides)
+    summary = summarise(con, plan, run_id, book, sides)
     return Outcome(summary, tuple(runner.records))
 
 
@@ -406,160 +387,3 @@ def _table_of(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
 
 def _six_places(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.000001"))
-
-
-def _units(micros: Decimal | int | None) -> str:
-    return str(from_micros(int(micros or 0)))
-
-
-def _summarise(
-    con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, book: str, sides: Sequence[tuple[Input, Loaded]]
-) -> dict[str, Any]:
-    def rows(sql: str) -> list[dict[str, Any]]:
-        result = con.execute(sql)
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-    by_pass = rows(
-        "select pass, outcome, count(distinct match_id) as matches, count(distinct ours_row) as ours_rows,"
-        " count(distinct theirs_row) as theirs_rows from match where pass <> 'reference' group by all order by all"
-    )
-    reference = con.execute(
-        "select count(*) from reference_join where ours_row is not null and theirs_row is not null"
-    ).fetchall()[0][0]
-    if reference:
-        entry = {"matches": reference, "ours_rows": reference, "theirs_rows": reference}
-        by_pass.insert(0, {"pass": "reference", "outcome": "auto", **entry})
-    deltas = rows(
-        "select kind, currency, count(*) as count, sum(amount_micros) as amount from delta group by all"
-        " order by abs(sum(amount_micros)) desc nulls last, kind, currency"
-    )
-    checks = rows('select * from "check" order by ok, side, file, name, subject')
-    quarantine = rows("select side, reason_code, count(*) as count from quarantine group by all order by all")
-    lone = {
-        side: dict(con.execute(f"select reason_code, count(*) from {relation} group by all").fetchall())
-        for side, relation in (("ours", "lone_expected"), ("theirs", "lone_reported"))
-    }
-    review = sum(item["matches"] for item in by_pass if item["outcome"] == "review")
-    refused: dict[SideName, int] = {
-        side: sum(item["count"] for item in quarantine if item["side"] == side) for side in SIDES
-    }
-    failed = sum(not check["ok"] for check in checks)
-    is_clean = not deltas and not review and not any(refused.values()) and not failed
-    return {
-        "tieout": _version(),
-        "run_id": run_id,
-        "book": book,
-        "result": "ties_out" if is_clean else "differences",
-        "exit_code": EXIT_OK if is_clean else EXIT_DIFFERENCES,
-        **{loaded.side: _side_summary(given, loaded, lone[loaded.side], refused) for given, loaded in sides},
-        "matched": {
-            "matches": sum(item["matches"] for item in by_pass),
-            "ours_rows": sum(item["ours_rows"] for item in by_pass),
-            "theirs_rows": sum(item["theirs_rows"] for item in by_pass),
-            "by_pass": by_pass,
-        },
-        "review": {"matches": review},
-        "currencies": [_currency_summary(item) for item in rows(_CURRENCIES)],
-        "deltas": [{**item, "amount": None if item["amount"] is None else _units(item["amount"])} for item in deltas],
-        "differences": rows(
-            'select "column", count(*) as count from difference group by all order by count desc, "column"'
-        ),
-        "checks": {
-            "total": len(checks),
-            "failed": failed,
-            "items": [
-                {**item, **{name: str(item[name]) for name in ("stated", "computed", "difference")}}
-                for item in checks[:MAX_CHECKS_LISTED]
-            ],
-        },
-        "quarantine": {**refused, "reasons": quarantine},
-        "plan": _plan_summary(plan),
-    }
-
-
-def _version() -> str:
-    from tieout import __version__  # noqa: PLC0415 - the package imports this room lazily
-
-    return __version__
-
-
-_CURRENCIES = """
-    select b.*, coalesce(d.disputed_micros, 0) as disputed_micros
-    from balance b
-    left join (
-      select currency, sum(micros) as disputed_micros
-      from (
-        select currency, ours_amount_micros as micros
-        from delta
-        where kind <> 'value_mismatch' and reason_code not like 'group\\_%' escape '\\'
-        union all
-        select currency, expected_micros from group_delta where is_delta
-      )
-      group by currency
-    ) d using (currency)
-    order by b.currency
-"""
-
-
-def _side_summary(given: Input, loaded: Loaded, lone: dict[str, int], refused: dict[SideName, int]) -> dict[str, Any]:
-    return {
-        "name": given.name,
-        "artifact": given.artifact_id,
-        "format": given.source.format,
-        "bytes": given.byte_count,
-        "rows": loaded.row_count,
-        "quarantined": refused[loaded.side],
-        "unmatched": sum(lone.values()),
-        "duplicates": lone.get("duplicate", 0),
-        "notes": list(given.source.notes),
-    }
-
-
-def _currency_summary(item: dict[str, Any]) -> dict[str, Any]:
-    expected, reported = int(item["expected_micros"]), int(item["reported_micros"])
-    return {
-        "currency": item["currency"],
-        "expected": _units(expected),
-        "reported": _units(reported),
-        "difference": _units(expected - reported),
-        "agreed": _units(expected - int(item["disputed_micros"])),
-        "tolerated": _units(item["tolerated_micros"]),
-        "parts": {part: _units(item[f"{part}_micros"]) for part in PARTS},
-    }
-
-
-def _plan_summary(plan: Plan) -> dict[str, Any]:
-    rules = plan.rules
-
-    def side(which: SideName) -> dict[str, Any]:
-        chosen = plan.ours if which == "ours" else plan.theirs
-        return {
-            "key": list(chosen.key),
-            "group": list(chosen.group),
-            "amount": [("-" if signed.sign < 0 else "") + signed.column for signed in chosen.amount],
-            "currency": chosen.currency or chosen.currency_constant,
-            "date": chosen.date,
-            "text": list(chosen.text),
-        }
-
-    return {
-        "ours": side("ours"),
-        "theirs": side("theirs"),
-        "compared": [item.name for item in plan.compared],
-        "tolerance": _units(rules.tolerance_micros),
-        "tolerance_pct": str(Decimal(rules.tolerance_ppm).scaleb(-4)),
-        "window_days": rules.window_days,
-        "auto_threshold": rules.auto_threshold,
-        "review_threshold": rules.review_threshold,
-        "decisions": [
-            {
-                "subject": decision.subject,
-                "choice": decision.choice,
-                "confidence": decision.confidence,
-                "evidence": decision.evidence,
-                "option": decision.option,
-            }
-            for decision in plan.decisions
-        ],
-    }

@@ -19,10 +19,10 @@ from tieout.books.compare.infer import InferOptions, infer
 from tieout.core.settings import Settings
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.identity import code_digest
-from tieout.engine.loading import FastReadFailed, SideName, sample_relation
+from tieout.engine.loading import SIDES, FastReadFailed, Input, SideName, sample_relation
 from tieout.engine.plan import Plan, SidePlan
 from tieout.engine.plan_file import plan_from_toml, plan_to_toml
-from tieout.engine.run import FACTS, SIDES, Input, Outcome, PlanMisfit, execute
+from tieout.engine.run import FACTS, Outcome, PlanMisfit, execute
 from tieout.intake.csv_careful import locate_rows, read_csv_carefully
 from tieout.intake.csv_dialect import CsvHints
 from tieout.intake.reading import Direct, Limits, ReadOptions, read

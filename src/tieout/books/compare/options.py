@@ -9,9 +9,8 @@ from decimal import Decimal
 from tieout.books.compare.infer import InferOptions
 from tieout.core.errors import TieoutError
 from tieout.core.money import NotAnAmount, from_micros, to_micros
-from tieout.engine.loading import SideName
+from tieout.engine.loading import SIDES, SideName
 from tieout.engine.plan_check import MAX_WINDOW_DAYS
-from tieout.engine.run import SIDES
 from tieout.intake.csv_dialect import CsvHints
 from tieout.intake.reading import ReadOptions
 
