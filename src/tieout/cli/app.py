@@ -73,6 +73,8 @@ def run(open_workspace: OpenWorkspace) -> None:
             raise
         show_error(UnexpectedFault(f"{type(error).__name__}: {error}"))
         raise SystemExit(EXIT_ERROR) from None
+    finally:
+        gc.unfreeze()  # else what DuckDB made is taken for leaked at the end
 
 
 def show_error(error: TieoutError) -> None:
