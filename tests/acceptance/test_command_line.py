@@ -318,3 +318,37 @@ def test_tables_from_python_give_the_same_result_as_files(files, tmp_path, monke
     assert "<svg" in from_files.report.html()
     saved = from_files.report.save(Path(tmp_path / "saved"))
     assert {path.name for path in saved} >= {"report.html", "deltas.parquet"}
+
+
+INTERRUPT = """
+import os, signal, sys
+from contextlib import contextmanager
+import tieout.cli.comparing as comparing
+from tieout.compose import main
+
+wanted = sys.argv.pop(1)
+
+@contextmanager
+def stepping():
+    yield lambda step: os.kill(os.getpid(), signal.SIGINT) if step == wanted else None
+
+comparing.stepping = stepping
+main()
+"""
+
+
+@pytest.mark.parametrize("step", ["infer", "load_ours", "join_by_reference", "publish"])
+def test_an_interrupt_ends_with_a_word_and_nothing_published_and_a_repeat_finishes(run, files, tmp_path, step):
+    stopped = subprocess.run(
+        [sys.executable, "-c", INTERRUPT, step, "compare", *map(str, files)],
+        env={**os.environ, "TIEOUT_DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (stopped.returncode, stopped.stdout) == (130, "")
+    assert stopped.stderr.startswith("Interrupted. Nothing was published")
+    assert "Traceback" not in stopped.stderr
+    assert [row for row in json.loads(run("runs", "--json").stdout) if row["result"]] == []
+    run("compare", *files, code=10)

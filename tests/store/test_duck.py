@@ -1,11 +1,14 @@
+import os
+import signal
 from dataclasses import replace
+from threading import Timer
 
 import duckdb
 import pytest
 
 from tests.store.builders import settings_for
 from tieout.store.digest import digest_file
-from tieout.store.duck import FactsUnreadable, connect, connect_read_only_facts
+from tieout.store.duck import FactsUnreadable, connect, connect_read_only_facts, interrupts_told
 
 
 @pytest.fixture
@@ -143,3 +146,14 @@ def test_a_file_that_is_missing_or_no_parquet_is_named(settings, tmp_path):
     for path in (tmp_path / "missing.parquet", tmp_path / "broken.parquet"):
         with pytest.raises(FactsUnreadable, match="match"):
             connect_read_only_facts(settings, {"match": path}, tmp_path / "work")
+
+
+def test_ctrl_c_in_a_query_is_an_interrupt_and_no_fault(settings, tmp_path):
+    con = connect(settings, tmp_path / "work")
+    timer = Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt), interrupts_told():
+        con.execute("select sum(a.range * b.range) from range(3000000) a, range(3000000) b").fetchall()
+    timer.join()
+    with pytest.raises(RuntimeError, match="another"), interrupts_told():
+        raise RuntimeError("another")

@@ -63,9 +63,6 @@ def run(open_workspace: OpenWorkspace) -> None:
     except TieoutError as error:
         show_error(error)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("Interrupted. Nothing was published; the same command goes on where it stopped.", file=sys.stderr)  # noqa: T201
-        raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         raise SystemExit(EXIT_ERROR) from None
     except Exception as error:
@@ -101,8 +98,15 @@ def workspace() -> Iterator[Workspace]:
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
+    from tieout.store.duck import interrupts_told
+
     try:
-        yield opened
+        with interrupts_told():
+            yield opened
+    except KeyboardInterrupt:
+        # Here, for Typer would end the process without a word.
+        print("Interrupted. Nothing was published; the same command goes on where it stopped.", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
 

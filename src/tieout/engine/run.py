@@ -208,18 +208,25 @@ def load_sides(
     con.execute(differing_cells_macro(plan))
     pairs = compared_pairs(plan)
 
+    cursors: dict[SideName, duckdb.DuckDBPyConnection] = {side: con.cursor() for side in SIDES}
+
     def load_side(side: SideName, compared: list[str]) -> Loaded:
         on_step(f"load_{side}")
         given, side_plan = (ours, plan.ours) if side == "ours" else (theirs, plan.theirs)
-        return load(con.cursor(), side, given.source, side_plan, compared, is_loaded=is_loaded)
+        return load(cursors[side], side, given.source, side_plan, compared, is_loaded=is_loaded)
 
     # Side by side, because DuckDB's reader of CSV alone leaves a core idle for a quarter of the time.
     with ThreadPoolExecutor(len(SIDES)) as pool:
-        loading = (
-            pool.submit(load_side, "ours", [item.ours for item in pairs]),
-            pool.submit(load_side, "theirs", [item.theirs for item in pairs]),
-        )
-    loaded_ours, loaded_theirs = (future.result() for future in loading)
+        try:
+            loading = (
+                pool.submit(load_side, "ours", [item.ours for item in pairs]),
+                pool.submit(load_side, "theirs", [item.theirs for item in pairs]),
+            )
+            loaded_ours, loaded_theirs = (future.result() for future in loading)
+        except BaseException:  # Ctrl-C too: what still runs would be waited for
+            for cursor in cursors.values():
+                cursor.interrupt()
+            raise
     _project(con, plan, loaded_ours, loaded_theirs)
     return loaded_ours, loaded_theirs
 

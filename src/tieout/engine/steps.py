@@ -201,17 +201,23 @@ class Runner:
         made: dict[int, StepRecord] = {}
         ready: list[int] = []
         running: dict[Future[StepRecord], int] = {}
+        cursors: dict[int, duckdb.DuckDBPyConnection] = {}
         pool = ThreadPoolExecutor(SIDE_BY_SIDE)
         try:
             while order.is_active():
                 ready = sorted([*ready, *order.get_ready()])
                 for position in ready[: SIDE_BY_SIDE - len(running)]:
                     ready.remove(position)
-                    running[pool.submit(self._make, self.con.cursor(), steps[position])] = position
+                    cursors[position] = self.con.cursor()
+                    running[pool.submit(self._make, cursors[position], steps[position])] = position
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     position = running.pop(future)
                     made[position] = future.result()
                     order.done(position)
+        except BaseException:  # Ctrl-C too: what still runs would be waited for
+            for position in cursors.keys() - made.keys():
+                cursors[position].interrupt()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
         if made:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from tieout.intake.records import Records
 from tieout.intake.sources.current import ResolvedSource, resolve_source
 from tieout.intake.tables import is_table, write_table
 from tieout.store.artifacts import Artifact
-from tieout.store.duck import connect
+from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
 from tieout.store.opening import Store
 from tieout.store.publish import ActiveRun, begin_run, fail_run, publish
@@ -312,22 +313,24 @@ def _execute(job: _Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Out
     while True:
         con = connect(workspace.settings, active.work_dir)
         try:
-            return execute(
-                con,
-                sides["ours"].as_input(),
-                sides["theirs"].as_input(),
-                plan,
-                run_id=active.run_id,
-                fact_dir=fact_dir,
-                on_step=on_step,
-                checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
-                max_refused_share=None if is_final else MAX_REFUSED_SHARE,
-            )
+            with interrupts_told():
+                return execute(
+                    con,
+                    sides["ours"].as_input(),
+                    sides["theirs"].as_input(),
+                    plan,
+                    run_id=active.run_id,
+                    fact_dir=fact_dir,
+                    on_step=on_step,
+                    checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
+                    max_refused_share=None if is_final else MAX_REFUSED_SHARE,
+                )
         except FastReadFailed as failed:
             on_step(f"read {failed.side} carefully")
             sides[failed.side] = read_carefully(sides[failed.side], job.scratch / failed.side)
         finally:
-            con.close()
+            with suppress(duckdb.Error):  # an interrupt may leave a step at work, which then ends by itself
+                con.close()
 
 
 def write_outputs(out_dir: Path, fact_dir: Path, outcome: Outcome, plan: Plan) -> list[RunFile]:
