@@ -327,6 +327,7 @@ import tieout.cli.comparing as comparing
 from tieout.compose import main
 
 wanted = sys.argv.pop(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
 
 @contextmanager
 def stepping():

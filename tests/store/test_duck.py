@@ -150,10 +150,12 @@ def test_a_file_that_is_missing_or_no_parquet_is_named(settings, tmp_path):
 
 def test_ctrl_c_in_a_query_is_an_interrupt_and_no_fault(settings, tmp_path):
     con = connect(settings, tmp_path / "work")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
     timer = Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt), interrupts_told():
         con.execute("select sum(hash(range)::hugeint) from range(5000000000)").fetchall()
     timer.join()
+    signal.signal(signal.SIGINT, before)
     with pytest.raises(RuntimeError, match="another"), interrupts_told():
         raise RuntimeError("another")
