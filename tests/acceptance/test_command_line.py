@@ -338,7 +338,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("step", ["infer", "publish"])
+@pytest.mark.parametrize("step", ["infer", "load_ours", "join_by_reference", "publish"])
 def test_an_interrupt_ends_with_a_word_and_nothing_published_and_a_repeat_finishes(run, files, tmp_path, step):
     stopped = subprocess.run(
         [sys.executable, "-c", INTERRUPT, step, "compare", *map(str, files)],

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.intake.tables import fast_rows, save
-from tieout.intake.csv_dialect import CsvHints, WrongHint, duckdb_arguments, has_bare_row, sniff
+from tieout.intake.csv_bare_row import has_bare_row
+from tieout.intake.csv_dialect import CsvHints, WrongHint, duckdb_arguments, sniff
 from tieout.intake.formats import FileIsEmpty
 
 SPECTRUM = Path(__file__).parent / "data/csv-spectrum"

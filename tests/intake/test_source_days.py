@@ -11,8 +11,8 @@ from tieout.intake.sources.days import (
     find_days,
     text_expression,
 )
-from tieout.intake.sources.projection import column, sql_of
 from tieout.intake.sources.steps import Steps
+from tieout.store.trees import column, sql_of
 
 
 @pytest.fixture

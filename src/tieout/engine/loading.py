@@ -19,18 +19,18 @@ from tieout.engine.projection import (
     MAY_BE_LARGE,
     REJECTED,
     Reading,
-    column,
     fit_questions,
     has_refusals,
     is_plainly_read,
     is_text_source,
     read_columns,
     rows_projection,
-    sql_of,
 )
-from tieout.intake.csv_dialect import duckdb_arguments, has_bare_row
+from tieout.intake.csv_bare_row import assert_no_bare_row
+from tieout.intake.csv_dialect import duckdb_arguments
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Check, Records
+from tieout.store.trees import column, sql_of
 
 SideName = Literal["ours", "theirs"]
 RelationForm = Literal["table", "view"]
@@ -164,11 +164,11 @@ def load(
     offset = 0 if is_records else 1
     try:
         counted = _make_rows(con, side, source, types, plan, compared, extra, is_loaded=is_loaded)
+        assert_no_bare_row(con, exp.to_table(f"{side}_rows"), source, list(plan.columns))
     except NOT_PLAIN as error:
         if is_csv:
             raise FastReadFailed(side, str(error)) from error
         raise
-    _assert_no_bare_row(con, side, f"{side}_rows", source, list(plan.columns))
     refused_before = source.rejected_count if isinstance(source, Records) else 0
     return Loaded(
         side=side,
@@ -181,18 +181,6 @@ def load(
         taken=counted.rows - counted.refused,
         has_lines=is_records,
     )
-
-
-def _assert_no_bare_row(
-    con: duckdb.DuckDBPyConnection, side: SideName, table: str, source: Direct | Records, columns: list[str]
-) -> None:
-    """Raise FastReadFailed where a row of a plain CSV holds delimiters only; a row without values makes it likely."""
-    if isinstance(source, Records) or source.dialect is None or not columns:
-        return
-    empty = [exp.Is(this=column(name), expression=exp.null()) for name in columns]
-    query = exp.select(exp.Literal.number(1)).from_(exp.to_table(table)).where(*empty).limit(1)
-    if con.sql(sql_of(query)).fetchall() and has_bare_row(source.path, source.dialect):
-        raise FastReadFailed(side, "A row holds delimiters only.")
 
 
 def _hides_rowid(types: dict[str, str]) -> bool:
@@ -305,9 +293,9 @@ def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | 
     side: SideName = "ours" if name.startswith("ours") else "theirs"
     try:
         replace_relation(con, "table", name, sql_of(query))
+        assert_no_bare_row(con, exp.to_table(name), source, columns)
     except NOT_PLAIN as error:
         raise FastReadFailed(side, str(error)) from error
-    _assert_no_bare_row(con, side, name, source, columns)
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> int:

@@ -11,7 +11,7 @@ import re
 from sqlglot import exp
 
 from tieout.engine.plan import ColumnType
-from tieout.engine.trees import call, cast, integer, is_present, string, try_cast
+from tieout.store.trees import call, cast, integer, is_present, string, try_cast
 
 NULL_TOKENS = ("", "null", "n/a", "na", "#n/a", "nan", "none", "nil", "-", "--", "\u2014", "\u2013")
 """Texts, in lower case and trimmed, that say "no value" in a column of numbers, dates or timestamps."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from tieout.engine.plan import Compared, Plan
-from tieout.engine.projection import column, compared_pairs, sql_of
+from tieout.engine.projection import compared_pairs
 from tieout.engine.steps import Step
-from tieout.engine.trees import call, cast, integer, string
+from tieout.store.trees import call, cast, column, integer, sql_of, string
 
 _CELL = (
     'STRUCT("position" INTEGER, "column" VARCHAR, ours_value VARCHAR, theirs_value VARCHAR, difference_micros BIGINT)'

@@ -21,7 +21,7 @@ from tieout.engine.parse import (
     says_nothing_expression,
 )
 from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
-from tieout.engine.trees import call, cast, is_present, try_cast
+from tieout.store.trees import call, cast, column, is_present, try_cast
 
 REJECTED = "__rejected"
 MAY_BE_LARGE = 32_768
@@ -34,16 +34,6 @@ REF_SEPARATOR = "\x1f"
 UNIT_COUNT = 6
 _TEXT_SOURCES = ("VARCHAR", "TEXT")
 _SMALL_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER")
-
-
-def column(name: str, table: str | None = None) -> exp.Column:
-    """Return a quoted column."""
-    return exp.column(name, table=table, quoted=True)
-
-
-def sql_of(expression: exp.Expr) -> str:
-    """Return DuckDB's text of an expression tree."""
-    return expression.sql(dialect="duckdb", identify=True)
 
 
 def is_text_source(source_type: str) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
@@ -20,16 +20,12 @@ from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.loading import SIDES, Input, Loaded, SideName, load, refused_by_column, refused_rows
 from tieout.engine.plan import Plan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
-from tieout.engine.projection import (
-    blank_reference,
-    compared_pairs,
-    entry_projection,
-    entry_shape,
-    sql_of,
-)
+from tieout.engine.projection import blank_reference, compared_pairs, entry_projection, entry_shape
+from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.steps import Runner, Step, StepRecord
 from tieout.engine.summary import summarise
 from tieout.intake.records import Records
+from tieout.store.trees import sql_of
 
 SMALL_ROWS = 5_000_000
 """Up to so many rows of both sides steps run side by side: it is then planning that takes the time, not the work."""
@@ -208,25 +204,15 @@ def load_sides(
     con.execute(differing_cells_macro(plan))
     pairs = compared_pairs(plan)
 
-    cursors: dict[SideName, duckdb.DuckDBPyConnection] = {side: con.cursor() for side in SIDES}
-
-    def load_side(side: SideName, compared: list[str]) -> Loaded:
+    def load_side(con: duckdb.DuckDBPyConnection, side: SideName) -> Loaded:
         on_step(f"load_{side}")
         given, side_plan = (ours, plan.ours) if side == "ours" else (theirs, plan.theirs)
-        return load(cursors[side], side, given.source, side_plan, compared, is_loaded=is_loaded)
+        compared = [item.ours if side == "ours" else item.theirs for item in pairs]
+        return load(con, side, given.source, side_plan, compared, is_loaded=is_loaded)
 
     # Side by side, because DuckDB's reader of CSV alone leaves a core idle for a quarter of the time.
-    with ThreadPoolExecutor(len(SIDES)) as pool:
-        try:
-            loading = (
-                pool.submit(load_side, "ours", [item.ours for item in pairs]),
-                pool.submit(load_side, "theirs", [item.theirs for item in pairs]),
-            )
-            loaded_ours, loaded_theirs = (future.result() for future in loading)
-        except BaseException:  # Ctrl-C too: what still runs would be waited for
-            for cursor in cursors.values():
-                cursor.interrupt()
-            raise
+    loading = {side: partial(load_side, side=side) for side in SIDES}
+    loaded_ours, loaded_theirs = run_side_by_side(con, loading, after={}, at_most=len(SIDES)).values()
     _project(con, plan, loaded_ours, loaded_theirs)
     return loaded_ours, loaded_theirs
 

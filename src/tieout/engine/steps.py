@@ -6,10 +6,8 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cache
-from graphlib import TopologicalSorter
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
@@ -19,6 +17,7 @@ import pyarrow.parquet as pq
 
 from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, format_micros
+from tieout.engine.side_by_side import run_side_by_side
 
 SPLIT_RANGES = 16
 SIDE_BY_SIDE = 3
@@ -191,37 +190,17 @@ class Runner:
 
     def _run_side_by_side(self, steps: Sequence[Step]) -> None:
         """Run steps on connections of their own; their records stand in the order of `steps`, whichever ends first."""
-        order = TopologicalSorter(
-            {
+        made = run_side_by_side(
+            self.con,
+            {place: partial(self._make, step=step) for place, step in enumerate(steps)},
+            after={
                 later: [earlier for earlier in range(later) if _must_wait(steps[later], steps[earlier])]
                 for later in range(len(steps))
-            }
+            },
+            at_most=SIDE_BY_SIDE,
         )
-        order.prepare()
-        made: dict[int, StepRecord] = {}
-        ready: list[int] = []
-        running: dict[Future[StepRecord], int] = {}
-        cursors: dict[int, duckdb.DuckDBPyConnection] = {}
-        pool = ThreadPoolExecutor(SIDE_BY_SIDE)
-        try:
-            while order.is_active():
-                ready = sorted([*ready, *order.get_ready()])
-                for position in ready[: SIDE_BY_SIDE - len(running)]:
-                    ready.remove(position)
-                    cursors[position] = self.con.cursor()
-                    running[pool.submit(self._make, cursors[position], steps[position])] = position
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    position = running.pop(future)
-                    made[position] = future.result()
-                    order.done(position)
-        except BaseException:  # Ctrl-C too: what still runs would be waited for
-            for position in cursors.keys() - made.keys():
-                cursors[position].interrupt()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
         if made:
-            self.records += [made[position] for position in range(len(steps))]
+            self.records += made.values()
             self.after_step(self.records)
 
     def _make(self, con: duckdb.DuckDBPyConnection, step: Step) -> StepRecord:

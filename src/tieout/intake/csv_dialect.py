@@ -1,6 +1,7 @@
 """How a delimited text is written: encoding, delimiter, quotes, where the table begins, whether the fast way applies.
 
-`sniff` reads the first 256 KiB and the last 64 KiB as text, and all bytes for what DuckDB would let pass unseen.
+`sniff` reads the first 256 KiB and the last 64 KiB as text, and all bytes for what DuckDB would let pass
+unseen; rows that hold delimiters only are looked for after loading (`csv_bare_row`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tieout.intake.csv_records import (
     parse,
     refuse_suspect,
 )
-from tieout.intake.csv_traps import TableText, Traps, holds_bare_row
+from tieout.intake.csv_traps import TableText, Traps
 from tieout.intake.formats import FileIsEmpty, size_of
 from tieout.intake.table_shape import (
     CellKind,
@@ -171,11 +172,6 @@ def duckdb_arguments(dialect: CsvDialect) -> dict[str, object]:
         "compression": "none",
         "hive_partitioning": False,
     }
-
-
-def has_bare_row(path: Path, dialect: CsvDialect) -> bool:
-    """Tell whether a plain file has a row that holds delimiters only: no record, but DuckDB makes one of it."""
-    return holds_bare_row(chunks_of(path), dialect.newline, dialect.delimiter, len(dialect.columns))
 
 
 def row_obstacle(row: list[str] | Refusal, raw: str, dialect: CsvDialect) -> str:

@@ -9,9 +9,9 @@ from sqlglot import exp
 
 from tieout.books.compare.column_profile import Column, SideProfile
 from tieout.books.compare.names import is_technical, meanings_of, says
-from tieout.books.compare.statements import column, named, rows_of, select
+from tieout.books.compare.statements import rows_of, select
 from tieout.engine.plan import SignedColumn
-from tieout.engine.trees import call, integer, is_present, try_cast
+from tieout.store.trees import call, column, integer, is_present, named, try_cast
 
 BOTH_AT_ONCE = 0.05
 """A credit and a debit of the same thing seldom stand in one row; a total or a mistake may."""
@@ -115,7 +115,7 @@ def amount_value(choice: AmountChoice, side: SideProfile) -> exp.Expression:
     """Return the expression of an amount over the values of its side; null where none of its columns has one."""
     values: list[exp.Expression] = []
     for term in choice.terms:
-        value = column(side.column(term.column).alias)
+        value: exp.Expression = column(side.column(term.column).alias)
         values.append(exp.Neg(this=exp.paren(value)) if term.sign < 0 else value)
     if len(values) == 1:
         total = values[0]

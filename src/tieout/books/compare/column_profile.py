@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from tieout.books.compare.column_type import TEXT, Look, Reading, choose, is_enough, look_at, propose
 from tieout.books.compare.number_format import Shape
-from tieout.books.compare.statements import column, create, named, rows_of, run_file, select, sql_of, union
+from tieout.books.compare.statements import create, rows_of, run_file, select, union
 from tieout.engine.parse import (
     CURRENCY_CODES,
     FORMAT_SEPARATOR,
@@ -26,7 +26,7 @@ from tieout.engine.parse import (
     parse_expression,
 )
 from tieout.engine.plan import ColumnType
-from tieout.engine.trees import call, cast, integer, is_present, string
+from tieout.store.trees import call, cast, column, integer, is_present, named, sql_of, string
 
 SideName = Literal["ours", "theirs"]
 

@@ -27,9 +27,10 @@ from tieout.books.compare.roles import (
     unit_pairs,
 )
 from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
-from tieout.books.compare.statements import chances_of_lags, column, lags_of
+from tieout.books.compare.statements import chances_of_lags, lags_of
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, Weights
+from tieout.store.trees import column
 
 SIDES: tuple[SideName, SideName] = ("ours", "theirs")
 

@@ -12,9 +12,9 @@ from tieout.books.compare.amounts import FIRST_AMOUNT_NO, AmountChoice, amount_v
 from tieout.books.compare.column_profile import Column, SideProfile, table_of
 from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.overlap import Domain, domain_value, domains_of
-from tieout.books.compare.statements import column, create, create_from_file, named, run_file, select, union
+from tieout.books.compare.statements import create, create_from_file, run_file, select, union
 from tieout.engine.parse import is_text, parse_expression
-from tieout.engine.trees import call, cast, integer, is_present, string
+from tieout.store.trees import call, cast, column, integer, is_present, named, string
 
 KEY_SEPARATOR = "\x1f"
 

@@ -17,11 +17,11 @@ from tieout.books.compare.actions import Received, Workspace, open_sides, read_c
 from tieout.core.errors import TieoutError
 from tieout.engine.loading import FastReadFailed, SideName, source_relation
 from tieout.engine.plan_file import plan_from_toml
-from tieout.engine.projection import column, sql_of
 from tieout.engine.run import load_sides
 from tieout.intake.records import LINE, ROW_NO, Records
 from tieout.store.duck import connect, connect_read_only_facts
 from tieout.store.runs import Run
+from tieout.store.trees import column, sql_of
 
 FACT_TABLES = ("recon_match", "recon_match_review", "recon_deltas")
 ENTRY_TABLES = ("recon_statements_raw", "recon_statements_norm", "recon_expected")

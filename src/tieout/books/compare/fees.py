@@ -15,11 +15,11 @@ from tieout.books.compare.money import Money
 from tieout.books.compare.names import says
 from tieout.books.compare.roles import fee_of
 from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, is_none, split_sides
-from tieout.books.compare.statements import column, create, named, rows_of, run_file, select
+from tieout.books.compare.statements import create, rows_of, run_file, select
 from tieout.books.compare.tie import Tie, TiedBy
 from tieout.books.compare.wording import count, decided
 from tieout.engine.plan import Decision, SignedColumn
-from tieout.engine.trees import call, cast, integer, is_present
+from tieout.store.trees import call, cast, column, integer, is_present, named
 
 ENOUGH_ROWS = 3
 NET_SHARE = 0.95

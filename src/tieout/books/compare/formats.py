@@ -19,11 +19,11 @@ from tieout.books.compare.settled import (
     split_amounts,
     split_format,
 )
-from tieout.books.compare.statements import column, rows_of
+from tieout.books.compare.statements import rows_of
 from tieout.books.compare.wording import count
 from tieout.engine.parse import COUNTED_FORMATS, parse_expression
 from tieout.engine.plan import ColumnType, Kind
-from tieout.engine.trees import call, cast, integer
+from tieout.store.trees import call, cast, column, integer
 
 _EXAMPLES = {
     (".", ""): "1234.56",

@@ -25,7 +25,7 @@ from tieout.books.compare.evidence import (
 from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.overlap import Overlaps
 from tieout.books.compare.statements import create, rows_of, run_file, union
-from tieout.engine.trees import call, integer, is_present, string
+from tieout.store.trees import call, integer, is_present, string
 
 UNIQUE = 0.90
 """A column identifies a row when its values are at least this unique; the rest are duplicates to be found."""

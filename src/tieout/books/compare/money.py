@@ -42,7 +42,7 @@ from tieout.books.compare.settled import (
 from tieout.books.compare.statements import create, rows_of, run_file
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import Decision, SignedColumn
-from tieout.engine.trees import call, cast, integer, is_present
+from tieout.store.trees import call, cast, integer, is_present
 
 MEETINGS = 4
 """Pairs of amounts whose values are held against each other when no key pairs rows."""

@@ -9,9 +9,9 @@ import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.column_profile import FEW_ROWS, Column, SideProfile, kept_value, table_of
-from tieout.books.compare.statements import column, create, named, run_file, select, union
+from tieout.books.compare.statements import create, run_file, select, union
 from tieout.engine.parse import is_text
-from tieout.engine.trees import call, cast, integer, is_present, string, try_cast
+from tieout.store.trees import call, cast, column, integer, is_present, named, string, try_cast
 
 Domain = Literal["text", "number", "day"]
 

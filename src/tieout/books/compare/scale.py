@@ -11,11 +11,11 @@ from tieout.books.compare.amounts import AmountChoice
 from tieout.books.compare.column_profile import Column, SideProfile
 from tieout.books.compare.names import normalised, words_of
 from tieout.books.compare.roles import AmountPair, currencies_of
-from tieout.books.compare.statements import column, named, rows_of, select
+from tieout.books.compare.statements import rows_of, select
 from tieout.books.compare.wording import decided, percent
 from tieout.engine.parse import is_decimal, is_text
 from tieout.engine.plan import Decision
-from tieout.engine.trees import call, integer, string
+from tieout.store.trees import call, column, integer, named, string
 
 _MINOR_WORDS = {"cents": -2, "cent": -2, "minor": -2, "pence": -2, "centimes": -2, "micros": -6, "micro": -6}
 _SCALE_NAMES = {0: "units", -2: "hundredths", -3: "thousandths", -6: "millionths"}

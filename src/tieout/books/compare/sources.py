@@ -12,11 +12,11 @@ from sqlglot import exp
 
 from tieout.books.compare.actions import Workspace, open_sides
 from tieout.engine.loading import source_relation, source_types
-from tieout.engine.projection import column, sql_of
 from tieout.intake.csv_careful import locate_rows
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
 from tieout.store.runs import Run
+from tieout.store.trees import column, sql_of
 
 
 def locate_source_rows(

@@ -10,15 +10,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-
-def column(name: str, table: str | None = None) -> exp.Expression:
-    """Return a quoted column."""
-    return exp.column(name, table=table, quoted=True)
-
-
-def sql_of(tree: exp.Expr) -> str:
-    """Return DuckDB's text of a tree."""
-    return tree.sql(dialect="duckdb", identify=True, copy=False)
+from tieout.store.trees import column, named, sql_of
 
 
 def select(table: str | exp.Expr, *expressions: exp.Expr, where: exp.Expr | None = None) -> exp.Select:
@@ -30,14 +22,9 @@ def select(table: str | exp.Expr, *expressions: exp.Expr, where: exp.Expr | None
     return query
 
 
-def named(value: exp.Expr, name: str) -> exp.Expr:
-    """Return a value under a name."""
-    return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
-
-
 def create(con: duckdb.DuckDBPyConnection, name: str, query: exp.Expression) -> None:
     """Keep the rows of a query as a temporary table."""
-    con.execute(f"create or replace temp table {name} as {sql_of(query)}")
+    con.execute(f"create or replace temp table {name} as {sql_of(query, is_spent=True)}")
 
 
 @cache
@@ -63,7 +50,7 @@ def drop_all(con: duckdb.DuckDBPyConnection) -> None:
 
 def rows_of(con: duckdb.DuckDBPyConnection, query: exp.Expression) -> list[tuple[Any, ...]]:
     """Return the rows of a query."""
-    return con.sql(sql_of(query)).fetchall()
+    return con.sql(sql_of(query, is_spent=True)).fetchall()
 
 
 def union(selects: Sequence[exp.Select]) -> exp.Expression:

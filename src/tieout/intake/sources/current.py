@@ -14,25 +14,12 @@ from sqlglot import exp
 from tieout.core.errors import TieoutError
 from tieout.core.settings import Settings
 from tieout.intake.records import LINE, ROW_NO
-from tieout.intake.sources.projection import (
-    BY,
-    CONTENT,
-    DAY,
-    KEY,
-    LOAD,
-    OCCURRENCE,
-    REASON,
-    cast,
-    column,
-    named,
-    parquet,
-    sql_of,
-    struct,
-)
+from tieout.intake.sources.projection import BY, CONTENT, DAY, KEY, LOAD, OCCURRENCE, REASON, parquet, struct
 from tieout.intake.sources.steps import Steps, failures_told, write_parquet
 from tieout.store.duck import connect
 from tieout.store.opening import Store
 from tieout.store.sources import SourceHistory, SourceLoad, Sources, check_source_name
+from tieout.store.trees import cast, column, named, sql_of
 
 SIGN = "@"
 SINCE = "~"

@@ -10,8 +10,8 @@ import duckdb
 from sqlglot import exp
 
 from tieout.core.errors import TieoutError
-from tieout.intake.sources.projection import call, column, named, sql_of, string
 from tieout.intake.sources.steps import Steps
+from tieout.store.trees import call, column, named, sql_of, string
 
 NO_COLUMN = "-"
 """What a user says for "no column is the date"."""

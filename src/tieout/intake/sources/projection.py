@@ -11,6 +11,7 @@ from tieout.core.errors import TieoutError
 from tieout.intake.csv_dialect import duckdb_arguments
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
+from tieout.store.trees import call, cast, column, named, string
 
 CONTENT = "__content"
 KEY = "__key"
@@ -31,40 +32,10 @@ class ReservedColumn(TieoutError):
     code = "reserved_column"
 
 
-def call(name: str, *arguments: exp.Expr) -> exp.Expr:
-    """Return the call of a DuckDB function."""
-    return exp.Anonymous(this=name, expressions=list(arguments))
-
-
-def string(text: str) -> exp.Expr:
-    """Return a text literal."""
-    return exp.Literal.string(text)
-
-
-def cast(value: exp.Expr, kind: str) -> exp.Expr:
-    """Return a cast to a DuckDB type."""
-    return exp.Cast(this=value, to=exp.DataType.build(kind, dialect="duckdb"))
-
-
-def column(name: str, table: str | None = None) -> exp.Column:
-    """Return a quoted column."""
-    return exp.column(name, table=table, quoted=True)
-
-
 def struct(fields: Mapping[str, exp.Expr]) -> exp.Expr:
     """Return a STRUCT with quoted names."""
     pairs = [exp.PropertyEQ(this=exp.to_identifier(name, quoted=True), expression=fields[name]) for name in fields]
     return exp.Struct(expressions=pairs)
-
-
-def named(value: exp.Expr, name: str) -> exp.Expr:
-    """Return a value under a quoted name."""
-    return exp.alias_(value, name, quoted=True)
-
-
-def sql_of(expression: exp.Expr) -> str:
-    """Return DuckDB's text of an expression tree."""
-    return expression.sql(dialect="duckdb", identify=True)
 
 
 def same_name(name: str) -> str:

@@ -11,8 +11,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from tieout.core.errors import TieoutError
+from tieout.intake.csv_bare_row import assert_no_bare_row
 from tieout.intake.csv_careful import locate_rows, read_csv_carefully
-from tieout.intake.csv_dialect import has_bare_row
 from tieout.intake.reading import Direct, Limits, ReadOptions, read
 from tieout.intake.records import LINE, REJECTED_SCHEMA, ROW_NO, Records
 from tieout.intake.sources.days import (
@@ -27,19 +27,14 @@ from tieout.intake.sources.projection import (
     CONTENT,
     KEY,
     POSITION,
-    call,
-    cast,
     cells_query,
     check_columns,
-    column,
     file_relation,
-    named,
     parquet,
     same_name,
-    sql_of,
-    string,
 )
 from tieout.intake.sources.steps import Steps, failures_told, write_parquet
+from tieout.store.trees import call, cast, column, named, sql_of, string
 
 _STAGED = "staged.parquet"
 _LOCATED_SCHEMA = pa.schema([("row_no", pa.int64()), ("line", pa.int64()), ("raw", pa.string())])
@@ -104,7 +99,7 @@ def stage(steps: Steps, given: FileGiven, settled: Settled, key: Sequence[str], 
     source = read(given.path, given.name, given.scratch / "read", limits=given.limits, options=given.options)
     try:
         source, spelling = _write_cells(steps, source, given, settled, key)
-        _assert_no_bare_row(steps.con, given.scratch / _STAGED, source, list(spelling.values()))
+        assert_no_bare_row(steps.con, parquet([given.scratch / _STAGED]), source, list(spelling.values()))
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         # A CSV that looked plain was not: the careful way takes what can be taken and says what cannot.
         if not isinstance(source, Direct) or source.dialect is None:
@@ -147,18 +142,6 @@ def _write_cells(
             is_scratch=True,
         )
     return source, spelling
-
-
-def _assert_no_bare_row(
-    con: duckdb.DuckDBPyConnection, cells: Path, source: Direct | Records, columns: Sequence[str]
-) -> None:
-    """Raise what DuckDB raises for other lines that are no records, where a row of a CSV holds delimiters only."""
-    if isinstance(source, Records) or source.dialect is None:
-        return
-    empty = [exp.Is(this=column(name), expression=exp.null()) for name in columns]
-    query = exp.select(exp.Literal.number(1)).from_(parquet([cells])).where(*empty).limit(1)
-    if con.sql(sql_of(query)).fetchall() and has_bare_row(source.path, source.dialect):
-        raise duckdb.InvalidInputException("A row holds delimiters only.")
 
 
 def _spelling(columns: Sequence[str], known: Sequence[str], file: str) -> dict[str, str]:

@@ -7,6 +7,21 @@ from functools import cache
 from sqlglot import exp
 
 
+def column(name: str, table: str | None = None) -> exp.Column:
+    """Return a quoted column."""
+    return exp.column(name, table=table, quoted=True)
+
+
+def named(value: exp.Expr, name: str) -> exp.Expr:
+    """Return a value under a quoted name."""
+    return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
+
+
+def sql_of(tree: exp.Expr, *, is_spent: bool = False) -> str:
+    """Return DuckDB's text of a tree; one that is spent, so not used again, need not be copied first."""
+    return tree.sql(dialect="duckdb", identify=True, copy=not is_spent)
+
+
 def call(name: str, *arguments: exp.Expr) -> exp.Expression:
     """Return the call of a DuckDB function."""
     return exp.Anonymous(this=name, expressions=list(arguments))
