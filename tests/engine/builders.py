@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tieout.core.money import to_micros
 from tieout.engine.loading import Input
-from tieout.engine.plan import ColumnType, Compared, Kind, Plan, Rules, SidePlan, SignedColumn
+from tieout.engine.plan import ColumnType, Compared, Kind, LearnedWeights, Plan, Rules, SidePlan, SignedColumn
 from tieout.engine.run import FACTS, Outcome, execute
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
@@ -151,6 +151,7 @@ def plan_for(
     converts: Sequence[str] = (),
     constant: str = "",
     tolerance: str = "0",
+    learned: LearnedWeights | None = None,
     **rules: Any,
 ) -> Plan:
     """Return the plan that gives each column the role of its name; `converts` names the sides that are converted."""
@@ -160,6 +161,7 @@ def plan_for(
         theirs=_side_plan(theirs, converts="theirs" in converts, constant=constant),
         compared=tuple(Compared(name, name, name, COMPARED[name]) for name in shared),
         rules=Rules(tolerance_micros=to_micros(tolerance), **rules),
+        learned=learned,
     )
 
 

@@ -72,6 +72,7 @@ SCHEMAS = {
             ("score_amount", _SHARE),
             ("score_unit", _SHARE),
             ("score_text", _SHARE),
+            *((f"weight_{name}", _SHARE) for name in ("pair", "time", "amount", "unit", "text")),
             ("rank", pa.int32()),
             ("chosen", pa.bool_()),
         ]

@@ -193,18 +193,28 @@ def _show_explanation(console: Console, found: dict[str, Any], places: dict[str,
             if source["raw"]:
                 console.print(Text(f"      {source['raw']}", style="dim"))
     if found["candidates"]:
-        table = Table("our row", "their row", "score", "time", "amount", "unit", "text", "", box=None, pad_edge=False)
-        table.title, table.title_justify = "candidates considered", "left"
-        for row in found["candidates"][:10]:
-            scores = [row[f"score_{name}"] for name in ("time", "amount", "unit", "text")]
-            table.add_row(
-                str(row["ours_row"]),
-                str(row["theirs_row"]),
-                f"{row['score']:.3f}",
-                *["-" if score is None else f"{score:.2f}" for score in scores],
-                "chosen" if row["chosen"] else "",
-            )
-        console.print(table)
+        console.print(_candidates_table(found["candidates"][:10]))
+
+
+def _candidates_table(candidates: list[dict[str, Any]]) -> Table:
+    """Return what was considered and how much each evidence counted: in bits where that was learned, else 0 to 1."""
+    is_learned = any(row["weight_pair"] is not None for row in candidates)
+    names = ("pair", "amount", "time", "text", "unit") if is_learned else ("time", "amount", "unit", "text")
+    form, kind = ("{:+.1f}", "weight") if is_learned else ("{:.2f}", "score")
+    head = ("before evidence" if name == "pair" else name for name in names)
+    table = Table("our row", "their row", "chance" if is_learned else "score", *head, "", box=None, pad_edge=False)
+    table.title = "candidates considered" + (", evidence in bits" if is_learned else "")
+    table.title_justify = "left"
+    for row in candidates:
+        values = [row[f"{kind}_{name}"] for name in names]
+        table.add_row(
+            str(row["ours_row"]),
+            str(row["theirs_row"]),
+            f"{row['score']:.3f}",
+            *["-" if value is None else form.format(value) for value in values],
+            "chosen" if row["chosen"] else "",
+        )
+    return table
 
 
 def replay_run(workspace: Workspace, prefix: str, *, as_json: bool) -> int:

@@ -12,10 +12,12 @@ from tieout.core.money import from_micros
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
 
+LEARNED = "learned"
 RULES = {
     "reference": "both rows carry the same reference",
     "group": "both sides carry the same group reference, or a repeated reference that ties in sum",
     "scored": "the most alike pair left in its block: each row prefers the other to every free row",
+    LEARNED: "a pair of the one-to-one pairing that the evidence of all candidates together speaks for most",
     None: "no pass found a partner",
 }
 
@@ -75,7 +77,7 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
         "delta": _in_units(delta),
         "meaning": MEANINGS[delta["kind"]],
         "pass": rule,
-        "rule": RULES[rule],
+        "rule": RULES[LEARNED if rule == "scored" and _is_learned(considered) else rule],
         "parts": {part: from_micros(delta[f"{part}_micros"]) for part in PARTS if delta[f"{part}_micros"]},
         "differences": [_in_units(row) for row in rows("difference", "match_id = ?", match_id)] if matched else [],
         "candidates": considered,
@@ -83,6 +85,10 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
         "match": matched[0] if matched else None,
         "searched": lone[0]["searched"] if lone else "",
     }
+
+
+def _is_learned(candidates: list[dict[str, Any]]) -> bool:
+    return any(row["weight_pair"] is not None for row in candidates)
 
 
 def _in_units(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["text", "number", "date", "timestamp"]
+Scoring = Literal["weighted", "learned"]
+PAIR = "pair"
+"""What a pair weighs before any evidence, among the evidence of learned weights."""
+EVIDENCE = ("amount", "time", "text", "unit_1", "unit_2", "unit_3", "unit_4", "unit_5", "unit_6")
 
 
 @dataclass(frozen=True)
@@ -86,16 +90,42 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Level:
+    """What an evidence at one of its levels is worth: log2(`matched` / `chance`) bits.
+
+    `matched` is the share of that level among pairs that belong together, `chance` among pairs of any two rows.
+    """
+
+    evidence: str
+    level: int
+    matched: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class LearnedWeights:
+    """What a run learned of how rows that belong together differ.
+
+    Of the rows of the smaller side `match_share` have a partner.
+    """
+
+    match_share: float
+    levels: tuple[Level, ...] = ()
+
+
+@dataclass(frozen=True)
 class Rules:
     """What counts as equal, and what as a match. Thresholds are inclusive; a tolerance is exceeded only strictly.
 
-    An automatic match by score also stands clear of its runner-up by `required_margin`. Evidence of time is
-    1 / (1 + lag / `lag_half_days`). A gap is tolerated up to the larger of both tolerances.
+    The scored pass takes the score from `weights`, or, where `scoring` is learned, learns from the rows themselves how
+    likely a pair belongs together. An automatic match by score also stands clear of its runner-up by `required_margin`.
+    Evidence of time is 1 / (1 + lag / `lag_half_days`). A gap is tolerated up to the larger of both tolerances.
     """
 
     tolerance_micros: int = 0
     tolerance_ppm: int = 0
     window_days: int = 0
+    scoring: Scoring = "weighted"
     weights: Weights = field(default_factory=Weights)
     auto_threshold: float = 0.80
     review_threshold: float = 0.50
@@ -120,10 +150,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class Plan:
-    """A leg ready to run."""
+    """A leg ready to run; with `learned` its scored pass uses these weights instead of learning its own."""
 
     ours: SidePlan
     theirs: SidePlan
     compared: tuple[Compared, ...] = ()
     rules: Rules = field(default_factory=Rules)
     decisions: tuple[Decision, ...] = ()
+    learned: LearnedWeights | None = None

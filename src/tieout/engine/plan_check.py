@@ -12,7 +12,18 @@ from typing import get_args
 import duckdb
 
 from tieout.engine.parse import COUNTED_FORMATS, is_date_format
-from tieout.engine.plan import ColumnType, Compared, Kind, Plan, Rules, SidePlan, Weights
+from tieout.engine.plan import (
+    EVIDENCE,
+    ColumnType,
+    Compared,
+    Kind,
+    LearnedWeights,
+    Plan,
+    Rules,
+    Scoring,
+    SidePlan,
+    Weights,
+)
 from tieout.engine.projection import UNIT_COUNT
 from tieout.intake.formats import FORMATS
 from tieout.intake.text_encoding import is_encoding
@@ -77,6 +88,8 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
     yield from _pairs_of_columns(plan)
     for position, item in enumerate(plan.compared):
         yield from _compared(f"compared[{position}]", item, plan)
+    if plan.learned is not None:
+        yield from _learned(plan.learned)
 
 
 def _rules(rules: Rules) -> Iterator[Fault]:
@@ -85,6 +98,8 @@ def _rules(rules: Rules) -> Iterator[Fault]:
     for name, most in (("tolerance_ppm", MAX_PPM), ("window_days", MAX_WINDOW_DAYS)):
         if not 0 <= getattr(rules, name) <= most:
             yield must_be(f"rules.{name}", f"a whole number from 0 to {most}", getattr(rules, name))
+    if rules.scoring not in get_args(Scoring):
+        yield must_be("rules.scoring", f"one of {', '.join(get_args(Scoring))}", rules.scoring)
     yield from _weights(rules.weights)
     for name in ("auto_threshold", "review_threshold", "required_margin"):
         if not 0 <= getattr(rules, name) <= 1:
@@ -114,6 +129,22 @@ def _weights(weights: Weights) -> Iterator[Fault]:
             yield must_be(f"rules.weights.{name}", f"a number from 0 to {MAX_WEIGHT}", value)
     if not math.fsum(values.values()) > 0:
         yield Fault("rules.weights", "rules.weights are all 0, so that nothing would count.", "Raise one of them.")
+
+
+def _learned(learned: LearnedWeights) -> Iterator[Fault]:
+    if not 0 < learned.match_share < 1:
+        yield must_be("learned.match_share", "a number between 0 and 1", learned.match_share)
+    seen = set()
+    for position, item in enumerate(learned.levels):
+        place = f"learned.levels[{position}]"
+        if item.evidence not in EVIDENCE:
+            yield must_be(f"{place}.evidence", f"one of {', '.join(EVIDENCE)}", item.evidence)
+        for name in ("matched", "chance"):
+            if not 0 <= getattr(item, name) <= 1:
+                yield must_be(f"{place}.{name}", "a number from 0 to 1", getattr(item, name))
+        if (item.evidence, item.level) in seen:
+            yield Fault(place, f"{place} gives level {item.level} of {item.evidence} again.", "Give each level once.")
+        seen.add((item.evidence, item.level))
 
 
 def _column(place: str, column: ColumnType) -> Iterator[Fault]:

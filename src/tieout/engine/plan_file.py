@@ -11,18 +11,31 @@ import tomli_w
 
 from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, AmountOutOfRange, NotAnAmount, format_micros, from_micros, to_micros
-from tieout.engine.plan import ColumnType, Compared, Decision, Plan, Rules, SidePlan, SignedColumn, Weights
+from tieout.engine.plan import (
+    ColumnType,
+    Compared,
+    Decision,
+    LearnedWeights,
+    Level,
+    Plan,
+    Rules,
+    SidePlan,
+    SignedColumn,
+    Weights,
+)
 from tieout.engine.plan_check import Fault, find_faults, must_be
 
 VERSION = 1
 
-Built = TypeVar("Built", Rules, Weights, SidePlan, ColumnType, SignedColumn, Compared, Decision)
+Built = TypeVar("Built", Rules, Weights, SidePlan, ColumnType, SignedColumn, Compared, Decision, LearnedWeights, Level)
 
 _HEADER = """\
 # A plan of Tieout: how the columns of both sides are read, and what counts as a match and as a difference.
 # Edit it and give it again with --plan. Roles name columns of the file; tolerance is money, tolerance_ppm parts per
 # million of our amount (10000 is 1%); a gap beyond the larger of both is a difference. `decisions` tells how each
-# choice was made; it is for reading and may be removed.
+# choice was made; it is for reading and may be removed. `learned` holds what an earlier run learned of how rows that
+# belong together differ: at a level of an evidence stand so large a share of matched pairs and of any pairs,
+# and their weight is the logarithm of the ratio. Without it a run learns anew from its own rows.
 """
 
 
@@ -44,6 +57,8 @@ def plan_to_toml(plan: Plan) -> str:
         "compared": [asdict(item) for item in plan.compared],
         "decisions": [asdict(item) for item in plan.decisions],
     }
+    if plan.learned is not None:
+        document["learned"] = asdict(plan.learned)
     return _HEADER + tomli_w.dumps(document)
 
 
@@ -67,13 +82,14 @@ def plan_from_toml(text: str) -> Plan:
     version = document.pop("version", None)
     if version != VERSION or not _is_whole(version):
         raise BadPlan(f"The plan has version {version}, not {VERSION}.", subject="version", remedy="Infer a new plan.")
-    _refuse_unknown(document, {"rules", "ours", "theirs", "compared", "decisions"}, "plan")
+    _refuse_unknown(document, {"rules", "ours", "theirs", "compared", "decisions", "learned"}, "plan")
     plan = Plan(
         ours=_side(document.get("ours"), "ours"),
         theirs=_side(document.get("theirs"), "theirs"),
         compared=tuple(_build(Compared, item, f"compared[{i}]") for i, item in _items(document, "compared")),
         rules=_rules(document.get("rules", {})),
         decisions=tuple(_build(Decision, item, f"decisions[{i}]") for i, item in _items(document, "decisions")),
+        learned=_learned(document["learned"]) if "learned" in document else None,
     )
     fault = next(find_faults(plan), None)
     if fault is not None:
@@ -102,6 +118,12 @@ def _rules(document: Any) -> Rules:
     if "weights" in given:
         given["weights"] = _build(Weights, given["weights"], "rules.weights")
     return _build(Rules, given, "rules")
+
+
+def _learned(document: Any) -> LearnedWeights:
+    given = dict(_table(document, "learned"))
+    levels = tuple(_build(Level, item, f"learned.levels[{i}]") for i, item in _items(given, "levels", "learned"))
+    return _build(LearnedWeights, {**given, "levels": levels}, "learned")
 
 
 def _side(document: Any, place: str) -> SidePlan:
@@ -159,6 +181,7 @@ def _is_number(value: Any) -> bool:
 _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (_is_text, "text in quotes"),
     "Kind": (_is_text, "text in quotes"),
+    "Scoring": (_is_text, "text in quotes"),
     "str | None": (_is_text, "text in quotes"),
     "tuple[str, ...]": (_is_names, "an array of texts"),
     "int": (_is_whole, "a whole number"),

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from tieout.core.errors import TieoutError
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.loading import SIDES, Input, Loaded, SideName, load, refused_by_column, refused_rows
-from tieout.engine.plan import Plan
+from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
 from tieout.engine.projection import blank_reference, compared_pairs, entry_projection, entry_shape
 from tieout.engine.side_by_side import run_side_by_side
@@ -29,6 +29,9 @@ from tieout.store.trees import sql_of
 
 SMALL_ROWS = 5_000_000
 """Up to so many rows of both sides steps run side by side: it is then planning that takes the time, not the work."""
+
+LEAST_ALTERNATIVE = 0.01
+"""Among learned chances: a candidate that is less likely is no alternative to speak of."""
 
 REFERENCE_STEPS = ("join_by_reference", "reference_is_repeated")
 REPEATED_REFERENCE_STEPS = (
@@ -50,7 +53,21 @@ OPEN_STEPS = (
     "scoring_is_possible",
     "day_total",
 )
-CANDIDATE_STEPS = ("match_equal", "block_candidate", "score_candidate", "scored_choice")
+CANDIDATE_STEPS = ("match_equal", "block_candidate")
+EVIDENCE_STEPS = (
+    "unequal_expected",
+    "unequal_reported",
+    "currency_size",
+    "word_rarity",
+    "sample_expected",
+    "sample_reported",
+    "evidence_expected",
+    "evidence_reported",
+    "compared_candidate",
+)
+CHANCE_STEPS = ("chance_pair", "chance_level")
+CONFIDENCE_STEPS = ("confident_candidate", "confident_choice")
+WEIGHTED_STEPS = ("score_candidate", "scored_choice")
 ROUND_STEPS = ("live_candidate", "mutual_best")
 CHOICE_STEPS = ("score_match", "candidate")
 NO_CHOICE_STEPS = ("no_scored_candidate", "no_scored_match", "no_candidate")
@@ -123,10 +140,11 @@ class PlanMisfit(TieoutError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run yields beside its fact files: the summary and the record of each step."""
+    """What a run yields beside its fact files: the summary, the record of each step, and the weights it learned."""
 
     summary: dict[str, Any]
     steps: tuple[StepRecord, ...]
+    learned: LearnedWeights | None = None
 
 
 def execute(
@@ -168,7 +186,7 @@ def execute(
     _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs)
     _write_quarantine(con, fact_dir, plan, sides)
     _write_checks(con, fact_dir, sides)
-    *left, match_step = _match(runner, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
+    *left, match_step = _match(runner, plan, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
     made: dict[str, str | Step] = {
         "match": match_step,
         "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns)),
@@ -176,7 +194,7 @@ def execute(
     }
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
     summary = summarise(con, plan, run_id, book, sides)
-    return Outcome(summary, tuple(runner.records))
+    return Outcome(summary, tuple(runner.records), _learned(runner))
 
 
 def _one_at_a_time(on_step: Callable[[str], None]) -> Callable[[str], None]:
@@ -231,7 +249,7 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     )
 
 
-def _match(runner: Runner, trim_references: Callable[[], None]) -> list[str]:
+def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> list[str]:
     """Run the passes: by reference, by group, by score. Return the steps left that make their facts.
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
@@ -244,11 +262,40 @@ def _match(runner: Runner, trim_references: Callable[[], None]) -> list[str]:
     if not _says(runner.con, "select is_possible from scoring"):
         return [*NO_CHOICE_STEPS, "match" if is_grouped else "match_of_references"]
     runner.run_all(CANDIDATE_STEPS)
-    while runner.run_all(ROUND_STEPS).rows:
-        runner.run("add_choice")
+    if plan.rules.scoring == "learned":
+        _choose_by_learned_weights(runner, plan)
+    else:
+        runner.run_all(WEIGHTED_STEPS)
+        while runner.run_all(ROUND_STEPS).rows:
+            runner.run("add_choice")
     runner.run_all(CHOICE_STEPS)
     is_scored = _says(runner.con, "select count(*) from scored_match")
     return ["match" if is_grouped or is_scored else "match_of_references"]
+
+
+def _choose_by_learned_weights(runner: Runner, plan: Plan) -> None:
+    """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole."""
+    from tieout.engine import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
+
+    con = runner.con
+    runner.run_all(EVIDENCE_STEPS)
+    if plan.learned is None:
+        runner.run_all(CHANCE_STEPS)
+        runner.run_computed("learned_level", lambda candidates: learning.learn_levels(con, candidates))
+    else:
+        given = learning.table_of(plan.learned)
+        runner.run_computed("given_level", lambda _: given)
+    runner.run("weighed_candidate")
+    runner.run_computed("pair_confidence", lambda edges: pairing.choose_pairs(edges, plan.rules.review_threshold))
+    runner.run_all(CONFIDENCE_STEPS)
+
+
+def _learned(runner: Runner) -> LearnedWeights | None:
+    if not any(step.name in ("learned_level", "given_level") for step in runner.records):
+        return None
+    levels = runner.con.sql("select evidence, level, matched, chance from evidence_level order by all").fetchall()
+    match_share = next(matched for evidence, _, matched, _ in levels if evidence == PAIR)
+    return LearnedWeights(match_share, tuple(Level(*level) for level in levels if level[0] != PAIR))
 
 
 def _match_by_reference(runner: Runner) -> None:
@@ -297,7 +344,7 @@ def _make_run_relation(con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, 
           ?::boolean as has_group, ?::boolean as is_scored, ?::bigint as tolerance_micros, ?::bigint as tolerance_ppm,
           ?::bigint as window_days, ?::double as weight_time, ?::double as weight_amount, ?::double as weight_unit,
           ?::double as weight_text, ?::double as auto_threshold, ?::double as review_threshold,
-          ?::double as required_margin, ?::double as lag_half_days,
+          ?::double as required_margin, ?::double as lag_half_days, ?::double as alternative_threshold,
           ?::bigint as ours_offset, ?::bigint as theirs_offset
         """,
         [
@@ -318,6 +365,7 @@ def _make_run_relation(con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, 
             rules.review_threshold,
             rules.required_margin,
             rules.lag_half_days,
+            LEAST_ALTERNATIVE if rules.scoring == "learned" else rules.review_threshold,
             ours.offset,
             theirs.offset,
         ],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.core.errors import TieoutError
@@ -23,7 +24,8 @@ SPLIT_RANGES = 16
 SIDE_BY_SIDE = 3
 """How many steps run at once where they may: a core is free while a step is planned."""
 
-StepForm = Literal["table", "view", "fact", "check"]
+StepForm = Literal["table", "view", "fact", "check", "computed"]
+Compute = Callable[[pa.Table], pa.Table]
 
 _HEADER = re.compile(r"^--\s*(step|in|out|grain|form|split|why):\s*(.*)$")
 _MORE = re.compile(r"^--\s{3,}(\S.*)$")
@@ -54,7 +56,8 @@ class Step:
     """One SQL file: what it reads, what it yields, its grain and why it exists.
 
     `form` says what becomes of the query: a `table` in the scratch database, a `view`, a `fact` (a Parquet
-    file of the run, read back as a view), or a `check` (must yield no row). A table step that says `split` (a column
+    file of the run, read back as a view), a `check` (must yield no row), or a table that is `computed` in Python from
+    the query's rows, because SQL cannot say it. A table step that says `split` (a column
     of row numbers and the relation it is in) asks for those between `$first` and `$last`, so that a result which does
     not fit in memory at once is made in ranges: what is committed spills to the disk.
     """
@@ -156,6 +159,10 @@ class Runner:
         """
         return self._run(_step_of(step))
 
+    def run_computed(self, name: str, compute: Compute) -> StepRecord:
+        """Run a step whose table `compute` makes of its query's rows, and assert its contract."""
+        return self._run(load_step(name), compute)
+
     def run_all(self, steps: Sequence[str | Step]) -> StepRecord:
         """Run steps, by name or made for a plan, as if in order, and return the record of the last.
 
@@ -175,7 +182,7 @@ class Runner:
         position = len(self.records)
         return position < len(self.done) and self.done[position].name == step.name
 
-    def _run(self, step: Step) -> StepRecord:
+    def _run(self, step: Step, compute: Compute | None = None) -> StepRecord:
         """Run `step`; a step run again in the same run replaces what it made before.
 
         A step that an earlier, interrupted attempt finished (`done`) is not run again: its tables and facts are there.
@@ -184,7 +191,7 @@ class Runner:
             self._reuse(step)
             self.records.append(self.done[len(self.records)])
         else:
-            self.records.append(self._make(self.con, step))
+            self.records.append(self._make(self.con, step, compute))
             self.after_step(self.records)
         return self.records[-1]
 
@@ -203,11 +210,14 @@ class Runner:
             self.records += made.values()
             self.after_step(self.records)
 
-    def _make(self, con: duckdb.DuckDBPyConnection, step: Step) -> StepRecord:
+    def _make(self, con: duckdb.DuckDBPyConnection, step: Step, compute: Compute | None = None) -> StepRecord:
         self.on_step(step.name)
         started = time.perf_counter()
         try:
-            self._materialise(con, step)
+            if compute is None:
+                self._materialise(con, step)
+            else:
+                _materialise_computed(con, step, compute)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:
@@ -277,6 +287,15 @@ def _step_of(step: str | Step) -> Step:
 def _must_wait(later: Step, earlier: Step) -> bool:
     """Say whether a step reads or replaces what an earlier one makes, or replaces what that one reads."""
     return earlier.out in later.reads or later.out in earlier.reads or earlier.out == later.out
+
+
+def _materialise_computed(con: duckdb.DuckDBPyConnection, step: Step, compute: Compute) -> None:
+    made = compute(con.sql(step.sql).to_arrow_table())
+    con.register("computed", made)
+    try:
+        con.execute(f"create or replace table {step.out} as from computed")
+    finally:
+        con.unregister("computed")
 
 
 def _materialise_split(con: duckdb.DuckDBPyConnection, step: Step, column: str, relation: str) -> None:

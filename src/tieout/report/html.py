@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,22 @@ class PassStory:
 
 
 @dataclass(frozen=True)
+class WeightBar:
+    """What one evidence of a pair weighs, and where its bar lies in a waterfall, in hundredths of its width."""
+
+    name: str
+    bits: float
+    start: float
+    width: float
+
+
+@dataclass(frozen=True)
 class ReviewPair:
     """A match that a person must confirm, with what speaks for it and what does not agree."""
 
     pair: Row
     unlike: Sequence[Row] = field(default_factory=tuple)
+    weights: Sequence[WeightBar] = field(default_factory=tuple)
 
 
 def write_report(run_dir: Path, summary: Mapping[str, Any], out: Path, *, as_of: date | None = None) -> None:
@@ -188,7 +200,21 @@ def _review_pairs(facts: Facts) -> list[ReviewPair]:
     unlike: dict[tuple[int, int], list[Row]] = {}
     for row in facts.ask("review_values", match_ids=sorted({pair["match_id"] for pair in pairs})):
         unlike.setdefault((row["ours_row"], row["theirs_row"]), []).append(row)
-    return [ReviewPair(pair, unlike.get((pair["ours_row"], pair["theirs_row"]), ())) for pair in pairs]
+    return [
+        ReviewPair(pair, unlike.get((pair["ours_row"], pair["theirs_row"]), ()), _waterfall(pair)) for pair in pairs
+    ]
+
+
+def _waterfall(pair: Row) -> list[WeightBar]:
+    """Return the weights of a pair one after another, what it weighs before evidence first; none without weights."""
+    named = [(name, pair[f"weight_{name}"]) for name in ("pair", "amount", "time", "text", "unit")]
+    steps = [(name, bits) for name, bits in named if bits]
+    ends = list(accumulate((bits for _, bits in steps), initial=0.0))
+    low, span = min(ends), max(max(ends) - min(ends), 1e-9)
+    return [
+        WeightBar(name, bits, 100 * (min(before, after) - low) / span, 100 * abs(bits) / span)
+        for (name, bits), before, after in zip(steps, ends, ends[1:], strict=False)
+    ]
 
 
 def _column_stories(facts: Facts, summary: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[Row]]]:

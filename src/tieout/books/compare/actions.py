@@ -278,7 +278,7 @@ def _run(job: _Job, plan: Plan, *, is_final: bool = False) -> Compared:
             fail_run(runs, active, reason=str(error)[:1000], now=workspace.now())
             raise
     run_dir = workspace.store.folders.run(published.run.run_id)
-    return Compared(published.run, outcome.summary, plan, run_dir, {}, is_reused=False)
+    return Compared(published.run, outcome.summary, _as_run(plan, outcome), run_dir, {}, is_reused=False)
 
 
 def _reuse(workspace: Workspace, active: ActiveRun, former: Run, plan: Plan) -> Compared:
@@ -290,7 +290,20 @@ def _reuse(workspace: Workspace, active: ActiveRun, former: Run, plan: Plan) -> 
         publish(runs, active, former.files, steps=list(former.steps), summary=former.summary or {}, now=workspace.now())
     else:
         active.discard()
-    return Compared(former, former.summary or {}, plan, folders.run(former.run_id), {}, is_reused=True)
+    run_dir = folders.run(former.run_id)
+    return Compared(former, former.summary or {}, _recorded_plan(run_dir, plan), run_dir, {}, is_reused=True)
+
+
+def _as_run(plan: Plan, outcome: Outcome) -> Plan:
+    """Return the plan with the weights that the run learned, so that it can be given again with them."""
+    return replace(plan, learned=outcome.learned)
+
+
+def _recorded_plan(run_dir: Path, plan: Plan) -> Plan:
+    try:
+        return plan_from_toml((run_dir / PLAN).read_text(encoding="utf-8"))
+    except OSError:  # its files were dropped
+        return plan
 
 
 def _run_request(sides: Mapping[SideName, Received], plan: Plan) -> RunRequest:
@@ -346,7 +359,7 @@ def write_outputs(out_dir: Path, fact_dir: Path, outcome: Outcome, plan: Plan) -
             (fact_dir / name).replace(out_dir / name)
             files.append(measure_file(out_dir, name, row_count=rows.get(fact)))
         outcome.summary["digests"] = {file.path: file.sha256 for file in files}
-        (out_dir / PLAN).write_text(plan_to_toml(plan), encoding="utf-8")
+        (out_dir / PLAN).write_text(plan_to_toml(_as_run(plan, outcome)), encoding="utf-8")
         (out_dir / SUMMARY).write_bytes(summary_bytes(outcome.summary))
     return [*files, measure_file(out_dir, PLAN, name=PLAN), measure_file(out_dir, SUMMARY, name=SUMMARY)]
 

@@ -29,19 +29,17 @@ from tieout.books.compare.roles import (
 from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
 from tieout.books.compare.statements import chances_of_lags, lags_of
 from tieout.books.compare.wording import count, decided, percent
-from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, Weights
+from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan
 from tieout.store.trees import column
 
 SIDES: tuple[SideName, SideName] = ("ours", "theirs")
 
 LIKENESS = Rules(
-    weights=Weights(time=0.20, amount=0.35, unit=0.10, text=0.45),
-    auto_threshold=0.65,
-    review_threshold=0.50,
-    required_margin=0.03,
+    scoring="learned",
+    auto_threshold=0.80,
+    review_threshold=0.10,
 )
-"""How rows without a reference are paired where no book says otherwise: text and amount weigh most, and a match is only
-accepted where it stands clear of its runner-up. Chosen for precision on bank transactions with known pairs."""
+"""How rows without a reference are paired where no book says otherwise: by what the rows themselves teach."""
 SURE_NAME = 0.95
 Texts = tuple[tuple[str, ...], tuple[str, ...]]
 

@@ -36,6 +36,8 @@ MIN_CONTAINMENT = 0.02
 COUNTER = 0.3
 """Whole numbers that would have so much in common by accident may be mere counters of rows."""
 DOUBTFUL = 0.35
+WORDED_ALIKE = 0.9
+"""Free text identifies a row only where both sides word it alike; where they do less often, likeness tells more."""
 Form = Literal["key", "group", "hint"]
 
 
@@ -206,6 +208,8 @@ def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
     """Say whether a key is believable: the sides share values, and not by accident."""
     overlap = finding.overlap
     if overlap.common < min(2, overlap.ours_distinct, overlap.theirs_distinct) or not overlap.common:
+        return False
+    if overlap.containment < WORDED_ALIKE and any(c.is_free_text for c in (*finding.ours, *finding.theirs)):
         return False
     if finding.support is not None and finding.support >= SUPPORTED:
         return is_sample or overlap.containment >= MIN_CONTAINMENT

@@ -1,13 +1,14 @@
 -- step:  candidate
 -- in:    scored_candidate, scored_match, equal_row, run
--- out:   candidate(ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text, rank, chosen)
+-- out:   candidate(ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text, weight_pair, weight_time, weight_amount, weight_unit, weight_text, rank, chosen)
 -- grain: one row per (ours_row, theirs_row)
 -- form:  fact
 -- why:   what was considered: the five best of each row of ours and of theirs, and every chosen pair, so that a match
 --        and a missing match can both be explained later
 select
   c.ours_row + ours_offset as ours_row, c.theirs_row + theirs_offset as theirs_row, c.score, c.score_time,
-  c.score_amount, c.score_unit, c.score_text, cast(c.ours_rank as integer) as rank, c.chosen
+  c.score_amount, c.score_unit, c.score_text, c.weight_pair, c.weight_time, c.weight_amount, c.weight_unit,
+  c.weight_text, cast(c.ours_rank as integer) as rank, c.chosen
 from (
   select c.*, m.ours_row is not null as chosen
   from (

@@ -92,3 +92,77 @@ create or replace macro date_cell(nr, title, ours, theirs, window_days) as cell(
   ours is distinct from theirs
     and coalesce(abs(date_diff('day', ours, theirs)) > window_days or window_days = 0, true)
 );
+
+-- why: how far two amounts are apart, as a level of evidence: 0 equal, 1 to 9 by the gap's share of the larger (negative where
+--      ours is smaller), 10 the same digits in another order, 20 equal but for the sign, 21 of opposite signs
+create or replace macro amount_level(ours, theirs) as
+  case
+    when ours = theirs then 0
+    when ours = -theirs then 20
+    when sign(ours) <> sign(theirs) then 21
+    when (ours::hugeint - theirs) % 9 = 0
+      and list_sort(string_split(abs(ours)::varchar, '')) = list_sort(string_split(abs(theirs)::varchar, '')) then 10
+    else
+      if(ours > theirs, 1, -1) * case
+        when abs(ours::double - theirs) <= 0.005 * greatest(abs(ours), abs(theirs)) then 1
+        when abs(ours::double - theirs) <= 0.01 * greatest(abs(ours), abs(theirs)) then 2
+        when abs(ours::double - theirs) <= 0.02 * greatest(abs(ours), abs(theirs)) then 3
+        when abs(ours::double - theirs) <= 0.03 * greatest(abs(ours), abs(theirs)) then 4
+        when abs(ours::double - theirs) <= 0.05 * greatest(abs(ours), abs(theirs)) then 5
+        when abs(ours::double - theirs) <= 0.08 * greatest(abs(ours), abs(theirs)) then 6
+        when abs(ours::double - theirs) <= 0.17 * greatest(abs(ours), abs(theirs)) then 7
+        when abs(ours::double - theirs) <= 0.50 * greatest(abs(ours), abs(theirs)) then 8
+        else 9
+      end
+  end;
+
+-- why: by how many days theirs comes after ours (before it: negative), as a level of evidence
+create or replace macro time_level(lag_days) as
+  sign(lag_days) * case
+    when abs(lag_days) <= 3 then abs(lag_days)
+    when abs(lag_days) <= 5 then 4
+    when abs(lag_days) <= 8 then 5
+    when abs(lag_days) <= 14 then 6
+    when abs(lag_days) <= 31 then 7
+    else 8
+  end;
+
+-- why: the rarities of the words that two texts share, together
+create or replace macro shared_rarity(ours_rarities, theirs_words) as
+  coalesce(list_sum(list_transform(
+    list_filter(ours_rarities, lambda r: list_contains(theirs_words, r.word)), lambda r: r.rarity
+  )), 0);
+
+-- why: how alike two texts are, as a level of evidence: hundreds where the first two words begin alike, tens by spelling
+--      (Jaro-Winkler, 50 equal), ones by the rarity of the words they share; null where a side has no text
+create or replace macro text_level(ours, theirs, ours_ordered, theirs_ordered, begins_alike, rarity) as
+  case
+    when ours = '' or theirs = '' then null
+    else
+      if(begins_alike, 100, 0)
+      + case
+        when ours = theirs or ours_ordered = theirs_ordered then 50
+        when greatest(
+          jaro_winkler_similarity(ours, theirs), jaro_winkler_similarity(ours_ordered, theirs_ordered)
+        ) >= 0.92 then 40
+        when greatest(
+          jaro_winkler_similarity(ours, theirs), jaro_winkler_similarity(ours_ordered, theirs_ordered)
+        ) >= 0.82 then 30
+        when greatest(
+          jaro_winkler_similarity(ours, theirs), jaro_winkler_similarity(ours_ordered, theirs_ordered)
+        ) >= 0.72 then 20
+        else 10
+      end
+      + case
+        when rarity = 0 then 0 when rarity < 2.5 then 1 when rarity < 5 then 2 when rarity < 7.5 then 3
+        when rarity < 10 then 4 else 5
+      end
+  end;
+
+-- why: a hint such as a store, a name or a terminal, as a level of evidence: 2 equal, 1 alike, 0 neither
+create or replace macro unit_level(ours, theirs) as
+  case
+    when ours = theirs then 2
+    when jaro_winkler_similarity(ours, theirs) >= 0.88 then 1
+    when ours is not null and theirs is not null then 0
+  end;

@@ -1,6 +1,6 @@
 -- step:  score_candidate
 -- in:    block_candidate, ungrouped_expected, ungrouped_reported, open_expected, open_reported, run
--- out:   scored_candidate(preference, ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text, ours_content, theirs_content)
+-- out:   scored_candidate(preference, ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text, weight_pair, weight_time, weight_amount, weight_unit, weight_text, ours_content, theirs_content)
 -- grain: one row per (preference)
 -- why:   each piece of evidence counts 0 to 1 and is null where a side lacks it; the score is their weighted mean over
 --        what is there. Time counts 1 / (1 + lag / lag_half_days), an equal amount 1 and an unequal one at most
@@ -107,6 +107,8 @@ select
       ours_copy, theirs_copy
   ) as preference,
   ours_row, theirs_row, score, score_time, score_amount, score_unit, score_text,
+  null::double as weight_pair, null::double as weight_time, null::double as weight_amount,
+  null::double as weight_unit, null::double as weight_text,
   ours_content, theirs_content
 from weighted, run
 where score is not null

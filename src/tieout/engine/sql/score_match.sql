@@ -4,7 +4,7 @@
 -- grain: one row per (ours_row)
 -- why:   a choice is automatic when its score reaches the threshold (inclusive) and stands clear of its runner-up by
 --        the margin; otherwise it waits for a person. Alternatives are the other candidates of either row that
---        reach the review threshold; a pair of equals has none.
+--        reach the threshold of alternatives; a pair of equals has none.
 with
 other as (
   select ours_row, count(*) as alternatives
@@ -13,13 +13,13 @@ other as (
     from scored_choice h
     join scored_candidate c on c.ours_row = h.ours_row and c.theirs_row <> h.theirs_row
     cross join run
-    where c.score >= review_threshold
+    where c.score >= alternative_threshold
     union all
     select h.ours_row, c.preference
     from scored_choice h
     join scored_candidate c on c.theirs_row = h.theirs_row and c.ours_row <> h.ours_row
     cross join run
-    where c.score >= review_threshold
+    where c.score >= alternative_threshold
   )
   group by ours_row
 )

@@ -1,7 +1,8 @@
 -- query: review_matches
 -- in:    match, unmatched_ours, unmatched_theirs, candidate, $limit
 -- out:   match_id, ours_row, theirs_row, pass, confidence, alternatives, then day, amount_micros, currency, ref and
---        text of each side (ours_, theirs_), then score_time, score_amount, score_unit, score_text
+--        text of each side (ours_, theirs_), then score_time, score_amount, score_unit, score_text and, in bits, weight_pair, weight_amount,
+--        weight_time, weight_text, weight_unit
 -- grain: one row per (ours_row, theirs_row)
 -- why:   a person confirms the likeliest first
 with
@@ -12,7 +13,9 @@ top as (
   limit $limit
 ),
 evidence as (
-  select ours_row, theirs_row, score_time, score_amount, score_unit, score_text
+  select
+    ours_row, theirs_row, score_time, score_amount, score_unit, score_text, weight_pair, weight_amount, weight_time,
+    weight_text, weight_unit
   from candidate
   where ours_row in (select ours_row from top)
 )
@@ -36,7 +39,12 @@ select
   evidence.score_time,
   evidence.score_amount,
   evidence.score_unit,
-  evidence.score_text
+  evidence.score_text,
+  evidence.weight_pair,
+  evidence.weight_amount,
+  evidence.weight_time,
+  evidence.weight_text,
+  evidence.weight_unit
 from top
 left join (from unmatched_ours where ours_row in (select ours_row from top)) ours on ours.ours_row = top.ours_row
 left join (from unmatched_theirs where theirs_row in (select theirs_row from top)) theirs

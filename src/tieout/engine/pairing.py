@@ -1,0 +1,89 @@
+"""Choose which candidates are pairs, and how sure each is, where every row has at most one partner.
+
+A one-to-one pairing weighs the product of its pairs' ratios (2 to the power of their weights). The choice is the
+pairing of the largest weight; the confidence of a pair is the share of all pairings, by weight, that hold it. That
+share is found by belief propagation on the monomer-dimer model, exact where the candidates form no cycle (Bayati et
+al., Simple deterministic approximation algorithms for counting matchings, 2007). Callers import this where they use it,
+for it brings numpy and scipy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tieout.engine.assignment import assign
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+MICROBITS = 1_000_000
+LARGEST_BITS = 60
+ROUNDS = 200
+SETTLED = 1e-7
+PLACES = 9
+
+
+def choose_pairs(edges: pa.Table, review_threshold: float) -> pa.Table:
+    """Return preference, confidence and is_chosen of each candidate.
+
+    `edges` has preference (ascending), ours_row, theirs_row, weight in microbits, ours_content and theirs_content; rows
+    of equal content stand for each other. Pairs that weigh more than none at all are chosen first; among the rows left
+    free, those that reach the threshold.
+    """
+    preference, weight = _column(edges, "preference"), _column(edges, "weight")
+    ours, theirs = _column(edges, "ours_row"), _column(edges, "theirs_row")
+    ratio = np.exp2(np.clip(weight / MICROBITS, -LARGEST_BITS, LARGEST_BITS))
+    shares = marginals(_numbered(ours), _numbered(theirs), ratio)
+    confidence = np.round(_over_copies(edges, shares), PLACES)
+    chosen = assign(ours, theirs, weight).chosen
+    free = ~np.isin(ours, ours[chosen]) & ~np.isin(theirs, theirs[chosen]) & (confidence >= review_threshold)
+    if free.any():
+        lift = 1 - weight[free].min()
+        chosen[np.flatnonzero(free)[assign(ours[free], theirs[free], weight[free] + lift).chosen]] = True
+    return pa.table({"preference": preference, "confidence": confidence, "is_chosen": chosen})
+
+
+def marginals(ours: Whole, theirs: Whole, ratio: Floats) -> Floats:
+    """Return for each pair the share of all one-to-one pairings, by weight, that hold it; rows are numbered from 0."""
+    from_ours, from_theirs = np.ones(len(ratio)), np.ones(len(ratio))
+    for _ in range(ROUNDS):
+        to_ours = ratio * from_theirs
+        others = np.maximum(np.bincount(ours, to_ours)[ours] - to_ours, 0.0) if len(ratio) else to_ours
+        now_ours = 1.0 / (1.0 + others)
+        to_theirs = ratio * now_ours
+        others = np.maximum(np.bincount(theirs, to_theirs)[theirs] - to_theirs, 0.0) if len(ratio) else to_theirs
+        now_theirs = 1.0 / (1.0 + others)
+        moved = max(np.abs(now_ours - from_ours).max(initial=0.0), np.abs(now_theirs - from_theirs).max(initial=0.0))
+        from_ours, from_theirs = now_ours, now_theirs
+        if moved < SETTLED:
+            break
+    held = ratio * from_ours * from_theirs
+    return np.asarray(held / (1.0 + held))
+
+
+def _over_copies(edges: pa.Table, shares: Floats) -> Floats:
+    """Return how sure it is that rows of such content belong together: which of equal copies it is tells nothing."""
+    if not len(shares):
+        return shares
+    ours_content, theirs_content = (_numbered(_column(edges, f"{side}_content")) for side in ("ours", "theirs"))
+    classes = _numbered(ours_content * (theirs_content.max() + 1) + theirs_content)
+    together = np.bincount(classes, shares)[classes]
+    copies = np.minimum(*(_distinct_rows(_column(edges, f"{side}_row"), classes) for side in ("ours", "theirs")))
+    return np.asarray(np.minimum(together / copies, 1.0))
+
+
+def _distinct_rows(rows: Whole, classes: Whole) -> Floats:
+    """Return for each pair how many rows its class of pairs has."""
+    numbered = _numbered(rows)
+    seen = np.unique(classes * (numbered.max() + 1) + numbered) // (numbered.max() + 1)
+    return np.bincount(seen).astype(np.float64)[classes]
+
+
+def _numbered(values: Whole) -> Whole:
+    return np.asarray(np.unique(values, return_inverse=True)[1], np.int64)
+
+
+def _column(table: pa.Table, name: str) -> Whole:
+    return np.asarray(table.column(name).to_numpy(zero_copy_only=False), np.int64)

@@ -1,0 +1,32 @@
+-- step:  chance_level
+-- in:    chance_pair, evidence_expected, evidence_reported
+-- out:   chance_level(evidence, level, pairs)
+-- grain: one row per (evidence, level)
+-- why:   how often pairs that chance brought together stand at each level of each evidence
+with
+compared as (
+  select
+    amount_level(o.amount_micros, t.amount_micros) as amount_level,
+    time_level(date_diff('day', o.day, t.day)) as time_level,
+    text_level(
+      o.text, t.text, o.words_in_order, t.words_in_order, o.initials = t.initials, shared_rarity(o.rarities, t.words)
+    ) as text_level,
+    unit_level(o.unit_1, t.unit_1) as unit_1_level,
+    unit_level(o.unit_2, t.unit_2) as unit_2_level,
+    unit_level(o.unit_3, t.unit_3) as unit_3_level,
+    unit_level(o.unit_4, t.unit_4) as unit_4_level,
+    unit_level(o.unit_5, t.unit_5) as unit_5_level,
+    unit_level(o.unit_6, t.unit_6) as unit_6_level
+  from chance_pair c
+  join evidence_expected o on o.entry_no = c.ours_row
+  join evidence_reported t on t.entry_no = c.theirs_row
+  where o.currency = t.currency
+),
+turned as (
+  unpivot compared
+  on amount_level, time_level, text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level, unit_5_level, unit_6_level
+  into name evidence value level
+)
+select replace(evidence, '_level', '') as evidence, level, count(*) as pairs
+from turned
+group by all

@@ -1,0 +1,33 @@
+-- step:  learned_level
+-- in:    compared_candidate, sample_expected, sample_reported, equal_row, chance_level, currency_size
+-- out:   evidence_level(evidence, level, matched, chance, weight)
+-- grain: one row per (evidence, level)
+-- form:  computed
+-- why:   what each level of each evidence is worth, learned from the sampled rows, all their candidates and all
+--        candidates of those. The row of the evidence `pair` has the share of rows that have a partner
+with
+live as (
+  from compared_candidate
+  anti join (from equal_row where is_match) o using (ours_row)
+  anti join (from equal_row where is_match) t using (theirs_row)
+),
+near_ours as (
+  select entry_no as ours_row from sample_expected
+  union
+  select ours_row from live semi join sample_reported s on s.entry_no = theirs_row
+),
+near_theirs as (
+  select entry_no as theirs_row from sample_reported
+  union
+  select theirs_row from live semi join sample_expected s on s.entry_no = ours_row
+),
+near_pair as (
+  select live.* from live semi join near_ours using (ours_row)
+  union
+  select live.* from live semi join near_theirs using (theirs_row)
+)
+select p.*, o.entry_no is not null as is_ours_sampled, t.entry_no is not null as is_theirs_sampled
+from near_pair p
+left join sample_expected o on o.entry_no = p.ours_row
+left join sample_reported t on t.entry_no = p.theirs_row
+order by p.ours_content, p.theirs_content, p.ours_copy, p.theirs_copy

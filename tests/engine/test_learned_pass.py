@@ -1,0 +1,154 @@
+"""The scored pass with learned weights, from rows to matches: what it finds, and what must not change it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from tests.engine.builders import Result, Row, Side, permuted, plan_for, run
+from tieout.engine.plan import Plan
+
+FIRST_DAY = date(2026, 1, 30)
+MICROS = 1_000_000
+COLUMNS = ("day", "currency", "amount", "text")
+FIRST = (
+    "Alba",
+    "Brook",
+    "Corvin",
+    "Delta",
+    "Ember",
+    "Fjord",
+    "Garnet",
+    "Harbor",
+    "Indigo",
+    "Juniper",
+    "Kestrel",
+    "Lumen",
+)
+SECOND = ("Foods", "Metals", "Optics", "Freight", "Studio", "Dental", "Print", "Timber")
+WINDOW_DAYS = 12
+
+
+def world(facts: int, seed: int) -> tuple[Side, Side]:
+    """Return payments as booked and as received, in this order.
+
+    They come later by days, some less a fee, with memos cut or in capitals; one in ten is missing on either side.
+    """
+    rng = random.Random(seed)
+    ours, theirs = [], []
+    for number in range(facts):
+        name = f"{rng.choice(FIRST)} {rng.choice(SECOND)} {rng.randrange(100, 999)}"
+        day = FIRST_DAY + timedelta(days=rng.randrange(60))
+        amount = rng.randrange(500, 90_000) * MICROS // 100
+        row = Row(day=day, currency="EUR", amount=amount, text=name)
+        fee = rng.choice([0, 0, amount // 50])
+        memo = rng.choice([name, name.upper(), name.rsplit(" ", 1)[0]])
+        other = replace(row, day=day + timedelta(days=rng.choice([0, 1, 1, 2, 3])), amount=amount - fee, text=memo)
+        if number % 10 != 3:
+            ours.append(row)
+        if number % 10 != 7:
+            theirs.append(other)
+    return Side(tuple(ours), COLUMNS), Side(tuple(theirs), COLUMNS)
+
+
+def truth_of(facts: int) -> set[tuple[int, int]]:
+    """Return the rows of ours and theirs that are one fact, numbered from 1."""
+    ours = [number for number in range(facts) if number % 10 != 3]
+    theirs = {number: row for row, number in enumerate((n for n in range(facts) if n % 10 != 7), start=1)}
+    return {(row, theirs[number]) for row, number in enumerate(ours, start=1) if number in theirs}
+
+
+def learned_plan(ours: Side, theirs: Side) -> Plan:
+    return plan_for(ours, theirs, compared=(), scoring="learned", window_days=WINDOW_DAYS, review_threshold=0.1)
+
+
+def reconciled(ours: Side, theirs: Side) -> Result:
+    return run(ours, theirs, learned_plan(ours, theirs))
+
+
+def pairs(result: Result, outcome: str | None = None) -> set[tuple[int, int]]:
+    return {
+        (row["ours_row"], row["theirs_row"])
+        for row in result.facts["match"]
+        if outcome is None or row["outcome"] == outcome
+    }
+
+
+@pytest.mark.parametrize("facts", [40, 400])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_is_accepted_is_right_and_nearly_all_is_found(facts: int, seed: int) -> None:
+    result = reconciled(*world(facts, seed))
+    found, known = pairs(result, "auto"), truth_of(facts)
+    assert len(found & known) >= 0.99 * len(found)
+    assert len(found & known) >= 0.9 * len(known)
+
+
+def test_the_order_of_the_rows_changes_no_match() -> None:
+    ours, theirs = world(120, 5)
+    rng = random.Random(9)
+    left, right = (
+        rng.sample(range(len(ours.rows)), len(ours.rows)),
+        rng.sample(range(len(theirs.rows)), len(theirs.rows)),
+    )
+    before, after = reconciled(ours, theirs), reconciled(permuted(ours, left), permuted(theirs, right))
+    moved = {(left[o - 1] + 1, right[t - 1] + 1) for o, t in pairs(after)}
+    assert moved == pairs(before)
+    assert after.outcome.learned == before.outcome.learned
+    assert sorted(row["confidence"] for row in after.facts["match"]) == sorted(
+        row["confidence"] for row in before.facts["match"]
+    )
+
+
+def test_to_swap_the_sides_swaps_the_pairs_and_nothing_else() -> None:
+    ours, theirs = world(120, 6)
+    assert {(o, t) for t, o in pairs(reconciled(theirs, ours))} == pairs(reconciled(ours, theirs))
+
+
+def test_rows_of_another_currency_change_no_match() -> None:
+    ours, theirs = world(80, 7)
+    strangers = [replace(row, currency="JPY", amount=1 + row.amount * 7) for row in ours.rows[:30]]
+    more = [Side((*side.rows, *strangers), COLUMNS) for side in (ours, theirs)]
+    before, after = pairs(reconciled(ours, theirs), "auto"), pairs(reconciled(*more), "auto")
+    assert {(o, t) for o, t in after if o <= len(ours.rows)} == before
+
+
+def test_given_weights_make_the_same_result_as_learning_them() -> None:
+    ours, theirs = world(80, 8)
+    plan = learned_plan(ours, theirs)
+    first = run(ours, theirs, plan)
+    again = run(ours, theirs, replace(plan, learned=first.outcome.learned))
+    assert again.contents == first.contents
+    assert again.outcome.learned == first.outcome.learned
+
+
+def test_two_that_cannot_be_told_apart_wait_for_a_person() -> None:
+    ours, theirs = world(80, 4)
+    one = theirs.rows[0]
+    twins = [replace(one, amount=one.amount + MICROS // 100), replace(one, amount=one.amount - MICROS // 100)]
+    ours = Side((*ours.rows, replace(one, day=one.day - timedelta(days=1), amount=one.amount)), COLUMNS)
+    result = reconciled(ours, Side((*theirs.rows[1:], *twins), COLUMNS))
+    row = next((row for row in result.facts["match"] if row["ours_row"] == len(ours.rows)), None)
+    assert row is None or row["outcome"] == "review"
+
+
+def test_every_candidate_tells_what_each_evidence_weighs() -> None:
+    result = reconciled(*world(80, 8))
+    levels = {(item.evidence, item.level): item for item in result.outcome.learned.levels}
+    assert levels
+    for row in result.facts["candidate"]:
+        if row["weight_pair"] is not None:
+            assert row["weight_pair"] < 0
+            assert row["score_time"] is None
+            assert 0 <= row["score"] <= 1
+
+
+def test_two_files_that_share_nothing_give_no_match() -> None:
+    ours, _ = world(60, 10)
+    theirs = Side(
+        tuple(replace(row, amount=row.amount * 3 + 77 * MICROS, text=f"zz {n}") for n, row in enumerate(ours.rows)),
+        COLUMNS,
+    )
+    assert pairs(reconciled(ours, theirs), "auto") == set()

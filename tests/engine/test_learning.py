@@ -1,0 +1,96 @@
+"""Weights learned without labels, on rows whose truth is planted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tieout.engine.learning import USUAL, Sample, learn, microbits, table_of
+from tieout.engine.plan import EVIDENCE, LearnedWeights, Level
+
+ROWS = 4000
+AMOUNT_CHANCE = {0: 0.0001, 1: 0.0005, -1: 0.0005, 9: 0.499, -9: 0.4999}
+TIME_CHANCE = {0: 0.001, 1: 0.001, 2: 0.001, 8: 0.4985, -8: 0.4985}
+
+
+def drawn(rng: np.random.Generator, shares: dict[int, float], count: int) -> np.ndarray:
+    levels = list(shares)
+    return rng.choice(levels, size=count, p=np.array([shares[level] for level in levels]) / sum(shares.values()))
+
+
+def planted(matched_rows: int, amount: dict[int, float], time: dict[int, float], *, strangers: int = 5) -> Sample:
+    """Return candidates of ROWS rows a side: the true ones by the given shares, and `strangers` a row by chance."""
+    rng = np.random.default_rng(7)
+    ours = np.concatenate([np.arange(matched_rows), np.repeat(np.arange(ROWS), strangers)])
+    theirs = np.concatenate([np.arange(matched_rows), rng.integers(0, ROWS, ROWS * strangers)])
+    chance = ROWS * strangers
+    amount_level = np.concatenate([drawn(rng, amount, matched_rows), drawn(rng, AMOUNT_CHANCE, chance)])
+    time_level = np.concatenate([drawn(rng, time, matched_rows), drawn(rng, TIME_CHANCE, chance)])
+    absent = pa.nulls(len(ours), pa.int32())
+    table = {
+        "ours_row": ours,
+        "theirs_row": theirs,
+        "ours_rows": np.full(len(ours), ROWS),
+        "theirs_rows": np.full(len(ours), ROWS),
+        "amount_level": pa.array(amount_level, pa.int32()),
+        "time_level": pa.array(time_level, pa.int32()),
+        "text_level": absent,
+        **{f"unit_{number}_level": absent for number in range(1, 7)},
+        "amount_share": pa.array(np.where(amount_level == 0, 0.0001, np.nan), from_pandas=True),
+        "is_ours_sampled": np.ones(len(ours), bool),
+        "is_theirs_sampled": np.ones(len(ours), bool),
+    }
+    counts = [("amount", AMOUNT_CHANCE), ("time", TIME_CHANCE)]
+    rows = [(name, level, round(share * 250_000)) for name, shares in counts for level, share in shares.items()]
+    by_chance = pa.table(dict(zip(("evidence", "level", "pairs"), zip(*rows, strict=True), strict=True)))
+    sizes = pa.table({"currency": ["EUR"], "ours_rows": [ROWS], "theirs_rows": [ROWS]})
+    return Sample(pa.table(table), by_chance, sizes, ROWS, ROWS)
+
+
+def share_of(learned: LearnedWeights, evidence: str, level: int) -> float:
+    return next(item.matched for item in learned.levels if (item.evidence, item.level) == (evidence, level))
+
+
+def test_what_was_planted_is_found_again() -> None:
+    learned = learn(planted(3000, {0: 0.7, 1: 0.2, -1: 0.1}, {0: 0.5, 1: 0.3, 2: 0.2}))
+    assert learned.match_share == pytest.approx(0.75, abs=0.02)
+    assert share_of(learned, "amount", 0) == pytest.approx(0.7, abs=0.03)
+    assert share_of(learned, "amount", 1) == pytest.approx(0.2, abs=0.03)
+    assert share_of(learned, "time", 0) == pytest.approx(0.5, abs=0.03)
+    assert share_of(learned, "time", 2) == pytest.approx(0.2, abs=0.03)
+
+
+def test_where_nothing_belongs_together_nothing_is_found() -> None:
+    learned = learn(planted(0, {0: 1.0}, {0: 1.0}))
+    assert learned.match_share < 0.05
+
+
+def test_an_evidence_that_no_candidate_has_is_left_out() -> None:
+    learned = learn(planted(2000, {0: 1.0}, {0: 1.0}))
+    assert {item.evidence for item in learned.levels} == {"amount", "time"}
+
+
+def test_every_evidence_has_something_usual_to_lean_on() -> None:
+    assert set(USUAL) == set(EVIDENCE)
+    assert all(share > 0 for shares in USUAL.values() for share in shares.values())
+
+
+def test_shares_of_an_evidence_sum_to_one() -> None:
+    learned = learn(planted(2000, {0: 0.6, 1: 0.4}, {1: 1.0}))
+    for evidence in ("amount", "time"):
+        for kind in ("matched", "chance"):
+            assert sum(getattr(x, kind) for x in learned.levels if x.evidence == evidence) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_weight_is_the_logarithm_of_the_ratio_in_millionths_of_a_bit() -> None:
+    assert microbits(Level("amount", 0, 0.5, 0.125)) == 2_000_000
+    assert microbits(Level("amount", 0, 0.125, 0.5)) == -2_000_000
+
+
+def test_the_table_holds_the_share_of_rows_with_a_partner() -> None:
+    table = table_of(LearnedWeights(0.9, (Level("time", 0, 0.5, 0.25),)))
+    assert table.to_pylist() == [
+        {"evidence": "pair", "level": 0, "matched": 0.9, "chance": None, "weight": 0},
+        {"evidence": "time", "level": 0, "matched": 0.5, "chance": 0.25, "weight": 1_000_000},
+    ]
