@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -22,6 +23,7 @@ from tieout.engine.plan import PAIR, LearnedWeights, Level
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 ROUNDS = 60
 SETTLED = 1e-4
@@ -71,13 +73,31 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """One evidence: its levels, at which of them each candidate stands (len(levels) for none), and what is usual."""
+    """One evidence: its levels, at which of them each pattern stands (len(levels) for none), and what is usual."""
 
     name: str
     levels: tuple[int, ...]
     place: Whole
     chance_pairs: Floats
     usual: Floats
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """The candidates: their rows numbered from 0, which pattern of levels each has, and what else sets it apart.
+
+    `rarity` is 1 over the share of the very amount where it is equal, else 1; `size` says which of `sizes` is its
+    currency's number of rows.
+    """
+
+    ours: Whole
+    theirs: Whole
+    pattern: Whole
+    rarity: Floats
+    size: Whole
+    sizes: tuple[Floats, Floats]
+    is_ours: Flags
+    is_theirs: Flags
 
 
 def learn_levels(con: duckdb.DuckDBPyConnection, candidates: pa.Table) -> pa.Table:
@@ -107,28 +127,23 @@ def microbits(level: Level) -> int:
 
 def learn(sample: Sample) -> LearnedWeights:
     """Return what each level of each evidence is worth; an evidence that no candidate has is left out."""
-    table = sample.candidates
-    is_ours, is_theirs = (_column(table, f"is_{side}_sampled").astype(bool) for side in ("ours", "theirs"))
-    rows = [np.unique(_column(table, f"{side}_row"), return_inverse=True)[1] for side in ("ours", "theirs")]
-    ours_rows, theirs_rows = (_column(table, f"{side}_rows").astype(np.float64) for side in ("ours", "theirs"))
-    found = [_evidence(name, table, sample.chance) for name in USUAL]
-    evidence = [item for item in found if item is not None]
-    equal_share = _equal_share(table)
-    likely_pairs = _most_pairs(sample.sizes)
+    pairs, evidence = _read(sample)
+    most_pairs = _most_pairs(sample.sizes)
     matched = [0.9 * item.usual + 0.1 * _by_chance(item, 0.0, item.usual) for item in evidence]
     chance = [_by_chance(item, 0.0, item.usual) for item in evidence]
     match_share = 0.5
     for _ in range(ROUNDS):
-        ratio = _ratio(evidence, matched, chance, equal_share) * activity(match_share, ours_rows, theirs_rows)
-        belongs = _chance_to_belong(ratio, rows[0], rows[1])
-        pairs = (
-            belongs[is_ours].sum() * _total(sample.sizes, "ours_rows") / max(sample.ours_sampled, 1)
-            + belongs[is_theirs].sum() * _total(sample.sizes, "theirs_rows") / max(sample.theirs_sampled, 1)
+        belongs = _chance_to_belong(pairs, _ratio(evidence, matched, chance), match_share)
+        found = (
+            belongs[pairs.is_ours].sum() * _total(sample.sizes, "ours_rows") / max(sample.ours_sampled, 1)
+            + belongs[pairs.is_theirs].sum() * _total(sample.sizes, "theirs_rows") / max(sample.theirs_sampled, 1)
         ) / 2
-        match_share = min((float(pairs) + 0.5) / (likely_pairs + 1.0), LARGEST_SHARE)
-        before, counted = matched, np.where(is_ours | is_theirs, belongs, 0.0)
+        match_share = min((float(found) + 0.5) / (most_pairs + 1.0), LARGEST_SHARE)
+        is_counted = pairs.is_ours | pairs.is_theirs
+        counted = np.bincount(pairs.pattern, np.where(is_counted, belongs, 0.0)).astype(np.float64)
+        before = matched
         matched = [_matched(item, counted) for item in evidence]
-        met_by_chance = match_share * likely_pairs / _all_pairs(sample.sizes)
+        met_by_chance = match_share * most_pairs / _all_pairs(sample.sizes)
         chance = [_by_chance(item, met_by_chance, m) for item, m in zip(evidence, matched, strict=True)]
         if all(np.abs(now - then).max() < SETTLED for now, then in zip(matched, before, strict=True)):
             break
@@ -140,6 +155,30 @@ def learn(sample: Sample) -> LearnedWeights:
     return LearnedWeights(round(match_share, PLACES), tuple(levels))
 
 
+def _read(sample: Sample) -> tuple[_Pairs, list[_Evidence]]:
+    table = sample.candidates
+    present = [name for name in USUAL if table.column(f"{name}_level").null_count < table.num_rows]
+    places = [_places(table, name) for name in present]
+    code = np.zeros(table.num_rows, np.int64)
+    for name, place in zip(present, places, strict=True):
+        code = code * (len(USUAL[name]) + 1) + place
+    _, first, pattern = np.unique(code, return_index=True, return_inverse=True)
+    share = _column(table, "amount_share")
+    rows = np.stack([_column(table, "ours_rows"), _column(table, "theirs_rows")])
+    sizes, size = np.unique(rows, axis=1, return_inverse=True)
+    pairs = _Pairs(
+        ours=_numbered(table, "ours_row"),
+        theirs=_numbered(table, "theirs_row"),
+        pattern=pattern,
+        rarity=np.where(np.isnan(share), 1.0, 1.0 / np.where(np.isnan(share), 1.0, share)),
+        size=size,
+        sizes=(sizes[0].astype(np.float64), sizes[1].astype(np.float64)),
+        is_ours=_column(table, "is_ours_sampled").astype(bool),
+        is_theirs=_column(table, "is_theirs_sampled").astype(bool),
+    )
+    return pairs, [_evidence(name, place[first], sample.chance) for name, place in zip(present, places, strict=True)]
+
+
 def activity(match_share: float, ours_rows: Floats, theirs_rows: Floats) -> Floats:
     """Return what a pair weighs before any evidence: the chance of it over the chance that both rows are alone.
 
@@ -149,19 +188,21 @@ def activity(match_share: float, ours_rows: Floats, theirs_rows: Floats) -> Floa
     return np.asarray(pairs / ((ours_rows - pairs) * (theirs_rows - pairs)))
 
 
-def _evidence(name: str, candidates: pa.Table, chance: pa.Table) -> _Evidence | None:
+def _places(candidates: pa.Table, name: str) -> Whole:
+    """Return for each candidate the place of its level among those of an evidence, one past the last for none."""
+    levels = sorted(USUAL[name])
     given = candidates.column(f"{name}_level").combine_chunks()
-    if given.null_count == len(given):
-        return None
-    usual = USUAL[name]
-    levels = tuple(sorted(usual))
     values = given.fill_null(_NONE).to_numpy(zero_copy_only=False).astype(np.int64)
-    place = np.where(values == _NONE, len(levels), np.searchsorted(levels, values))
+    return np.asarray(np.where(values == _NONE, len(levels), np.searchsorted(levels, values)), np.int64)
+
+
+def _evidence(name: str, place: Whole, chance: pa.Table) -> _Evidence:
+    levels = tuple(sorted(USUAL[name]))
     rows = zip(*(chance.column(part).to_pylist() for part in ("evidence", "level", "pairs")), strict=True)
     counts = {level: pairs for evidence, level, pairs in rows if evidence == name}
-    shares = np.array([usual[level] for level in levels])
+    usual = np.array([USUAL[name][level] for level in levels])
     chance_pairs = np.array([counts.get(level, 0) for level in levels], np.float64)
-    return _Evidence(name, levels, place, chance_pairs, shares / shares.sum())
+    return _Evidence(name, levels, place, chance_pairs, usual / usual.sum())
 
 
 def _by_chance(item: _Evidence, met_by_chance: float, matched: Floats) -> Floats:
@@ -177,32 +218,31 @@ def _matched(item: _Evidence, belongs: Floats) -> Floats:
     return np.asarray(counts / counts.sum())
 
 
-def _ratio(
-    evidence: Sequence[_Evidence], matched: Sequence[Floats], chance: Sequence[Floats], equal_share: Floats
-) -> Floats:
-    """Return m / u of each candidate over all evidence; of an equal amount u is the share of that very amount."""
-    ratio = np.ones(len(equal_share))
+def _ratio(evidence: Sequence[_Evidence], matched: Sequence[Floats], chance: Sequence[Floats]) -> Floats:
+    """Return m / u of each pattern; of an equal amount m alone, for u is the share of that very amount."""
+    ratio = np.ones(len(evidence[0].place) if evidence else 1)
     for item, m, u in zip(evidence, matched, chance, strict=True):
-        at = np.append(m / u, 1.0)[item.place]
+        by_level = m / u
         if item.name == "amount":
-            equal = m[item.levels.index(0)]
-            at = np.where(np.isnan(equal_share), at, equal / np.where(np.isnan(equal_share), 1.0, equal_share))
-        ratio *= at
+            equal = item.levels.index(0)
+            by_level[equal] = m[equal]
+        ratio *= np.append(by_level, 1.0)[item.place]
     return ratio
 
 
-def _chance_to_belong(ratio: Floats, ours: Whole, theirs: Whole) -> Floats:
+def _chance_to_belong(pairs: _Pairs, ratio: Floats, match_share: float) -> Floats:
     """Return how likely each pair is against the others of both its rows and against none at all."""
-    beside = np.bincount(ours, ratio)[ours] + np.bincount(theirs, ratio)[theirs] - ratio
-    return np.asarray(ratio / (1.0 + beside))
+    weight = ratio[pairs.pattern] * pairs.rarity * activity(match_share, *pairs.sizes)[pairs.size]
+    beside = np.bincount(pairs.ours, weight)[pairs.ours] + np.bincount(pairs.theirs, weight)[pairs.theirs] - weight
+    return np.asarray(weight / (1.0 + beside))
 
 
-def _equal_share(candidates: pa.Table) -> Floats:
-    return np.asarray(candidates.column("amount_share").to_numpy(zero_copy_only=False), np.float64)
-
-
-def _column(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
+def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return np.asarray(table.column(name).to_numpy(zero_copy_only=False))
+
+
+def _numbered(table: pa.Table, name: str) -> Whole:
+    return np.asarray(np.unique(_column(table, name), return_inverse=True)[1], np.int64)
 
 
 def _total(sizes: pa.Table, name: str) -> float:

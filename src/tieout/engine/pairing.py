@@ -20,8 +20,10 @@ Whole = npt.NDArray[np.int64]
 
 MICROBITS = 1_000_000
 LARGEST_BITS = 60
-ROUNDS = 200
-SETTLED = 1e-7
+HOPELESS = -12 * MICROBITS
+"""A candidate that weighs less takes nothing from others, and nothing from it matters: it is judged on its own."""
+ROUNDS = 100
+SETTLED = 1e-6
 PLACES = 9
 
 
@@ -35,7 +37,9 @@ def choose_pairs(edges: pa.Table, review_threshold: float) -> pa.Table:
     preference, weight = _column(edges, "preference"), _column(edges, "weight")
     ours, theirs = _column(edges, "ours_row"), _column(edges, "theirs_row")
     ratio = np.exp2(np.clip(weight / MICROBITS, -LARGEST_BITS, LARGEST_BITS))
-    shares = marginals(_numbered(ours), _numbered(theirs), ratio)
+    shares = ratio / (1.0 + ratio)
+    telling = weight > HOPELESS
+    shares[telling] = marginals(_numbered(ours[telling]), _numbered(theirs[telling]), ratio[telling])
     confidence = np.round(_over_copies(edges, shares), PLACES)
     chosen = assign(ours, theirs, weight).chosen
     free = ~np.isin(ours, ours[chosen]) & ~np.isin(theirs, theirs[chosen]) & (confidence >= review_threshold)

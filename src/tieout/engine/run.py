@@ -53,7 +53,15 @@ OPEN_STEPS = (
     "scoring_is_possible",
     "day_total",
 )
-CANDIDATE_STEPS = ("match_equal", "block_candidate")
+CANDIDATE_STEPS = (
+    "match_equal",
+    "block_expected",
+    "block_reported",
+    "block_same_amount",
+    "block_near_amount",
+    "block_rare_word",
+    "block_candidate",
+)
 EVIDENCE_STEPS = (
     "unequal_expected",
     "unequal_reported",

@@ -2,34 +2,41 @@
 -- in:    ungrouped_expected, open_expected, block_candidate, sample_expected, word_rarity
 -- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words, words_in_order, initials, rarities, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, compared, content, copy_no)
 -- grain: one row per (entry_no)
--- why:   what a row of ours brings to a comparison, made once and not once a pair. Content numbers rows of equal
---        evidence, copy_no those within it
+-- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal evidence have the same
+--        content, copy_no numbers them
 with
 wanted as (
   select ours_row as entry_no from block_candidate
   union
   select entry_no from sample_expected
 ),
+row_of as (
+  select *, hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as content
+  from ungrouped_expected
+  semi join wanted using (entry_no)
+),
+repeated as (select content from row_of group by content having count(*) > 1),
+copy as (
+  select
+    r.entry_no, row_number() over (partition by r.content order by e.compared, e.source, r.entry_no) as copy_no
+  from row_of r
+  semi join repeated using (content)
+  join open_expected e using (entry_no)
+),
 rare as (
   select entry_no, list({word: word, rarity: rarity} order by word) as rarities
-  from (select entry_no, unnest(words) as word from ungrouped_expected semi join wanted using (entry_no))
+  from (select entry_no, unnest(words) as word from row_of)
   join word_rarity using (word)
   group by entry_no
 )
 select
-  u.entry_no, u.day, coalesce(u.currency, '') as currency, u.amount_micros, coalesce(u.text, '') as text, u.words,
-  array_to_string(u.words, ' ') as words_in_order,
-  array_to_string(list_transform(string_split(coalesce(u.text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
+  r.entry_no, r.day, coalesce(r.currency, '') as currency, r.amount_micros, coalesce(r.text, '') as text, r.words,
+  array_to_string(r.words, ' ') as words_in_order,
+  array_to_string(list_transform(string_split(coalesce(r.text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
   coalesce(rare.rarities, []) as rarities,
-  u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6, e.compared,
-  dense_rank() over (
-    order by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6
-  ) as content,
-  row_number() over (
-    partition by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6
-    order by e.compared, e.source, u.entry_no
-  ) as copy_no
-from ungrouped_expected u
+  r.unit_1, r.unit_2, r.unit_3, r.unit_4, r.unit_5, r.unit_6, e.compared,
+  r.content, coalesce(copy.copy_no, 1) as copy_no
+from row_of r
 join open_expected e using (entry_no)
-semi join wanted using (entry_no)
 left join rare using (entry_no)
+left join copy using (entry_no)

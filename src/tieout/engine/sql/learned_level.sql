@@ -20,14 +20,15 @@ near_theirs as (
   select entry_no as theirs_row from sample_reported
   union
   select theirs_row from live semi join sample_expected s on s.entry_no = ours_row
-),
-near_pair as (
-  select live.* from live semi join near_ours using (ours_row)
-  union
-  select live.* from live semi join near_theirs using (theirs_row)
 )
-select p.*, o.entry_no is not null as is_ours_sampled, t.entry_no is not null as is_theirs_sampled
-from near_pair p
-left join sample_expected o on o.entry_no = p.ours_row
-left join sample_reported t on t.entry_no = p.theirs_row
-order by p.ours_content, p.theirs_content, p.ours_copy, p.theirs_copy
+select
+  c.ours_row, c.theirs_row, c.ours_rows, c.theirs_rows, c.amount_level, c.time_level, c.text_level, c.unit_1_level,
+  c.unit_2_level, c.unit_3_level, c.unit_4_level, c.unit_5_level, c.unit_6_level, c.amount_share,
+  o.entry_no is not null as is_ours_sampled, t.entry_no is not null as is_theirs_sampled
+from live c
+left join near_ours using (ours_row)
+left join near_theirs using (theirs_row)
+left join sample_expected o on o.entry_no = c.ours_row
+left join sample_reported t on t.entry_no = c.theirs_row
+where near_ours.ours_row is not null or near_theirs.theirs_row is not null
+order by c.ours_content, c.theirs_content, c.ours_copy, c.theirs_copy

@@ -2,7 +2,7 @@
 -- in:    unequal_expected
 -- out:   sample_expected(place, entry_no)
 -- grain: one row per (place)
--- why:   weights are learned from at most 10,000 rows of a side: enough to see what one match in a thousand does. They
+-- why:   weights are learned from at most 5,000 rows of a side: enough to see what one match in a thousand does. They
 --        are chosen by what they hold and, among equals, by copy, so the order of the file never decides
 with
 numbered as (
@@ -15,4 +15,4 @@ numbered as (
 select row_number() over (order by hash(content, copy_no), content, copy_no) - 1 as place, entry_no
 from numbered
 order by hash(content, copy_no), content, copy_no
-limit 10000
+limit 5000

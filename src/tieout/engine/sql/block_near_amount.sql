@@ -1,0 +1,121 @@
+-- step:  block_near_amount
+-- in:    block_expected, block_reported
+-- out:   near_amount(ours_row, theirs_row)
+-- grain: one row per (ours_row, theirs_row)
+-- why:   rows of one currency whose amounts, of one sign, lie within a sixth, and whose first two words have the same
+--        initials (or a side has no text). Where more than 1000 pairs share initials and size they lie within a term of
+--        the window as well; where that is crowded too, they share the first word or lie within a hundredth. Beyond that
+--        an amount that is merely near tells nothing: only an equal one or a rare word makes a pair worth comparing
+with
+near as (select *, unnest([size - 1, size, size + 1]) as met from block_expected where amount_micros is not null),
+theirs_near as (select *, size as met from block_reported where amount_micros is not null),
+crowded as (
+  select currency, initials, met
+  from (
+    select currency, initials, met, 1 as ours, 0 as theirs from near
+    union all
+    select currency, initials, met, 0, 1 from theirs_near
+  )
+  group by all
+  having sum(ours) * sum(theirs) > 1000
+),
+term as (
+  select *, unnest(if(term is null, [null], [term - 1, term, term + 1])) as met_term
+  from near
+  semi join crowded using (currency, initials, met)
+),
+theirs_term as (select *, term as met_term from theirs_near semi join crowded using (currency, initials, met)),
+crowded_term as (
+  select currency, initials, met, met_term
+  from (
+    select currency, initials, met, met_term, 1 as ours, 0 as theirs from term
+    union all
+    select currency, initials, met, met_term, 0, 1 from theirs_term
+  )
+  group by all
+  having sum(ours) * sum(theirs) > 1000
+),
+worded as (from term semi join crowded_term using (currency, initials, met, met_term) where first_word <> ''),
+theirs_worded as (from theirs_term semi join crowded_term using (currency, initials, met, met_term)),
+crowded_word as (
+  select currency, first_word, met, met_term
+  from (
+    select currency, first_word, met, met_term, 1 as ours, 0 as theirs from worded
+    union all
+    select currency, first_word, met, met_term, 0, 1 from theirs_worded
+  )
+  group by all
+  having sum(ours) * sum(theirs) > 1000
+),
+finely as (
+  select * replace (unnest([fine - 1, fine, fine + 1]) as fine)
+  from term
+  semi join crowded_term using (currency, initials, met, met_term)
+  where met = size
+),
+crowded_fine as (
+  select currency, initials, fine, met_term
+  from (
+    select currency, initials, fine, met_term, 1 as ours, 0 as theirs from finely
+    union all
+    select currency, initials, fine, met_term, 0, 1 from theirs_worded
+  )
+  group by all
+  having sum(ours) * sum(theirs) > 1000
+),
+bare as (
+  select *, unnest([term - 1, term, term + 1]) as met_term from near where not has_text and term is not null
+),
+theirs_bare as (select *, term as met_term from theirs_near where not has_text and term is not null),
+ours_told as (
+  select *, unnest([term - 1, term, term + 1]) as met_term from near where has_text and term is not null
+),
+theirs_told as (select *, term as met_term from theirs_near where has_text and term is not null),
+crowded_bare as (
+  select currency, met, met_term
+  from (
+    select currency, met, met_term, 1 as ours, 0 as theirs from bare
+    union all
+    select currency, met, met_term, 0, 1 from theirs_told
+  )
+  group by all
+  having sum(ours) * sum(theirs) > 1000
+),
+crowded_told as (
+  select currency, met, met_term
+  from (
+    select currency, met, met_term, 1 as ours, 0 as theirs from ours_told
+    union all
+    select currency, met, met_term, 0, 1 from theirs_bare
+  )
+  group by all
+  having sum(ours) * sum(theirs) > 1000
+),
+pair as (
+  select o.entry_no as ours_row, t.entry_no as theirs_row, o.amount_micros as ours_micros, t.amount_micros as theirs_micros
+  from (from near anti join crowded using (currency, initials, met)) o
+  join theirs_near t using (currency, initials, met)
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  from (from term anti join crowded_term using (currency, initials, met, met_term)) o
+  join theirs_term t using (currency, initials, met, met_term)
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  from (from worded anti join crowded_word using (currency, first_word, met, met_term)) o
+  join theirs_worded t using (currency, first_word, met, met_term)
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  from (from finely anti join crowded_fine using (currency, initials, fine, met_term)) o
+  join theirs_worded t using (currency, initials, fine, met_term)
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  from (from bare anti join crowded_bare using (currency, met, met_term)) o
+  join theirs_told t using (currency, met, met_term)
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  from (from ours_told anti join crowded_told using (currency, met, met_term)) o
+  join theirs_bare t using (currency, met, met_term)
+)
+select distinct ours_row, theirs_row
+from pair
+where abs(ours_micros::hugeint - theirs_micros) * 6 <= greatest(abs(ours_micros), abs(theirs_micros))
