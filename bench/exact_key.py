@@ -86,16 +86,16 @@ class Result:
         return statistics.median(self.seconds) if self.seconds else None
 
 
-def make_peers() -> None:
-    """Make the environment of datacompy, whose pins do not fit beside ours."""
-    stamp = VENV / ".ready"
-    if stamp.is_file() and stamp.read_text() == PEER_LOCK.read_text():
+def make_peers(venv: Path = VENV, lock: Path = PEER_LOCK) -> None:
+    """Make the environment of a peer, whose pins do not fit beside ours."""
+    stamp = venv / ".ready"
+    if stamp.is_file() and stamp.read_text() == lock.read_text():
         return
-    shutil.rmtree(VENV, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", VENV], check=True)
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", VENV / "bin/python"]
-    subprocess.run([*install, "--no-deps", "-r", PEER_LOCK], check=True)
-    stamp.write_text(PEER_LOCK.read_text())
+    shutil.rmtree(venv, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", venv / "bin/python"]
+    subprocess.run([*install, "--no-deps", "-r", lock], check=True)
+    stamp.write_text(lock.read_text())
 
 
 def _fault(contender: Contender, sample: measure.Sample, truth: data.Truth) -> str:
