@@ -364,7 +364,7 @@ def _is_worth_scoring(ours: Entry, theirs: Entry, rare: set[str], rules: Rules) 
         return True
     if ours.amount is None or theirs.amount is None:
         return False
-    if ours.amount == theirs.amount:
+    if abs(ours.amount) == abs(theirs.amount):
         return True
     is_near = abs(ours.amount - theirs.amount) * 6 <= max(abs(ours.amount), abs(theirs.amount))
     return is_near and (

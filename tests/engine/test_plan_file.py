@@ -13,7 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieout.core.money import MAX_MICROS
-from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, SignedColumn, Weights
+from tieout.engine.plan import (
+    EVIDENCE,
+    ColumnType,
+    Compared,
+    Decision,
+    Kind,
+    LearnedWeights,
+    Level,
+    Plan,
+    Rules,
+    Scoring,
+    SidePlan,
+    SignedColumn,
+    Weights,
+)
 from tieout.engine.plan_file import BadPlan, plan_from_toml, plan_to_toml
 
 many = settings(max_examples=100, deadline=None, derandomize=True, database=None)
@@ -29,8 +43,18 @@ column_types = st.builds(
     st.sampled_from(["", "%d.%m.%Y", "%Y-%m-%d|%d/%m/%Y", "unix-seconds"]),
 )
 weights = st.builds(Weights, shares, shares, shares, shares).filter(lambda drawn: drawn != Weights(0, 0, 0, 0))
+learned_weights = st.builds(
+    LearnedWeights,
+    st.floats(0.001, 0.999),
+    st.lists(
+        st.builds(Level, st.sampled_from(EVIDENCE), st.integers(-9, 155), shares, shares),
+        max_size=4,
+        unique_by=lambda item: (item.evidence, item.level),
+    ).map(tuple),
+)
 rules = st.builds(
     Rules,
+    scoring=st.sampled_from(get_args(Scoring)),
     tolerance_micros=st.integers(0, MAX_MICROS),
     tolerance_ppm=st.integers(0, 1_000_000),
     window_days=st.integers(0, 36_500),
@@ -102,6 +126,7 @@ def plans(draw: st.DrawFn) -> Plan:
         tuple(comparable[: draw(st.integers(0, 3))]),
         draw(rules),
         tuple(draw(st.lists(decisions, max_size=3))),
+        draw(st.none() | learned_weights),
     )
 
 
@@ -220,7 +245,7 @@ def _refused(document: dict[str, Any] | str) -> BadPlan:
 @pytest.mark.parametrize(
     ("table", "place", "listed"),
     [
-        ((), "plan", "compared, decisions, ours, rules, theirs"),
+        ((), "plan", "compared, decisions, learned, ours, rules, theirs"),
         (("rules",), "rules", "auto_threshold"),
         (("rules", "weights"), "rules.weights", "amount, text, time, unit"),
         (("ours",), "ours", "amount, amount_exponent, columns"),
@@ -313,6 +338,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_the_right_one(table: str, kin
         ("rules.weights.text", math.nan, "rules.weights.text must be a number from 0 to 1000, not nan."),
         ("rules.weights.unit", 10**400, "rules.weights.unit must be a number, not 1000"),
         ("rules.weights", dict.fromkeys(("time", "amount", "unit", "text"), 0), "rules.weights are all 0, so that"),
+        ("rules.scoring", "guess", "rules.scoring must be one of weighted, learned, not 'guess'."),
         ("rules.zone", "Berlin", "rules.zone names 'Berlin', which is no time zone."),
         ("rules.zone", "", "rules.zone names '', which is no time zone."),
         ("rules", "strict", "rules must be a table, not 'strict'."),

@@ -330,16 +330,36 @@ def show(
         show_run(opened, run_id, out=out, report=report, as_json=as_json)
 
 
-@app.command(epilog="[bold]Example[/bold]\n\ntieout explain 3f9a1c2b-17")
+@app.command(
+    epilog="[bold]Examples[/bold]\n\ntieout explain 3f9a1c2b-17\n\ntieout explain 3f9a1c2b --ours 204\n\n"
+    "tieout explain 3f9a1c2b --theirs 31 --json"
+)
 def explain(
-    delta_id: Annotated[str, typer.Argument(metavar="DELTA", help="Delta, as `tieout show` or deltas.csv name it.")],
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="DELTA|RUN", help="Delta, as `tieout show` or deltas.csv name it; or a run, and a row of it."
+        ),
+    ],
+    ours: Annotated[int | None, typer.Option(metavar="ROW", min=1, help="What became of this row of ours.")] = None,
+    theirs: Annotated[int | None, typer.Option(metavar="ROW", min=1, help="What became of this row of theirs.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Explain one delta: the rule, the parts it splits into, the candidates considered, file and line of both sides."""
-    from tieout.cli.records import explain_delta
+    """Explain one delta, or what became of one row: the rule, the parts, the candidates and what each evidence weighs.
 
+    Names file and line of both sides.
+    """
+    from tieout.cli.records import explain_delta, explain_row_of
+
+    if ours is not None and theirs is not None:
+        raise typer.BadParameter("Give --ours or --theirs, not both.")
     with workspace() as opened:
-        explain_delta(opened, delta_id, as_json=as_json)
+        if ours is not None:
+            explain_row_of(opened, subject, "ours", ours, as_json=as_json)
+        elif theirs is not None:
+            explain_row_of(opened, subject, "theirs", theirs, as_json=as_json)
+        else:
+            explain_delta(opened, subject, as_json=as_json)
 
 
 @app.command(epilog="[bold]Example[/bold]\n\ntieout replay 3f9a1c2b")

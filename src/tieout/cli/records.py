@@ -16,7 +16,8 @@ from tieout.books.compare.sources import locate_source_rows
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
-from tieout.engine.explain import explain
+from tieout.engine.explain import explain, explain_row
+from tieout.engine.loading import SideName
 from tieout.report.console import render
 from tieout.report.exports import write_out
 from tieout.report.html import write_report
@@ -166,13 +167,38 @@ def explain_delta(workspace: Workspace, delta_id: str, *, as_json: bool) -> None
     _show_explanation(Console(), found, places)
 
 
-def _show_explanation(console: Console, found: dict[str, Any], places: dict[str, list[dict[str, Any]]]) -> None:
-    delta = found["delta"]
-    amount = "not computable" if delta["amount"] is None else f"{delta['amount']:,f} {delta['currency']}"
-    console.print(Text(f"{delta['delta_id']}  {delta['kind']}  {amount}", style="bold"))
-    console.print(Text(f"  {found['meaning']} ({delta['reason_code']})"))
+def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: int, *, as_json: bool) -> None:
+    """Explain what became of one row: its match, or why it has none, with the file and line of every row concerned."""
+    runs = workspace.store.runs
+    run = runs.find_run(prefix)
+    found = explain_row(runs.file_path(run, "match").parent, side, row_no)
+    rows: dict[str, set[int]] = {"ours": set(), "theirs": set()}
+    rows[side].add(row_no)
+    for one in (*found["members"], *([found["why_not"]] if found["why_not"] else [])):
+        rows["ours"].add(one["ours_row"])
+        rows["theirs"].add(one["theirs_row"])
+    places = locate_source_rows(workspace, run, {name: sorted(numbers)[:20] for name, numbers in rows.items()})
+    if as_json:
+        print_json({**found, "run_id": run.run_id, "sources": places})
+        return
+    console = Console()
+    console.print(Text(f"row {row_no} of {side}", style="bold"))
     console.print(Text(f"  rule: {found['rule']}"))
-    match = found["match"]
+    _show_match(console, found["match"])
+    if found["searched"]:
+        console.print(Text(f"  searched: {found['searched']}"))
+    if why := found["why_not"]:
+        against = f"; what speaks most against it is the {why['against']}" if why["against"] else ""
+        pair = f"our row {why['ours_row']} and their row {why['theirs_row']}"
+        console.print(Text(f"  likeliest: {pair}, {why['chance']:.3f}{against}"))
+    for delta in found["deltas"]:
+        console.print(Text(f"  delta {delta['delta_id']}: {delta['kind']}"))
+    _show_places(console, places)
+    if found["candidates"]:
+        console.print(_candidates_table(found["candidates"][:10]))
+
+
+def _show_match(console: Console, match: dict[str, Any] | None) -> None:
     if match is not None:
         console.print(
             Text(
@@ -180,18 +206,31 @@ def _show_explanation(console: Console, found: dict[str, Any], places: dict[str,
                 f" {match['confidence']:.2f}, {match['alternatives']} alternatives"
             )
         )
-    if found["searched"]:
-        console.print(Text(f"  searched: {found['searched']}"))
-    for part, value in found["parts"].items():
-        console.print(Text(f"  part {part}: {value:,f} {delta['currency']}"))
-    for row in found["differences"]:
-        console.print(Text(f"  {row['column']}: ours {row['ours_value']} | theirs {row['theirs_value']}"))
+
+
+def _show_places(console: Console, places: dict[str, list[dict[str, Any]]]) -> None:
     for side, sources in places.items():
         for source in sources:
             where = f"{source['file']} row {source['row']}" + (f", line {source['line']}" if source["line"] else "")
             console.print(Text(f"  {side}: {where}", style="cyan"))
             if source["raw"]:
                 console.print(Text(f"      {source['raw']}", style="dim"))
+
+
+def _show_explanation(console: Console, found: dict[str, Any], places: dict[str, list[dict[str, Any]]]) -> None:
+    delta = found["delta"]
+    amount = "not computable" if delta["amount"] is None else f"{delta['amount']:,f} {delta['currency']}"
+    console.print(Text(f"{delta['delta_id']}  {delta['kind']}  {amount}", style="bold"))
+    console.print(Text(f"  {found['meaning']} ({delta['reason_code']})"))
+    console.print(Text(f"  rule: {found['rule']}"))
+    _show_match(console, found["match"])
+    if found["searched"]:
+        console.print(Text(f"  searched: {found['searched']}"))
+    for part, value in found["parts"].items():
+        console.print(Text(f"  part {part}: {value:,f} {delta['currency']}"))
+    for row in found["differences"]:
+        console.print(Text(f"  {row['column']}: ours {row['ours_value']} | theirs {row['theirs_value']}"))
+    _show_places(console, places)
     if found["candidates"]:
         console.print(_candidates_table(found["candidates"][:10]))
 

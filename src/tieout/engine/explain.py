@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import duckdb
 
 from tieout.core.errors import TieoutError
 from tieout.core.money import from_micros
+from tieout.engine.loading import SideName
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
 
@@ -40,21 +42,88 @@ class DeltaUnknown(TieoutError):
     http_status = 404
 
 
+class RowUnknown(TieoutError):
+    """A run has no such row: it was refused, or the file is shorter."""
+
+    code = "row_unknown"
+    http_status = 404
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """The facts of a run as rows of dictionaries."""
+
+    run_dir: Path
+    con: duckdb.DuckDBPyConnection
+
+    def rows(self, fact: str, where: str, *values: object) -> list[dict[str, Any]]:
+        path = str(self.run_dir / f"{fact}.parquet").replace("'", "''")
+        relation = self.con.execute(f"select * from read_parquet('{path}') where {where}", list(values))
+        names = [column[0] for column in relation.description]
+        return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
+
+
+def _facts_of(run_dir: Path) -> _Facts:
+    con = duckdb.connect(":memory:")
+    con.execute("set TimeZone = 'UTC'")
+    return _Facts(run_dir, con)
+
+
+def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
+    """Return what became of one row, by its number in the file: its match or why it has none.
+
+    Keys: side, row, pass, rule, match, members, candidates (the likeliest first), why_not, deltas and searched. Raises
+    RowUnknown.
+    """
+    facts = _facts_of(run_dir)
+    matched = facts.rows("match", f"{side}_row = ? order by ours_row, theirs_row", row_no)
+    lone = [] if matched else facts.rows(f"unmatched_{side}", f"{side}_row = ?", row_no)
+    if not matched and not lone:
+        raise RowUnknown(
+            f"Run {run_dir.name} has no row {row_no} of {side}.",
+            subject=str(row_no),
+            remedy="Rows are numbered from 1 in file order, the header apart; refused rows stand in quarantine.csv.",
+        )
+    other = "theirs" if side == "ours" else "ours"
+    considered = facts.rows("candidate", f"{side}_row = ? order by chosen desc, score desc, {other}_row", row_no)
+    rule = matched[0]["pass"] if matched else None
+    deltas = facts.rows("delta", f"{side}_row = ? order by delta_id", row_no)
+    return {
+        "side": side,
+        "row": row_no,
+        "pass": rule,
+        "rule": RULES[LEARNED if rule == "scored" and _is_learned(considered) else rule],
+        "match": matched[0] if matched else None,
+        "members": [{"ours_row": row["ours_row"], "theirs_row": row["theirs_row"]} for row in matched],
+        "candidates": considered,
+        "why_not": None if matched else _why_not(considered),
+        "deltas": [_in_units(delta) for delta in deltas],
+        "searched": lone[0]["searched"] if lone else "",
+    }
+
+
+def _why_not(candidates: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the likeliest candidate that was not taken and what speaks most against it; None without a candidate."""
+    if not candidates:
+        return None
+    best = candidates[0]
+    told = {name: best[f"weight_{name}"] for name in ("amount", "time", "text", "unit")}
+    against = {name: weight for name, weight in told.items() if weight is not None and weight < 0}
+    return {
+        "ours_row": best["ours_row"],
+        "theirs_row": best["theirs_row"],
+        "chance": best["score"],
+        "against": min(against, key=lambda name: against[name]) if against else None,
+    }
+
+
 def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
     """Return everything that the facts of a run say about one delta.
 
     Keys: delta, meaning, rule, parts (name to amount, those that are not zero), differences, candidates, members
     (rows of a group) and searched. Amounts are Decimals. Raises DeltaUnknown.
     """
-    con = duckdb.connect(":memory:")
-    con.execute("set TimeZone = 'UTC'")
-
-    def rows(fact: str, where: str, *values: object) -> list[dict[str, Any]]:
-        path = str(run_dir / f"{fact}.parquet").replace("'", "''")
-        relation = con.execute(f"select * from read_parquet('{path}') where {where}", list(values))
-        names = [column[0] for column in relation.description]
-        return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
-
+    rows = _facts_of(run_dir).rows
     found = rows("delta", "delta_id = ?", delta_id)
     if not found:
         raise DeltaUnknown(

@@ -60,6 +60,7 @@ CANDIDATE_STEPS = (
     "block_same_amount",
     "block_near_amount",
     "block_rare_word",
+    "block_same_unit",
     "block_candidate",
 )
 EVIDENCE_STEPS = (

@@ -19,6 +19,7 @@ from tieout.books.compare.money import CurrencyOf, choose_currencies, signed_ter
 from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.roles import (
     best_date,
+    describing_pairs,
     is_worth_comparing,
     quantity_of,
     rank_dates,
@@ -49,7 +50,7 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
     search, money = facts.search, facts.money
     ours_date, theirs_date, date_decisions = _dates(facts, options)
     texts, text_decisions = _texts(facts, options)
-    units = _units(facts)
+    units = _units(facts, texts)
     _require_evidence(facts, (ours_date, theirs_date), texts, units)
     ours_currency, theirs_currency, currency_decisions = choose_currencies(
         search, options, facts.names, money, search.ignored
@@ -84,9 +85,10 @@ def _require_evidence(facts: Facts, dates: Sequence[Column | None], texts: Texts
     if facts.tie.by != "likeness":
         return
     ours, theirs = facts.names.ours_name, facts.names.theirs_name
-    if facts.money.pair is None:
+    if facts.money.pair is None and not (all(texts) and (units or all(dates))):
         raise PlanUndecided(
-            f"No column identifies a row of {ours} in {theirs}, and there are no amounts on both sides to match by.",
+            f"No column identifies a row of {ours} in {theirs}, and there are neither amounts on both sides "
+            "to match by nor texts with something else to go by.",
             subject="key",
             remedy="Name a key with --on OURS=THEIRS, or the amounts with --amount OURS=THEIRS.",
         )
@@ -181,8 +183,11 @@ def _tied(facts: Facts, side: SideName) -> frozenset[str]:
     return frozenset(name for of, name in facts.tie.columns if of == side)
 
 
-def _units(facts: Facts) -> tuple[ColumnPair, ...]:
+def _units(facts: Facts, texts: Texts) -> tuple[ColumnPair, ...]:
     """Return the hints that two rows are about the same thing; a shared key that identifies no row is the first."""
+    if facts.tie.by == "likeness" and facts.money.pair is None:
+        told = frozenset((side, name) for side, names in zip(SIDES, texts, strict=True) for name in names)
+        return tuple(describing_pairs(facts.pairs, told, facts.search.ignored))
     hint = facts.tie.hint
     found = unit_pairs(facts.pairs, facts.tie.columns)
     if hint is None:

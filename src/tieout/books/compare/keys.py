@@ -37,7 +37,8 @@ COUNTER = 0.3
 """Whole numbers that would have so much in common by accident may be mere counters of rows."""
 DOUBTFUL = 0.35
 WORDED_ALIKE = 0.9
-"""Free text identifies a row only where both sides word it alike; where they do less often, likeness tells more."""
+"""What describes a row (free text, a name, an email) identifies it only where both sides word it alike; where they do
+less often, likeness tells more."""
 Form = Literal["key", "group", "hint"]
 
 
@@ -209,7 +210,7 @@ def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
     overlap = finding.overlap
     if overlap.common < min(2, overlap.ours_distinct, overlap.theirs_distinct) or not overlap.common:
         return False
-    if overlap.containment < WORDED_ALIKE and any(c.is_free_text for c in (*finding.ours, *finding.theirs)):
+    if overlap.containment < WORDED_ALIKE and any(_describes(c) for c in (*finding.ours, *finding.theirs)):
         return False
     if finding.support is not None and finding.support >= SUPPORTED:
         return is_sample or overlap.containment >= MIN_CONTAINMENT
@@ -220,6 +221,10 @@ def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
         return met >= 0.4 and is_telling(finding)
     is_named = finding.name >= 0.9 and overlap.containment >= 0.9 and all(_named_as_key(c) == 1 for c in finding.ours)
     return met >= 0.3 or (is_telling(finding) and met > MIN_CONTAINMENT) or is_named
+
+
+def _describes(c: Column) -> bool:
+    return c.is_free_text or says(c.name, "postcode", "phone", "email", "name")
 
 
 def is_telling(finding: KeyFinding) -> bool:

@@ -21,6 +21,7 @@ FEW_SEEN = 3
 """Up to so many paired rows or groups an agreement of amounts may be an accident."""
 SURE_NAME = 0.5
 UNIT_VALUES = 60
+SAME_NAME = 0.9
 MAX_UNITS = 6
 
 _SIGNS = {
@@ -167,7 +168,7 @@ def _dates(side: SideProfile, ignored: frozenset[tuple[str, str]]) -> list[Colum
     usable = [
         c for c in side.columns if c.kind in ("date", "timestamp") and c.parsed and (c.side, c.name) not in ignored
     ]
-    return sorted((c for c in usable if date_weight(c) > 0.1), key=lambda c: c.name)
+    return sorted((c for c in usable if date_weight(c) > 0.1 and not is_birth(c)), key=lambda c: c.name)
 
 
 def best_date(side: SideProfile, ignored: frozenset[tuple[str, str]]) -> Column | None:
@@ -241,6 +242,30 @@ def unit_pairs(pairs: Sequence[ColumnPair], taken: frozenset[tuple[str, str]]) -
         if pair.lift is None or pair.lift >= 0.3:
             units.append(pair)
     return sorted(units, key=lambda pair: (-pair.score, pair.ours.name))[:MAX_UNITS]
+
+
+def describing_pairs(
+    pairs: Sequence[ColumnPair], texts: frozenset[tuple[str, str]], ignored: frozenset[tuple[str, str]]
+) -> list[ColumnPair]:
+    """Return the pairs of columns of one name that tell what a row is about where no money does: city, email, birth."""
+    chosen = []
+    for pair in pairs:
+        sides = ((pair.ours.side, pair.ours), (pair.theirs.side, pair.theirs))
+        if pair.name < SAME_NAME or any((side, c.name) in texts | ignored or not _describes(c) for side, c in sides):
+            continue
+        chosen.append(pair)
+    return sorted(chosen, key=lambda pair: (-min(pair.ours.distinct, pair.theirs.distinct), pair.ours.name))[:MAX_UNITS]
+
+
+def _describes(c: Column) -> bool:
+    is_value = c.kind == "text" or is_birth(c)
+    return is_value and c.distinct >= 2 and c.filled_share >= 0.2 and not c.is_currency and not is_technical(c.name)
+
+
+def is_birth(c: Column) -> bool:
+    """Say whether a column has days of birth, which tell who someone is and not when something happened."""
+    words = set(words_of(c.name))
+    return c.kind == "date" and bool(words & {"dob", "birth", "birthday", "birthdate", "born", "geburtsdatum"})
 
 
 def quantity_of(side: SideProfile, ignored: frozenset[tuple[str, str]]) -> Column | None:

@@ -1,13 +1,13 @@
 -- step:  block_candidate
--- in:    same_amount, near_amount, rare_text, block_expected, block_reported, equal_row, run
+-- in:    same_amount, near_amount, rare_text, same_unit, block_expected, block_reported, equal_row, run
 -- out:   block_candidate(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   pairs worth comparing lie within the window (a row without a day lies within that of every row) and share an
---        amount, nearly an amount, or a rare word. Two rows that both carry a reference and did not meet by it are not
+--        amount, nearly an amount, a rare word or, without amounts, a hint. Two rows that both carry a reference and did not meet by it are not
 --        paired by likeness. Rows that met as equals are settled; a copy of such a row is held against what it was
 --        taken for
 select p.ours_row, p.theirs_row
-from (from same_amount union from near_amount union from rare_text) p
+from (from same_amount union from near_amount union from rare_text union from same_unit) p
 join block_expected o on o.entry_no = p.ours_row
 join block_reported t on t.entry_no = p.theirs_row
 cross join run

@@ -13,7 +13,7 @@ with unreferenced as (
 )
 select
   entry_no, ref, coalesce(currency, '') as currency, day,
-  date_diff('day', date '1970-01-01', day) // (window_days + 1) as term, amount_micros, abs(amount_micros) as magnitude,
+  coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), -1000000000) as term, amount_micros, abs(amount_micros) as magnitude,
   sign(amount_micros) * cast(floor(ln(greatest(abs(amount_micros), 1)) * 5) as bigint) as size,
   sign(amount_micros) * cast(floor(ln(greatest(abs(amount_micros), 1)) * 100) as bigint) as fine,
   array_to_string(list_transform(string_split(coalesce(text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,

@@ -20,7 +20,7 @@ crowded as (
   having sum(ours) * sum(theirs) > 1000
 ),
 term as (
-  select *, unnest(if(term is null, [null], [term - 1, term, term + 1])) as met_term
+  select *, unnest([term - 1, term, term + 1]) as met_term
   from near
   semi join crowded using (currency, initials, met)
 ),
@@ -63,30 +63,32 @@ crowded_fine as (
   group by all
   having sum(ours) * sum(theirs) > 1000
 ),
-bare as (
-  select *, unnest([term - 1, term, term + 1]) as met_term from near where not has_text and term is not null
-),
-theirs_bare as (select *, term as met_term from theirs_near where not has_text and term is not null),
-ours_told as (
-  select *, unnest([term - 1, term, term + 1]) as met_term from near where has_text and term is not null
-),
-theirs_told as (select *, term as met_term from theirs_near where has_text and term is not null),
-crowded_bare as (
-  select currency, met, met_term
+untold as (select *, true as is_told from near where not has_text union all select *, false from near where has_text),
+theirs_untold as (select *, has_text as is_told from theirs_near),
+crowded_untold as (
+  select currency, is_told, met
   from (
-    select currency, met, met_term, 1 as ours, 0 as theirs from bare
+    select currency, is_told, met, 1 as ours, 0 as theirs from untold
     union all
-    select currency, met, met_term, 0, 1 from theirs_told
+    select currency, is_told, met, 0, 1 from theirs_untold
   )
   group by all
   having sum(ours) * sum(theirs) > 1000
 ),
-crowded_told as (
-  select currency, met, met_term
+untold_term as (
+  select *, unnest([term - 1, term, term + 1]) as met_term
+  from untold
+  semi join crowded_untold using (currency, is_told, met)
+),
+theirs_untold_term as (
+  select *, term as met_term from theirs_untold semi join crowded_untold using (currency, is_told, met)
+),
+crowded_untold_term as (
+  select currency, is_told, met, met_term
   from (
-    select currency, met, met_term, 1 as ours, 0 as theirs from ours_told
+    select currency, is_told, met, met_term, 1 as ours, 0 as theirs from untold_term
     union all
-    select currency, met, met_term, 0, 1 from theirs_bare
+    select currency, is_told, met, met_term, 0, 1 from theirs_untold_term
   )
   group by all
   having sum(ours) * sum(theirs) > 1000
@@ -109,12 +111,12 @@ pair as (
   join theirs_worded t using (currency, initials, fine, met_term)
   union all
   select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
-  from (from bare anti join crowded_bare using (currency, met, met_term)) o
-  join theirs_told t using (currency, met, met_term)
+  from (from untold anti join crowded_untold using (currency, is_told, met)) o
+  join theirs_untold t using (currency, is_told, met)
   union all
   select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
-  from (from ours_told anti join crowded_told using (currency, met, met_term)) o
-  join theirs_bare t using (currency, met, met_term)
+  from (from untold_term anti join crowded_untold_term using (currency, is_told, met, met_term)) o
+  join theirs_untold_term t using (currency, is_told, met, met_term)
 )
 select distinct ours_row, theirs_row
 from pair

@@ -27,8 +27,8 @@ crowded_day as (
   group by all
   having sum(ours) * sum(theirs) > 1000
 ),
-near_term as (select *, unnest([term - 1, term, term + 1]) as met_term from ours where day is not null),
-theirs_term as (select *, term as met_term from theirs where day is not null),
+near_term as (select *, unnest([term - 1, term, term + 1]) as met_term from ours),
+theirs_term as (select *, term as met_term from theirs),
 crowded_term as (
   select currency, magnitude, initials, met_term
   from (

@@ -1,0 +1,48 @@
+-- step:  block_same_unit
+-- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported
+-- out:   same_unit(ours_row, theirs_row)
+-- grain: one row per (ours_row, theirs_row)
+-- why:   where no row has an amount, rows of one currency that have the same value in a column of hints (an email, a
+--        city, a birth), or the same first word and initials. Where more than 1000 pairs share such a value it is too
+--        common to tell anything
+with
+has_amount as (
+  select count(amount_micros) > 0 as is_known from (from block_expected union all from block_reported)
+),
+ours_hint as (
+  select b.entry_no, b.currency, unnest(range(1, 7)) as number,
+    unnest([u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6]) as value
+  from block_expected b
+  join ungrouped_expected u using (entry_no)
+  cross join has_amount
+  where not is_known
+  union all
+  select entry_no, currency, 0, initials || ' ' || first_word
+  from block_expected, has_amount
+  where not is_known and first_word <> ''
+),
+theirs_hint as (
+  select b.entry_no, b.currency, unnest(range(1, 7)) as number,
+    unnest([u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6]) as value
+  from block_reported b
+  join ungrouped_reported u using (entry_no)
+  cross join has_amount
+  where not is_known
+  union all
+  select entry_no, currency, 0, initials || ' ' || first_word
+  from block_reported, has_amount
+  where not is_known and first_word <> ''
+),
+crowded as (
+  select currency, number, value
+  from (
+    select currency, number, value, 1 as ours, 0 as theirs from ours_hint
+    union all
+    select currency, number, value, 0, 1 from theirs_hint
+  )
+  group by all
+  having sum(ours) * sum(theirs) > 1000
+)
+select distinct o.entry_no as ours_row, t.entry_no as theirs_row
+from (from ours_hint anti join crowded using (currency, number, value)) o
+join theirs_hint t using (currency, number, value)
