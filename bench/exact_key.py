@@ -11,18 +11,16 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench import data, measure
+from bench import data, measure, peers
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-VENV = HERE / ".venvs" / "datacompy"
-PEER_LOCK = HERE / "requirements-datacompy.txt"
+PEER = "datacompy"
 MARKS = ("<!-- results -->", "<!-- end of results -->")
 DIFFERENCES_FOUND = 10
 YARDSTICK = "hand-written"
@@ -42,7 +40,7 @@ class Contender:
 
 
 def _module(name: str, *, peer: bool = False) -> tuple[str, ...]:
-    python = str(VENV / "bin/python") if peer else sys.executable
+    python = peers.python_of(PEER) if peer else sys.executable
     return (python, "-m", f"bench.contenders.{name}", "{ours}", "{theirs}", "{out}")
 
 
@@ -84,18 +82,6 @@ class Result:
     @property
     def median_s(self) -> float | None:
         return statistics.median(self.seconds) if self.seconds else None
-
-
-def make_peers(venv: Path = VENV, lock: Path = PEER_LOCK) -> None:
-    """Make the environment of a peer, whose pins do not fit beside ours."""
-    stamp = venv / ".ready"
-    if stamp.is_file() and stamp.read_text() == lock.read_text():
-        return
-    shutil.rmtree(venv, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", venv / "bin/python"]
-    subprocess.run([*install, "--no-deps", "-r", lock], check=True)
-    stamp.write_text(lock.read_text())
 
 
 def _fault(contender: Contender, sample: measure.Sample, truth: data.Truth) -> str:
@@ -198,11 +184,8 @@ def list_versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    for line in PEER_LOCK.read_text().splitlines():
-        name, _, rest = line.partition("==")
-        if name in {"datacompy", "pandas", "polars"}:
-            found[name] = rest.split(" ")[0]
-    return found
+    pinned = peers.versions_of(PEER)
+    return found | {name: pinned[name] for name in ("datacompy", "pandas", "polars")}
 
 
 def _text(value: float | None, form: str) -> str:
@@ -237,15 +220,15 @@ def render(results: list[Result], machine: dict[str, str], versions: dict[str, s
     return "\n".join(lines) + "\n"
 
 
-def publish(text: str, record: dict, folder: Path) -> None:
+def publish(text: str, record: dict, folder: Path, stem: str = "results", marks: tuple[str, str] = MARKS) -> None:
     """Write the table and its data; in bench/ itself also into the README between its marks."""
-    (folder / "results.json").write_text(json.dumps(record, indent=1) + "\n")
-    (folder / "results.md").write_text(text)
+    (folder / f"{stem}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (folder / f"{stem}.md").write_text(text)
     readme = folder / "README.md"
     if folder == HERE and readme.is_file():
-        before, _, rest = readme.read_text().partition(MARKS[0])
-        _, _, after = rest.partition(MARKS[1])
-        readme.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
+        before, _, rest = readme.read_text().partition(marks[0])
+        _, _, after = rest.partition(marks[1])
+        readme.write_text(f"{before}{marks[0]}\n{text}{marks[1]}{after}")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -272,7 +255,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.generate_only:
         return 0
     if any(one.is_peer for one in contenders):
-        make_peers()
+        peers.make(PEER)
     results: list[Result] = []
     is_sound = True
     limits = measure.Limits(timeout_s=chosen.timeout, memory_mb=chosen.memory)
