@@ -5,6 +5,7 @@ that do. Of payments a row has one partner (`duplicate_free_datasets` names both
 several of theirs. All links are handed back with their weight: the bench picks the threshold, in Splink's favour.
 """
 
+import math
 import time
 
 import duckdb
@@ -17,7 +18,7 @@ from bench.measure import report
 
 SEED = 1
 U_PAIRS = 1e6
-EM_PAIRS = 2e6
+EM_PAIRS = 5e5
 LEAST_WEIGHT = -10
 SHIFTS = (0.01, 0.03, 0.06, 0.12, 0.3)  # shares by which amounts may differ, one level each
 REFERENCE = "nullif(regexp_extract(memo, '[0-9]{6,}'), '')"  # the first long number in a memo
@@ -69,9 +70,9 @@ def block_payments(brief: Brief, *, has_reference: bool) -> list[str]:
     near = f"abs(l.amount - r.amount) <= {brief.drift} * abs(l.amount)"
     rules = [
         f"l.amount = r.amount and {window}",
-        f"l.memo[:3] = r.memo[:3] and {window} and {near}",
-        f"l.memo[:1] = r.memo[:1] and r.day = l.day + 1 and {near}",
-        f"l.memo[:1] = r.memo[:1] and r.day = l.day + 2 and {near}",
+        # Amounts that are near lie in the same step or in neighbouring ones: a join on it is faster than `near` alone.
+        *(f"l.memo[:3] = r.memo[:3] and l.step = r.step + {shift} and {window} and {near}" for shift in (0, 1, -1)),
+        *(f"l.memo[:1] = r.memo[:1] and r.day = l.day + {days} and {near}" for days in (1, 2)),
     ]
     return [*rules, f"l.reference = r.reference and {window}"] if has_reference else rules
 
@@ -80,7 +81,9 @@ def payments_linker(connection, brief: Brief) -> Linker:
     for side in ("ours", "theirs"):
         connection.execute(f"""
             create table {side}_in as
-            select row as unique_id, day, amount::double as amount, rtrim(upper(memo)) as memo, {REFERENCE} as reference
+            select row as unique_id, day, amount::double as amount, rtrim(upper(memo)) as memo,
+                {REFERENCE} as reference,
+                floor(ln(greatest(abs(amount::double), 0.01)) / {-math.log(1 - brief.drift)})::int as step
             from {side}
         """)
     referenced = count_of(connection, "(from ours_in where reference is not null)")
