@@ -39,7 +39,7 @@ def _copied(path: Path, folder: Path) -> Path:
 
 
 def people(data: Path) -> list[DataSet]:
-    """Return the halves of a list of people: the first record of each cluster is ours, its others are theirs."""
+    """Return the halves of a list of people: the first record of each cluster is ours, the second theirs."""
     path = data / PEOPLE_FILE
     if not path.is_file():
         return []
@@ -48,13 +48,15 @@ def people(data: Path) -> list[DataSet]:
     ours: list[dict[str, str]] = []
     theirs: list[dict[str, str]] = []
     first: dict[str, int] = {}
+    paired: set[str] = set()
     pairs = []
     for record in records:
         cluster = record["cluster"]
         if cluster not in first:
             ours.append(record)
             first[cluster] = len(ours)
-        else:
+        elif cluster not in paired:
+            paired.add(cluster)
             theirs.append(record)
             pairs.append((first[cluster], len(theirs), "person"))
     columns = ("first_name", "surname", "dob", "city", "email")

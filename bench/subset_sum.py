@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from bench import data, exact_key, measure
+from bench import data, exact_key, measure, peers
 
 HERE = Path(__file__).parent
-VENV = HERE / ".venvs" / "dpss"
-PEER_LOCK = HERE / "requirements-dpss.txt"
+PEER = "dpss"
 MICROS = 1_000_000
 MAX_SIZE = 6
 NUMBERS = (20, 40, 60)
@@ -79,7 +78,7 @@ class Contender:
     lists_all: bool = False
 
     def command(self, path: Path) -> list[str]:
-        python = str(VENV / "bin/python") if self.is_peer else sys.executable
+        python = peers.python_of(PEER) if self.is_peer else sys.executable
         return [python, "-m", f"bench.contenders.{self.module}", str(path), *self.options]
 
 
@@ -170,7 +169,7 @@ def race(
 
 def list_versions() -> dict[str, str]:
     versions = {name: number for name, number in exact_key.list_versions().items() if name == "tieout"}
-    return versions | dict(line.split("==") for line in PEER_LOCK.read_text().splitlines() if line.startswith("dpss"))
+    return versions | {PEER: peers.versions_of(PEER)[PEER]}
 
 
 def render(results: list[Result], machine: dict[str, str], versions: dict[str, str], command: str) -> str:
@@ -212,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     data.FOLDER.mkdir(exist_ok=True)
     contenders = tuple(one for one in CONTENDERS if not chosen.only or any(part in one.name for part in chosen.only))
     if any(one.is_peer for one in contenders):
-        exact_key.make_peers(VENV, PEER_LOCK)
+        peers.make(PEER)
     limits = measure.Limits(timeout_s=chosen.timeout, memory_mb=chosen.memory)
     raced = [
         one for question in list_questions(chosen.numbers) for one in race(question, contenders, chosen.rounds, limits)

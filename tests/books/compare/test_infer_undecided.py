@@ -64,7 +64,7 @@ def test_the_option_named_for_two_keys_settles_them() -> None:
 
 def test_without_a_key_and_amounts_nothing_is_matched() -> None:
     refused = _refusal(PlanUndecided, {"a": ["x", "y", "z"]}, {"b": ["1.50", "2.50", "3.50"]})
-    assert "there are no amounts on both sides to match by" in refused.what
+    assert "there are neither amounts on both sides to match by" in refused.what
     assert "--on OURS=THEIRS" in refused.remedy
     assert "--amount OURS=THEIRS" in refused.remedy
 
