@@ -220,6 +220,14 @@ def compare(
     header_line: Annotated[
         str | None, typer.Option(metavar="LINE", help="Line of a CSV's header, 0 for none (OURS=THEIRS).")
     ] = None,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE=VALUE",
+            help="Show what another rule would change in money and rows, without taking it: window=10, tolerance=1%,"
+            " auto=0.9, review=0.3, or usual for those worth a try. Repeat for several.",
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even if the same run is on record.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -258,6 +266,7 @@ def compare(
                 delimiter=delimiter,
                 header_line=header_line,
             ),
+            what_if=what_if or (),
             fresh=fresh,
             as_json=as_json,
         )

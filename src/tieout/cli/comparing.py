@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,7 @@ from tieout.books.compare.actions import CompareRequest, Workspace, compare
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.options import infer_options, reading_of
 from tieout.books.compare.planning import chosen_plan, save_plan
+from tieout.books.compare.what_if import Figures, WhatIf, try_changes
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
@@ -32,6 +34,7 @@ from tieout.report.html import write_report
 __all__ = ["compare_files", "infer_options", "inspect_file", "reading_of"]
 
 PREVIEW_ROWS = 5
+_NOTHING = Decimal(0)
 
 
 def compare_files(
@@ -44,6 +47,7 @@ def compare_files(
     out: Path | None,
     report: Path | None,
     reading: Mapping[SideName, ReadOptions],
+    what_if: Sequence[str] = (),
     fresh: bool,
     as_json: bool,
 ) -> int:
@@ -60,8 +64,9 @@ def compare_files(
         if out is not None:
             on_step("result")
             write_out(done.run_dir, dict(done.summary), plan_to_toml(done.plan), out)
+        tried = try_changes(workspace, done.run, done.plan, what_if, on_step) if what_if else []
     if as_json:
-        print_json(done.summary)
+        print_json({**done.summary, "what_if": [_what_if_as_json(item) for item in tried]} if what_if else done.summary)
     else:
         console = Console()
         render(dict(done.summary), console)
@@ -70,7 +75,49 @@ def compare_files(
                 console.print(f"Report: {page}", markup=False, highlight=False)
         if done.is_reused:
             console.print("The same run was on record; --fresh computes it again.", style="dim")
+        if tried:
+            console.print(_what_if_table(tried))
     return int(done.summary["exit_code"])
+
+
+def _what_if_table(tried: Sequence[WhatIf]) -> Table:
+    """Return what each change would do, against the result as it is."""
+    table = Table("what if", title="what another rule would change", title_justify="left", box=None, pad_edge=False)
+    for name in ("matches", "to review", "unmatched rows", "differences", "money that differs"):
+        table.add_column(name, justify="right")
+    before = tried[0].before
+    table.add_row("as it is", *_figures(before))
+    for item in tried:
+        table.add_row(item.change, *_figures(item.after, before))
+    return table
+
+
+def _figures(figures: Figures, before: Figures | None = None) -> list[str]:
+    """Return the figures as they are, or how they moved."""
+    counts = [_counts(one) for one in (figures, before) if one is not None]
+    told = [f"{now:,}" for now in counts[0]]
+    money = {currency: f"{amount:,.2f} {currency}".strip() for currency, amount in figures.differing.items()}
+    if before is not None:
+        told = [f"{now - then:+,}" if now != then else "same" for now, then in zip(*counts, strict=True)]
+        moved = {name: Decimal(0) for name in (*before.differing, *figures.differing)}
+        moved = {name: figures.differing.get(name, _NOTHING) - before.differing.get(name, _NOTHING) for name in moved}
+        money = {name: f"{amount:+,.2f} {name}".strip() for name, amount in moved.items() if amount} or {"": "same"}
+    return [*told, "\n".join(money.values())]
+
+
+def _counts(figures: Figures) -> tuple[int, int, int, int]:
+    return figures.matched, figures.review, figures.unmatched, sum(figures.counts.values())
+
+
+def _what_if_as_json(item: WhatIf) -> dict[str, object]:
+    def figures(one: Figures) -> dict[str, object]:
+        rows = [
+            {"kind": kind, "currency": currency, "count": one.counts[kind, currency], "amount": str(amount)}
+            for (kind, currency), amount in one.amounts.items()
+        ]
+        return {"matches": one.matched, "review": one.review, "unmatched": one.unmatched, "deltas": rows}
+
+    return {"change": item.change, "before": figures(item.before), "after": figures(item.after)}
 
 
 def inspect_file(workspace: Workspace, file: Path, reading: ReadOptions, *, as_json: bool) -> int:

@@ -398,7 +398,7 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
         workspace.store.artifacts.verify(given.artifact_id)
     with workspace.store.folders.scratch("compare") as scratch:
         job = _Job(workspace, CompareRequest(None, None), open_sides(workspace, run, scratch), scratch, on_step)
-        outcome, files = _replay_in(job, run, plan)
+        outcome, files = _execute_in(job, run, plan)
     recorded_steps = [(step["name"], step["digest"]) for step in run.steps]
     replayed_steps = [(step.name, step.digest) for step in outcome.steps]
     differences = _differences(recorded_steps, replayed_steps)
@@ -407,6 +407,13 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
         [(file.path, file.sha256) for file in sorted(files, key=_name)],
     )
     return Replayed(run, tuple(differences), run.code_digest == code_digest())
+
+
+def run_in_scratch(workspace: Workspace, run: Run, plan: Plan, on_step: Progress = lambda _: None) -> Outcome:
+    """Run the inputs of a run again with another plan, publishing nothing. Raises ArtifactRemoved, ArtifactDamaged."""
+    with workspace.store.folders.scratch("compare") as scratch:
+        job = _Job(workspace, CompareRequest(None, None), open_sides(workspace, run, scratch), scratch, on_step)
+        return _execute_in(job, run, plan)[0]
 
 
 def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, Received]:
@@ -459,7 +466,7 @@ def _name(file: RunFile) -> str:
     return file.name
 
 
-def _replay_in(job: _Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]]:
+def _execute_in(job: _Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]]:
     workspace, sides, scratch, on_step = job.workspace, job.sides, job.scratch, job.on_step
     fact_dir, out_dir = scratch / FACT_FOLDER, scratch / "out"
     fact_dir.mkdir()

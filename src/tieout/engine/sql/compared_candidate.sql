@@ -51,7 +51,7 @@ select
   if(o.amount_micros = t.amount_micros, least(s.share, 1.0), null) as amount_share,
   abs(o.amount_micros::hugeint - t.amount_micros) as gap_micros,
   abs(date_diff('day', o.day, t.day)) as lag_days,
-  o.compared is distinct from t.compared as disagrees,
+  o.said <> t.said as disagrees,
   o.content as ours_content, t.content as theirs_content, o.copy_no as ours_copy, t.copy_no as theirs_copy
 from block_candidate c
 join evidence_expected o on o.entry_no = c.ours_row

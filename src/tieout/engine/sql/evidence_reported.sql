@@ -1,9 +1,9 @@
 -- step:  evidence_reported
 -- in:    ungrouped_reported, open_reported, block_candidate, sample_reported, word_rarity
--- out:   evidence_reported(entry_no, day, currency, amount_micros, text, words, words_in_order, initials, rarities, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, compared, content, copy_no)
+-- out:   evidence_reported(entry_no, day, currency, amount_micros, text, words, words_in_order, initials, rarities, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, said, content, copy_no)
 -- grain: one row per (entry_no)
 -- why:   what a row of theirs brings to a comparison, made once and not once a pair. Rows of equal evidence have the same
---        content, copy_no numbers them
+--        content, copy_no numbers them; said stands for the values that are compared
 with
 wanted as (
   select theirs_row as entry_no from block_candidate
@@ -24,7 +24,7 @@ copy as (
   join open_reported e using (entry_no)
 ),
 rare as (
-  select entry_no, list({word: word, rarity: rarity} order by word) as rarities
+  select entry_no, list_sort(list({word: word, rarity: rarity})) as rarities
   from (select entry_no, unnest(words) as word from row_of)
   join word_rarity using (word)
   group by entry_no
@@ -34,7 +34,7 @@ select
   array_to_string(r.words, ' ') as words_in_order,
   array_to_string(list_transform(string_split(coalesce(r.text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
   coalesce(rare.rarities, []) as rarities,
-  r.unit_1, r.unit_2, r.unit_3, r.unit_4, r.unit_5, r.unit_6, e.compared,
+  r.unit_1, r.unit_2, r.unit_3, r.unit_4, r.unit_5, r.unit_6, hash(e.compared) as said,
   r.content, coalesce(copy.copy_no, 1) as copy_no
 from row_of r
 join open_reported e using (entry_no)

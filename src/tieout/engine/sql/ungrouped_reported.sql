@@ -8,7 +8,7 @@
 select
   entry_no, coalesce(ref::varchar, if(has_group, group_ref, null)) as ref, day, currency, amount_micros,
   trim(regexp_replace(lower(strip_accents(text)), '[^\p{L}\p{N}]+', ' ', 'g')) as text,
-  list_sort(list_distinct(string_split_regex(
+  list_sort(list_distinct(string_split(
     trim(regexp_replace(lower(strip_accents(text)), '[^\p{L}\p{N}]+', ' ', 'g')), ' '))) as words,
   unit_1, unit_2, unit_3, unit_4, unit_5, unit_6
 from open_reported

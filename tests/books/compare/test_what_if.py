@@ -1,0 +1,90 @@
+"""What another rule would change, against the run on record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tieout.books.compare.actions import CompareRequest, Workspace, compare
+from tieout.books.compare.options import infer_options
+from tieout.books.compare.what_if import BadWhatIf, Figures, WhatIf, try_changes
+from tieout.compose import open_workspace
+from tieout.core.settings import Settings
+
+OURS = "id,date,amount\n" + "".join(f"INV-{n:04},2026-01-{1 + n % 28:02},{100 + n}.00\n" for n in range(30))
+THEIRS = OURS.replace("INV-0003,2026-01-04,103.00", "INV-0003,2026-01-04,102.50").replace(
+    "INV-0007,2026-01-08,107.00", "INV-0007,2026-01-08,87.00"
+)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    opened = open_workspace(Settings.from_environment({"TIEOUT_DATA_DIR": str(tmp_path / "data")}))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def done(workspace: Workspace, tmp_path: Path):
+    for name, text in (("ours", OURS), ("theirs", THEIRS)):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    options = infer_options(on=["id"])
+    return compare(workspace, CompareRequest(tmp_path / "ours.csv", tmp_path / "theirs.csv", options))
+
+
+def test_a_tolerance_shows_the_money_and_the_differences_that_would_go(workspace: Workspace, done) -> None:
+    [found] = try_changes(workspace, done.run, done.plan, ["tolerance=1.00"])
+    assert found.change == "tolerance=1.00"
+    assert found.before.differing == {"": Decimal("20.5")}
+    assert found.after.differing == {"": Decimal(20)}
+    assert sum(found.before.counts.values()) - sum(found.after.counts.values()) == 1
+
+
+def test_nothing_is_published_and_the_run_on_record_stays(workspace: Workspace, done) -> None:
+    try_changes(workspace, done.run, done.plan, ["tolerance=1.00", "window=3"])
+    current = workspace.store.runs.current_run(done.run.window)
+    assert current is not None
+    assert current.run_id == done.run.run_id
+
+
+def test_what_explains_most_comes_first(workspace: Workspace, done) -> None:
+    found = try_changes(workspace, done.run, done.plan, ["tolerance=0.01", "tolerance=50%", "tolerance=1.00"])
+    assert [item.change for item in found] == ["tolerance=50%", "tolerance=1.00", "tolerance=0.01"]
+
+
+def test_the_usual_changes_are_tried_each_once(workspace: Workspace, done) -> None:
+    changes = [item.change for item in try_changes(workspace, done.run, done.plan, ["usual", "auto=0.5"])]
+    assert len(changes) == len(set(changes))
+    assert {"tolerance=0.01", "auto=0.5"} <= set(changes)
+    assert any(change.startswith("window=") for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("window", "changes no rule"),
+        ("colour=3", "changes no rule"),
+        ("window=soon", "no value for window"),
+        ("window=99999999", "no value for window"),
+        ("auto=2", "no value for auto"),
+        ("review=low", "no value for review"),
+    ],
+)
+def test_what_is_no_change_is_refused_before_anything_runs(workspace: Workspace, done, change: str, said: str) -> None:
+    steps: list[str] = []
+    with pytest.raises(BadWhatIf, match=said) as refused:
+        try_changes(workspace, done.run, done.plan, ["tolerance=1.00", change], steps.append)
+    assert refused.value.remedy
+    assert steps == []
+
+
+def test_currencies_are_never_added_up_to_rank() -> None:
+    def figures(eur: int, jpy: int) -> Figures:
+        return Figures(0, 0, 0, {}, {("missing", "EUR"): Decimal(eur), ("missing", "JPY"): Decimal(jpy)})
+
+    less_yen = WhatIf("a", figures(100, 10_000), figures(100, 9_000))
+    less_euro = WhatIf("b", figures(100, 10_000), figures(50, 10_000))
+    assert less_euro.explains > less_yen.explains
