@@ -14,7 +14,7 @@ KINDS = ("exact", "fee_fixed", "fee_percent", "fx", "transposed")
 
 @pytest.fixture(scope="module", params=[1, 2])
 def judged(request, tmp_path_factory) -> duckdb.DuckDBPyConnection:
-    """The matches of a world beside its truth; kind is null where a match is wrong, outcome where a pair was not found."""
+    """The matches of a world beside its truth: kind is null where one is wrong, outcome where a pair is not found."""
     folder = tmp_path_factory.mktemp(f"world-{request.param}")
     patch = pytest.MonkeyPatch()
     patch.setenv("TIEOUT_DATA_DIR", str(folder / "data"))

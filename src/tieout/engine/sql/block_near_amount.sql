@@ -3,8 +3,8 @@
 -- out:   near_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   rows of one currency whose amounts, of one sign, lie within a sixth, and whose first two words have the same
---        initials (or a side has no text). Where more than 1000 pairs share initials and size they lie within a term of
---        the window as well; where that is crowded too, they share the first word or lie within a hundredth. Beyond that
+--        initials (or a side has no text). Where more than 200 pairs share initials and size they lie within a term of
+--        the window as well; where 1000 pairs do that too, they share the first word or lie within a hundredth. Beyond that
 --        an amount that is merely near tells nothing: only an equal one or a rare word makes a pair worth comparing
 with
 near as (select *, unnest([size - 1, size, size + 1]) as met from block_expected where amount_micros is not null),
@@ -17,7 +17,7 @@ crowded as (
     select currency, initials, met, 0, 1 from theirs_near
   )
   group by all
-  having sum(ours) * sum(theirs) > 1000
+  having sum(ours) * sum(theirs) > 200
 ),
 term as (
   select *, unnest([term - 1, term, term + 1]) as met_term
@@ -73,7 +73,7 @@ crowded_untold as (
     select currency, is_told, met, 0, 1 from theirs_untold
   )
   group by all
-  having sum(ours) * sum(theirs) > 1000
+  having sum(ours) * sum(theirs) > 200
 ),
 untold_term as (
   select *, unnest([term - 1, term, term + 1]) as met_term

@@ -2,7 +2,7 @@
 -- in:    block_expected, block_reported
 -- out:   same_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
--- why:   rows of one currency whose amounts are equal but for the sign. Where more than 1000 pairs share an amount they
+-- why:   rows of one currency whose amounts are equal but for the sign. Where more than 200 pairs share an amount they
 --        share the day as well, or the initials within a term; where that is still crowded, both
 with
 crowded as (
@@ -13,7 +13,7 @@ crowded as (
     select currency, magnitude, 0, 1 from block_reported
   )
   group by all
-  having sum(ours) * sum(theirs) > 1000
+  having sum(ours) * sum(theirs) > 200
 ),
 ours as (select * from block_expected semi join crowded using (currency, magnitude)),
 theirs as (select * from block_reported semi join crowded using (currency, magnitude)),
@@ -25,7 +25,7 @@ crowded_day as (
     select currency, magnitude, day, 0, 1 from theirs
   )
   group by all
-  having sum(ours) * sum(theirs) > 1000
+  having sum(ours) * sum(theirs) > 200
 ),
 near_term as (select *, unnest([term - 1, term, term + 1]) as met_term from ours),
 theirs_term as (select *, term as met_term from theirs),
@@ -37,7 +37,7 @@ crowded_term as (
     select currency, magnitude, initials, met_term, 0, 1 from theirs_term
   )
   group by all
-  having sum(ours) * sum(theirs) > 1000
+  having sum(ours) * sum(theirs) > 200
 )
 select o.entry_no as ours_row, t.entry_no as theirs_row
 from (from block_expected anti join crowded using (currency, magnitude)) o
