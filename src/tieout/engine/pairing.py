@@ -17,6 +17,7 @@ from tieout.engine.assignment import assign
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 MICROBITS = 1_000_000
 LARGEST_BITS = 60
@@ -34,19 +35,25 @@ def choose_pairs(edges: pa.Table, review_threshold: float) -> pa.Table:
     of equal content stand for each other. Pairs that weigh more than none at all are chosen first; among the rows left
     free, those that reach the threshold.
     """
-    preference, weight = _column(edges, "preference"), _column(edges, "weight")
-    ours, theirs = _column(edges, "ours_row"), _column(edges, "theirs_row")
-    ratio = np.exp2(np.clip(weight / MICROBITS, -LARGEST_BITS, LARGEST_BITS))
-    shares = ratio / (1.0 + ratio)
-    telling = weight > HOPELESS
-    shares[telling] = marginals(_numbered(ours[telling]), _numbered(theirs[telling]), ratio[telling])
-    confidence = np.round(_over_copies(edges, shares), PLACES)
+    weight = _column(edges, "weight")
+    confidence = 1.0 / (1.0 + np.exp2(-np.clip(weight / MICROBITS, -LARGEST_BITS, LARGEST_BITS)))
+    is_chosen = np.zeros(len(weight), bool)
+    telling = np.flatnonzero(weight > HOPELESS)
+    confidence[telling], is_chosen[telling] = _choose(edges.take(telling), review_threshold)
+    confidence = np.round(confidence, PLACES)
+    return pa.table({"preference": edges.column("preference"), "confidence": confidence, "is_chosen": is_chosen})
+
+
+def _choose(edges: pa.Table, review_threshold: float) -> tuple[Floats, Flags]:
+    weight, ours, theirs = (_column(edges, name) for name in ("weight", "ours_row", "theirs_row"))
+    ratio = np.exp2(np.minimum(weight / MICROBITS, LARGEST_BITS))
+    confidence = _over_copies(edges, marginals(_numbered(ours), _numbered(theirs), ratio))
     chosen = assign(ours, theirs, weight).chosen
     free = ~np.isin(ours, ours[chosen]) & ~np.isin(theirs, theirs[chosen]) & (confidence >= review_threshold)
     if free.any():
         lift = 1 - weight[free].min()
         chosen[np.flatnonzero(free)[assign(ours[free], theirs[free], weight[free] + lift).chosen]] = True
-    return pa.table({"preference": preference, "confidence": confidence, "is_chosen": chosen})
+    return confidence, chosen
 
 
 def marginals(ours: Whole, theirs: Whole, ratio: Floats) -> Floats:
