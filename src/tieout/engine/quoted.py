@@ -1,0 +1,93 @@
+"""How a reference that somebody quotes relates to one on our books: written otherwise, mistyped, or another's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from tieout.engine.party import is_one_slip, is_swap
+
+Closeness = Literal["exact", "rewritten", "swapped", "slipped", "other"]
+
+_RUN = re.compile(r"[^\W\d_]+|\d+")
+_WORDS_FOR_INVOICE = frozenset(
+    "inv invoice invoices invno bill doc document no nr num number ref reference rechnung re rg rgnr facture fact fac "
+    "fattura factura faktura fa beleg".split()
+)
+"""Words before the number that say nothing but that an invoice is meant."""
+MIN_DIGITS = 2
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference taken apart: all of it in one spelling, its letters without words for invoice, its runs of digits."""
+
+    spelling: str
+    letters: str
+    numbers: tuple[str, ...]
+    digits: str
+
+
+@cache
+def take_apart(text: str) -> Reference:
+    """Return the parts of a reference; case, zeros in front and signs between do not count for `letters`, `numbers`."""
+    runs = _RUN.findall(text.casefold())
+    letters = "".join(run for run in runs if not run.isdigit() and run not in _WORDS_FOR_INVOICE)
+    digits = [run for run in runs if run.isdigit()]
+    return Reference("".join(runs), letters, tuple(run.lstrip("0") or "0" for run in digits), "".join(digits))
+
+
+def closeness(quoted: str, own: str) -> Closeness:
+    """Say how a quoted reference relates to one of our own."""
+    one, other = take_apart(quoted), take_apart(own)
+    if not one.spelling:
+        return "other"
+    if one.spelling == other.spelling:
+        return "exact"
+    if not _are_letters_compatible(one, other):
+        return "other"
+    if not one.numbers or not other.numbers:
+        return "slipped" if len(one.spelling) >= 5 and is_one_slip(one.spelling, other.spelling) else "other"
+    if one.numbers == other.numbers:
+        return "rewritten"
+    width = max(len(one.digits), len(other.digits))
+    left, right = one.digits.zfill(width), other.digits.zfill(width)
+    if left == right:
+        return "rewritten"
+    if is_swap(left, right):
+        return "swapped"
+    if len(one.digits) >= MIN_DIGITS and (is_one_slip(left, right) or is_one_slip(one.digits, other.digits)):
+        return "slipped"
+    return "other"
+
+
+def _are_letters_compatible(one: Reference, other: Reference) -> bool:
+    """Say whether letters do not tell two references apart: none on a side, or the same; PO-7 is no INV-7."""
+    return not one.letters or one.letters == other.letters
+
+
+class Register:
+    """The references on our books, to be asked which rows a quoted one names."""
+
+    def __init__(self, references: Iterable[tuple[int, str]]) -> None:
+        self._by_spelling: dict[str, list[int]] = {}
+        self._by_numbers: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+        for place, text in references:
+            own = take_apart(text)
+            if own.spelling:
+                self._by_spelling.setdefault(own.spelling, []).append(place)
+                self._by_numbers.setdefault(own.numbers, []).append((place, text))
+
+    def find(self, quoted: str) -> dict[int, Closeness]:
+        """Return the rows that a reference names, as it stands or written otherwise."""
+        one = take_apart(quoted)
+        if not one.spelling:
+            return {}
+        found: dict[int, Closeness] = dict.fromkeys(self._by_spelling.get(one.spelling, ()), "exact")
+        if not found and one.numbers:
+            same = self._by_numbers.get(one.numbers, ())
+            found = {place: "rewritten" for place, text in same if closeness(quoted, text) == "rewritten"}
+        return found
