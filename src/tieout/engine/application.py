@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -26,6 +26,8 @@ CENT = 10_000
 MAX_DISCOUNT = 0.06
 MAX_DISPUTED = 0.12
 """A gap without a word is a deduction up to this share of the invoice, beyond it a payment on account."""
+UNDATED = 10**9
+"""Stands for the day of what has none, after every day there is."""
 NEAREST = 400
 """So many open invoices of a party, the nearest in time, are looked at for one line."""
 
@@ -132,7 +134,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Settlement:
+class Settled:
     """What was applied, the payments of which nothing was, and the lines of advice that were not followed."""
 
     applications: tuple[Application, ...]
@@ -192,7 +194,7 @@ class _Choice:
         return f"{told}; {party}; {self.relation.words}"
 
 
-def settle(invoices: Sequence[Item], payments: Sequence[Item], lines: Sequence[Line], terms: Terms) -> Settlement:
+def settle(invoices: Sequence[Item], payments: Sequence[Item], lines: Sequence[Line], terms: Terms) -> Settled:
     """Apply payments to invoices. No payment is applied beyond its amount, and no invoice beyond what is open of it."""
     ledger = _Ledger(invoices, payments, terms)
     advised = _Advised(ledger)
@@ -221,6 +223,10 @@ class _Ledger:
         for place, item in enumerate(self.invoices):
             if item.party:
                 self.of_party[item.party, item.currency].append(place)
+        self.days_of = {
+            key: [UNDATED if (day := self.invoices[place].day) is None else day for place in places]
+            for key, places in self.of_party.items()
+        }
         self.applications: list[Application] = []
         self.payers_of: dict[int, list[int]] = defaultdict(list)
         self.used: set[int] = set()
@@ -236,24 +242,19 @@ class _Ledger:
         """Return the invoices of the payer, as far as its name tells, within the window: the nearest in time."""
         found: list[int] = []
         for party, _ in self.parties.find(payment.party) if payment.party else ():
-            found += self._within_window(self.of_party.get((party, payment.currency), []), payment.day)
+            found += self._within_window((party, payment.currency), payment.day)
         if len(found) > NEAREST:
             day = payment.day or 0
             found = sorted(found, key=lambda place: (abs((self.invoices[place].day or day) - day), place))[:NEAREST]
         return sorted(found)
 
-    def _within_window(self, places: list[int], day: int | None) -> list[int]:
+    def _within_window(self, key: tuple[str, str], day: int | None) -> list[int]:
+        places, days = self.of_party.get(key, []), self.days_of.get(key, [])
         if day is None:
             return places
-
-        def key(place: int) -> float:
-            at = self.invoices[place].day
-            return float("inf") if at is None else at
-
-        low = bisect_left(places, day - self.terms.window_days, key=key)
-        high = bisect_right(places, day + self.terms.window_days, key=key)
-        undated = places[bisect_left(places, float("inf"), key=key) :]
-        return places[low:high] + [place for place in undated if place >= 0]
+        first = bisect_left(days, day - self.terms.window_days)
+        last = bisect_left(days, day + self.terms.window_days + 1)
+        return places[first:last] + places[max(last, bisect_left(days, UNDATED)) :]
 
     def is_closed(self, place: int) -> bool:
         return abs(self.open[place]) <= self.terms.tolerance
@@ -283,12 +284,12 @@ class _Ledger:
             )
         )
 
-    def settlement(self) -> Settlement:
+    def settlement(self) -> Settled:
         for place, payment in enumerate(self.payments):
             if place not in self.used and payment.row not in self.unapplied:
                 self.unapplied[payment.row] = Unapplied(payment.row, "no open invoice of its payer fits")
         kept = [item for item in self.unapplied.values() if self.payment_place[item.theirs_row] not in self.used]
-        return Settlement(
+        return Settled(
             tuple(sorted(self.applications, key=lambda a: (a.ours_row, a.theirs_row, a.applied))),
             tuple(sorted(kept, key=lambda u: u.theirs_row)),
             tuple(sorted(self.refused, key=lambda r: r.line)),
@@ -435,18 +436,17 @@ class _Advised:
 
     def _follow(self, claim: _Claim, choices: list[_Choice]) -> bool:
         """Apply a claim to the invoice that it means, if one is meant clearly enough."""
-        if not choices or choices[0].relation.kind is None or choices[0].score < REVIEW:
+        best = choices[0] if choices else None
+        kind = best.relation.kind if best else None
+        if best is None or kind is None or best.score < REVIEW:
             return False
-        best = choices[0]
         runner_up = next((c.score for c in choices[1:] if c.relation.kind is not None), float("-inf"))
         is_clear = best.score - runner_up >= MARGIN and (best.party is None or best.party >= 0.5)
         is_auto = best.score >= AUTO and is_clear and claim.is_sure
         equals = 1 + sum(c.score > best.score - MARGIN for c in choices[1:] if c.relation.kind is not None)
         verdict = "advised" if equals == 1 else f"{equals} alternatives"
-        kind = best.relation.kind
         reason = f"{claim.note}; {best.words}" if claim.note else best.words
         self.taken.add((claim.payment_place, best.place))
-        assert kind is not None
         how = _How(kind, verdict, equals - 1, is_auto, best.score, reason)
         self.ledger.take(best.place, claim.payment_place, claim.amount or 0, how)
         return True
@@ -470,7 +470,7 @@ class _Advised:
                 ledger.refused.append(Refused(claim.line.line, reason))
 
     def _keep_within_payments(self) -> None:
-        """Take back what is applied beyond a payment, which happens where a credit note that it counts on is refused."""
+        """Take back what is applied beyond a payment: the credit note that its advice counts on was refused."""
         ledger = self.ledger
         over = {p.row for place, p in enumerate(ledger.payments) if ledger.left[place] * p.amount < 0}
         if not over:

@@ -15,6 +15,7 @@ PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexp
 RULES = {
     "reference": "both rows carry the same reference",
     "group": "both sides carry the same group reference, or a repeated reference that ties in sum",
+    "settlement": "payments applied to invoices: by advice, or because the open amounts of one party sum to them",
     "scored": "the most alike pair left in its block: each row prefers the other to every free row",
     None: "no pass found a partner",
 }

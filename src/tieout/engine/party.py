@@ -24,11 +24,14 @@ MAX_INITIALS = 6
 TYPO_LENGTH = 5
 
 _FORMS = frozenset(
-    "ltd limited inc incorporated llc llp lp plc corp corporation co company gmbh mbh ag kg ohg ug se sa sas sarl srl "
-    "spa bv nv oy oyj ab as aps asa pty pte kk sl sro doo zoo kft".split()
+    (
+        *("ltd", "limited", "inc", "incorporated", "llc", "llp", "lp", "plc", "corp", "corporation", "co", "company"),
+        *("gmbh", "mbh", "ag", "kg", "ohg", "ug", "se", "sa", "sas", "sarl", "srl", "spa", "bv", "nv", "oy", "oyj"),
+        *("ab", "as", "aps", "asa", "pty", "pte", "kk", "sl", "sro", "doo", "kft"),
+    )
 )
 """Words for the legal form of a company, which people leave out."""
-_FILLERS = frozenset("the and of der die das und le la les et de".split())
+_FILLERS = frozenset(["the", "and", "of", "der", "die", "das", "und", "le", "la", "les", "et", "de"])
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
 
@@ -50,7 +53,7 @@ class Name:
 def take_apart(text: str) -> Name:
     """Return the parts of a name; case, accents and punctuation do not count."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
-    found = _WORD.findall(plain.replace("'", "").replace("’", ""))
+    found = _WORD.findall(re.sub("['\\u2019]", "", plain))
     letters = [word for word in found if not word.isdigit() and word not in _FILLERS]
     words = tuple(word for word in letters if word not in _FORMS) or tuple(letters)
     initials = {"".join(word[0] for word in words), "".join(word[0] for word in letters)}

@@ -11,12 +11,22 @@ import tomli_w
 
 from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, AmountOutOfRange, NotAnAmount, format_micros, from_micros, to_micros
-from tieout.engine.plan import ColumnType, Compared, Decision, Plan, Rules, SidePlan, SignedColumn, Weights
+from tieout.engine.plan import (
+    ColumnType,
+    Compared,
+    Decision,
+    Plan,
+    Rules,
+    Settlement,
+    SidePlan,
+    SignedColumn,
+    Weights,
+)
 from tieout.engine.plan_check import Fault, find_faults, must_be
 
 VERSION = 1
 
-Built = TypeVar("Built", Rules, Weights, SidePlan, ColumnType, SignedColumn, Compared, Decision)
+Built = TypeVar("Built", Rules, Weights, SidePlan, ColumnType, SignedColumn, Compared, Decision, Settlement)
 
 _HEADER = """\
 # A plan of Tieout: how the columns of both sides are read, and what counts as a match and as a difference.
@@ -44,7 +54,14 @@ def plan_to_toml(plan: Plan) -> str:
         "compared": [asdict(item) for item in plan.compared],
         "decisions": [asdict(item) for item in plan.decisions],
     }
+    if plan.settlement is not None:
+        document["settlement"] = _settlement_to_dict(plan.settlement)
     return _HEADER + tomli_w.dumps(document)
+
+
+def _settlement_to_dict(settlement: Settlement) -> dict[str, Any]:
+    document = {field.name: getattr(settlement, field.name) for field in fields(Settlement) if field.name != "advice"}
+    return document | ({"advice": _side_to_dict(settlement.advice)} if settlement.advice else {})
 
 
 def _side_to_dict(side: SidePlan) -> dict[str, Any]:
@@ -67,13 +84,14 @@ def plan_from_toml(text: str) -> Plan:
     version = document.pop("version", None)
     if version != VERSION or not _is_whole(version):
         raise BadPlan(f"The plan has version {version}, not {VERSION}.", subject="version", remedy="Infer a new plan.")
-    _refuse_unknown(document, {"rules", "ours", "theirs", "compared", "decisions"}, "plan")
+    _refuse_unknown(document, {"rules", "ours", "theirs", "compared", "decisions", "settlement"}, "plan")
     plan = Plan(
         ours=_side(document.get("ours"), "ours"),
         theirs=_side(document.get("theirs"), "theirs"),
         compared=tuple(_build(Compared, item, f"compared[{i}]") for i, item in _items(document, "compared")),
         rules=_rules(document.get("rules", {})),
         decisions=tuple(_build(Decision, item, f"decisions[{i}]") for i, item in _items(document, "decisions")),
+        settlement=_settlement(document["settlement"]) if "settlement" in document else None,
     )
     fault = next(find_faults(plan), None)
     if fault is not None:
@@ -102,6 +120,13 @@ def _rules(document: Any) -> Rules:
     if "weights" in given:
         given["weights"] = _build(Weights, given["weights"], "rules.weights")
     return _build(Rules, given, "rules")
+
+
+def _settlement(document: Any) -> Settlement:
+    given = dict(_table(document, "settlement"))
+    if "advice" in given:
+        given["advice"] = _side(given["advice"], "settlement.advice")
+    return _build(Settlement, given, "settlement")
 
 
 def _side(document: Any, place: str) -> SidePlan:

@@ -14,11 +14,15 @@ Closeness = Literal["exact", "rewritten", "swapped", "slipped", "other"]
 
 _RUN = re.compile(r"[^\W\d_]+|\d+")
 _WORDS_FOR_INVOICE = frozenset(
-    "inv invoice invoices invno bill doc document no nr num number ref reference rechnung re rg rgnr facture fact fac "
-    "fattura factura faktura fa beleg".split()
+    (
+        *("inv", "invoice", "invoices", "invno", "bill", "doc", "document", "no", "nr", "num", "number", "ref"),
+        *("reference", "rechnung", "re", "rg", "rgnr", "facture", "fact", "fac", "fattura", "factura", "faktura", "fa"),
+        "beleg",
+    )
 )
 """Words before the number that say nothing but that an invoice is meant."""
 MIN_DIGITS = 2
+MIN_LETTERS = 5
 
 
 @dataclass(frozen=True)
@@ -43,25 +47,25 @@ def take_apart(text: str) -> Reference:
 def closeness(quoted: str, own: str) -> Closeness:
     """Say how a quoted reference relates to one of our own."""
     one, other = take_apart(quoted), take_apart(own)
-    if not one.spelling:
-        return "other"
     if one.spelling == other.spelling:
-        return "exact"
-    if not _are_letters_compatible(one, other):
+        return "exact" if one.spelling else "other"
+    if not one.spelling or not _are_letters_compatible(one, other):
         return "other"
-    if not one.numbers or not other.numbers:
-        return "slipped" if len(one.spelling) >= 5 and is_one_slip(one.spelling, other.spelling) else "other"
-    if one.numbers == other.numbers:
-        return "rewritten"
+    if one.numbers and other.numbers:
+        return _closeness_of_numbers(one, other)
+    is_slip = len(one.spelling) >= MIN_LETTERS and is_one_slip(one.spelling, other.spelling)
+    return "slipped" if is_slip else "other"
+
+
+def _closeness_of_numbers(one: Reference, other: Reference) -> Closeness:
     width = max(len(one.digits), len(other.digits))
     left, right = one.digits.zfill(width), other.digits.zfill(width)
-    if left == right:
+    if one.numbers == other.numbers or left == right:
         return "rewritten"
     if is_swap(left, right):
         return "swapped"
-    if len(one.digits) >= MIN_DIGITS and (is_one_slip(left, right) or is_one_slip(one.digits, other.digits)):
-        return "slipped"
-    return "other"
+    is_long = len(one.digits) >= MIN_DIGITS
+    return "slipped" if is_long and (is_one_slip(left, right) or is_one_slip(one.digits, other.digits)) else "other"
 
 
 def _are_letters_compatible(one: Reference, other: Reference) -> bool:

@@ -92,3 +92,8 @@ create or replace macro date_cell(nr, title, ours, theirs, window_days) as cell(
   ours is distinct from theirs
     and coalesce(abs(date_diff('day', ours, theirs)) > window_days or window_days = 0, true)
 );
+
+-- why: references are quoted with other signs between and without the zeros in front: PMT-00007, pmt 7
+create or replace macro plain_reference(quoted) as regexp_replace(
+  regexp_replace(lower(strip_accents(quoted)), '[^\p{L}\p{N}]+', '', 'g'), '(^|\D)0+(\d)', '\1\2', 'g'
+);
