@@ -13,14 +13,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
-from tieout.core.money import NotAnAmount, format_micros, to_micros
+from tieout.core.money import AmountOutOfRange, NotAnAmount, format_micros, to_micros
 from tieout.engine.party import Parties, likeness
 from tieout.engine.quoted import Closeness, Register, closeness
 from tieout.engine.subset_sum import Search, find_subsets
 
 Kind = Literal["full", "partial", "short_payment", "discount", "over_payment", "credit_note"]
+CACHED = 100_000
 CENT = 10_000
 """A hundredth of a unit, in micros: a discount is rounded to it."""
 MAX_DISCOUNT = 0.06
@@ -33,6 +35,10 @@ NEAREST = 400
 
 # Evidence counts in points; what is certain alone reaches AUTO, what a person should see REVIEW.
 REFERENCE_POINTS: dict[Closeness, float] = {"exact": 5.0, "rewritten": 4.5, "swapped": 2.5, "slipped": 1.5, "other": 0}
+ONLY_NEAR = 1.5
+"""For the one invoice within a slip of a number that no invoice has."""
+ONLY_OPEN = 1.0
+"""For the one invoice of its payer that is open, where the reference helps nothing."""
 UNLIKE_PARTY = -3.0
 EQUAL = 4.0
 AUTO = 6.0
@@ -56,6 +62,7 @@ _PARTIAL = re.compile(
     r"abschlag|rate \d|acompte|acconto|parcial",
     re.IGNORECASE,
 )
+_BEYOND = re.compile(r"on acc(t|ount)|over|prepay|advance", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.,#-])[-−(]?\s*[$€£]?\s*(\d{1,3}(?:[,' ]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)(?![\w])")
 _PERCENT = re.compile(r"(\d+(?:[.,]\d+)?)\s*%")
 
@@ -160,7 +167,35 @@ class _Relation:
 
     kind: Kind | None
     points: float
-    words: str
+    said: str
+    gap: int = 0
+
+    @property
+    def words(self) -> str:
+        return self.said.format(format_micros(self.gap))
+
+
+@dataclass(frozen=True)
+class _Memo:
+    """What a memo says of a payment below the open amount, and the amounts that it states."""
+
+    discount: bool
+    deduction: bool
+    part: bool
+    beyond: bool
+    percentage: bool
+    amounts: tuple[int, ...]
+
+
+@lru_cache(maxsize=CACHED)
+def _read(memo: str) -> _Memo:
+    says = [bool(pattern.search(memo)) for pattern in (_DISCOUNT, _DEDUCTION, _PARTIAL, _BEYOND, _PERCENT)]
+    amounts = []
+    for text in _NUMBER.findall(memo):
+        plain = re.sub(r"(?<=\d)[,' ](?=\d{3}(\D|$))", "", text).replace(",", ".")
+        with suppress(NotAnAmount, AmountOutOfRange):
+            amounts.append(to_micros(plain))
+    return _Memo(says[0], says[1], says[2], says[3], says[4], tuple(amounts))
 
 
 @dataclass(frozen=True)
@@ -192,6 +227,18 @@ class _Choice:
             else "another party"
         )
         return f"{told}; {party}; {self.relation.words}"
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """An invoice that a line may mean, and what speaks for it whatever is open."""
+
+    place: int
+    quote: Closeness
+    party: float | None
+    points: float
+    is_candidate: bool
+    is_only_near: bool
 
 
 def settle(invoices: Sequence[Item], payments: Sequence[Item], lines: Sequence[Line], terms: Terms) -> Settled:
@@ -283,6 +330,22 @@ class _Ledger:
                 how.reason,
             )
         )
+
+    def mark_repeat(self, place: int, former: int) -> None:
+        """Say that a payment repeats another of the same amount; the earlier of the two is the one that is applied."""
+        if place < former:
+            first, second = self.payments[place].row, self.payments[former].row
+            self.applications = [
+                replace(done, theirs_row=first) if done.theirs_row == second else done for done in self.applications
+            ]
+            self.left[place], self.left[former] = self.left[former], self.left[place]
+            self.used = (self.used - {former}) | {place}
+            for payers in self.payers_of.values():
+                payers[:] = [place if payer == former else payer for payer in payers]
+            place, former = former, place
+        payment, before = self.payments[place], self.payments[former]
+        reason = f"repeats row {before.row}, a payment of the same amount for the same invoice"
+        self.unapplied[payment.row] = Unapplied(payment.row, reason, duplicate_of=before.row)
 
     def settlement(self) -> Settled:
         for place, payment in enumerate(self.payments):
@@ -385,6 +448,7 @@ class _Advised:
     def __init__(self, ledger: _Ledger) -> None:
         self.ledger = ledger
         self.taken: set[tuple[int, int]] = set()
+        self.meant: dict[tuple[int, int], list[_Meant]] = {}
 
     def apply(self, claims: Sequence[_Claim]) -> None:
         heap: list[tuple[float, int, int]] = []
@@ -412,27 +476,47 @@ class _Advised:
 
     def _choices(self, claim: _Claim) -> list[_Choice]:
         """Return the invoices that a claim may mean, the likeliest first."""
-        ledger = self.ledger
-        payment = ledger.payments[claim.payment_place]
-        quotes: dict[int, Closeness] = dict(ledger.register.find(claim.line.reference))
-        for place in ledger.candidates(payment):
-            if place not in quotes:
-                quotes[place] = closeness(claim.line.reference, ledger.invoices[place].reference)
+        key = (claim.payment_place, claim.line.line)
+        if key not in self.meant:
+            self.meant[key] = self._meant(claim)
+        meant = self.meant[key]
+        open_ones = [one for one in meant if one.is_candidate and not self.ledger.is_closed(one.place)]
         choices = [
-            self._choice(claim, payment, place, quote)
-            for place, quote in quotes.items()
-            if (claim.payment_place, place) not in self.taken and ledger.invoices[place].currency == payment.currency
+            self._choice(claim, one, ONLY_OPEN if [one] == open_ones and not one.is_only_near else 0.0)
+            for one in meant
+            if (claim.payment_place, one.place) not in self.taken
         ]
         return sorted(choices, key=lambda choice: (-choice.score, choice.place))
 
-    def _choice(self, claim: _Claim, payment: Item, place: int, quote: Closeness) -> _Choice:
-        ledger, invoice = self.ledger, self.ledger.invoices[place]
-        party = ledger.party_likeness(payment, invoice)
-        relation = relate(
-            ledger.open[place], invoice.amount, claim.amount or 0, claim.line.memo, ledger.terms.tolerance
-        )
-        score = REFERENCE_POINTS[quote] + _party_points(party) + relation.points + _day_points(payment, invoice)
-        return _Choice(place, round(score, 6), relation, quote, party)
+    def _meant(self, claim: _Claim) -> list[_Meant]:
+        """Return the invoices that a claim may mean, with all that does not change while others are settled."""
+        ledger = self.ledger
+        payment = ledger.payments[claim.payment_place]
+        quoted = claim.line.reference
+        named, near = ledger.register.find(quoted), ledger.register.find_near(quoted)
+        quotes: dict[int, Closeness] = {**near, **named}
+        candidates = set(ledger.candidates(payment))
+        for place in candidates:
+            if place not in quotes:
+                quotes[place] = closeness(quoted, ledger.invoices[place].reference)
+        meant = []
+        for place, quote in quotes.items():
+            invoice = ledger.invoices[place]
+            if invoice.currency != payment.currency:
+                continue
+            party = ledger.party_likeness(payment, invoice)
+            is_only_near = len(near) == 1 and not named and place in near
+            points = REFERENCE_POINTS[quote] + _party_points(party) + _day_points(payment, invoice)
+            points += ONLY_NEAR if is_only_near else 0.0
+            if points + EQUAL + ONLY_OPEN >= REVIEW:
+                meant.append(_Meant(place, quote, party, points, place in candidates, is_only_near))
+        return meant
+
+    def _choice(self, claim: _Claim, one: _Meant, favour: float) -> _Choice:
+        ledger = self.ledger
+        open_, original = ledger.open[one.place], ledger.invoices[one.place].amount
+        relation = relate(open_, original, claim.amount or 0, claim.line.memo, ledger.terms.tolerance)
+        return _Choice(one.place, round(one.points + relation.points + favour, 6), relation, one.quote, one.party)
 
     def _follow(self, claim: _Claim, choices: list[_Choice]) -> bool:
         """Apply a claim to the invoice that it means, if one is meant clearly enough."""
@@ -455,16 +539,14 @@ class _Advised:
         """Say why nothing was applied for a claim: it was paid before, or what it names does not fit."""
         ledger = self.ledger
         payment = ledger.payments[claim.payment_place]
-        named = [place for place in ledger.register.find(claim.line.reference) if ledger.payers_of[place]]
-        former = next((p for place in named for p in ledger.payers_of[place] if _repeats(ledger, payment, p)), None)
-        if former is not None:
-            before = ledger.payments[former]
-            reason = f"repeats row {before.row}, which paid {claim.line.reference} before"
-            ledger.unapplied[payment.row] = Unapplied(payment.row, reason, duplicate_of=before.row)
-        else:
-            reason = (
-                f"advice names {claim.line.reference or 'nothing'}, and no open invoice fits it in party and amount"
-            )
+        quoted = claim.line.reference
+        settled = [choice for choice in self._choices(claim) if choice.relation.kind is None]
+        settled.sort(key=lambda choice: (-REFERENCE_POINTS[choice.quote], choice.place))
+        former = next((p for c in settled for p in ledger.payers_of[c.place] if _repeats(ledger, payment, p)), None)
+        if former is not None and claim.payment_place not in ledger.used:
+            ledger.mark_repeat(claim.payment_place, former)
+        elif former is None:
+            reason = f"advice names {quoted or 'nothing'}, and no open invoice fits it in party and amount"
             ledger.unapplied.setdefault(payment.row, Unapplied(payment.row, reason))
             if claim.line.line >= 0:
                 ledger.refused.append(Refused(claim.line.line, reason))
@@ -533,48 +615,35 @@ def relate(open_: int, original: int, amount: int, memo: str, tolerance: int) ->
 
 
 def _over(open_: int, amount: int, memo: str) -> _Relation:
-    points = 0.0 if re.search(r"on account|over|prepay|advance", memo, re.IGNORECASE) else -1.0
+    points = 0.0 if _read(memo).beyond else -1.0
     if abs(amount) > 2 * abs(open_):
         points = -2.0
-    return _Relation("over_payment", points, f"{_shown(abs(amount) - abs(open_))} more than is open")
+    return _Relation("over_payment", points, "{} more than is open", abs(amount) - abs(open_))
 
 
 def _short(gap: int, original: int, memo: str) -> _Relation:
     """Say what a payment below the open amount is: what its words say, else what its size says."""
-    share = gap / original
-    says_discount, says_deduction, says_partial = (bool(p.search(memo)) for p in (_DISCOUNT, _DEDUCTION, _PARTIAL))
-    words = f"{_shown(gap)} less than is open"
-    if _states(memo, gap):
-        kind: Kind = "discount" if says_discount and not says_deduction else "short_payment"
-        return _Relation(kind, EQUAL, f"{words}, as the memo states")
-    if says_deduction and not says_discount:
-        return _Relation("short_payment", 1.0, f"{words}, deducted")
+    share, said = gap / original, _read(memo)
+    if any(abs(stated - gap) <= CENT // 2 for stated in said.amounts):
+        kind: Kind = "discount" if said.discount and not said.deduction else "short_payment"
+        return _Relation(kind, EQUAL, "{} less than is open, as the memo states", gap)
+    if said.deduction and not said.discount:
+        return _Relation("short_payment", 1.0, "{} less than is open, deducted", gap)
     is_round = share <= MAX_DISCOUNT and _is_round_share(gap, original)
-    if is_round and not says_partial:
-        points = 3.5 if says_discount or _PERCENT.search(memo) else 2.5
-        return _Relation("discount", points, f"{words}, {share:.1%} of it")
-    if says_discount and share <= 2 * MAX_DISCOUNT:
-        return _Relation("discount", 2.0, f"{words}, said to be a discount")
-    if says_partial:
-        return _Relation("partial", 1.5, f"{words}, said to be a part")
-    kind = "short_payment" if share <= MAX_DISPUTED else "partial"
-    return _Relation(kind, 0.5, words)
+    if is_round and not said.part:
+        points = 3.5 if said.discount or said.percentage else 2.5
+        return _Relation("discount", points, f"{{}} less than is open, {share:.1%} of it", gap)
+    if said.discount and share <= 2 * MAX_DISCOUNT:
+        return _Relation("discount", 2.0, "{} less than is open, said to be a discount", gap)
+    if said.part:
+        return _Relation("partial", 1.5, "{} less than is open, said to be a part", gap)
+    return _Relation("short_payment" if share <= MAX_DISPUTED else "partial", 0.5, "{} less than is open", gap)
 
 
 def _is_round_share(gap: int, original: int) -> bool:
     """Say whether a gap is a discount people give: a multiple of half a percent, rounded to a cent."""
     halves = round(gap * 200 / original)
     return halves >= 1 and abs(gap - halves * original / 200) <= CENT
-
-
-def _states(memo: str, gap: int) -> bool:
-    """Say whether a memo states the gap as a number."""
-    for found in _NUMBER.findall(memo):
-        plain = re.sub(r"(?<=\d)[,' ](?=\d{3}(\D|$))", "", found).replace(",", ".")
-        with suppress(NotAnAmount):
-            if abs(to_micros(plain) - gap) <= CENT // 2:
-                return True
-    return False
 
 
 def _shown(micros: int) -> str:
@@ -767,9 +836,7 @@ class _Unadvised:
         for candidate in ledger.candidates(payment):
             former = next((p for p in ledger.payers_of[candidate] if _repeats(ledger, payment, p)), None)
             if former is not None:
-                before = ledger.payments[former]
-                reason = f"repeats row {before.row}, which settled an invoice of the same party with the same amount"
-                ledger.unapplied[payment.row] = Unapplied(payment.row, reason, duplicate_of=before.row)
+                ledger.mark_repeat(place, former)
                 return
 
 

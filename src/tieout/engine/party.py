@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
+CACHED = 200_000
 ALIKE = 0.5
 """From here on two names may be the same party."""
 INITIALS = 0.85
@@ -21,6 +22,8 @@ UNNUMBERED = 0.85
 OVERNUMBERED = 0.55
 """Of a name with a number that the other lacks: it rather is another branch."""
 MAX_INITIALS = 6
+COVERED = 0.35
+"""The power of the share of words that are there: a name without its last word is still nearly the name."""
 TYPO_LENGTH = 5
 
 _FORMS = frozenset(
@@ -49,7 +52,7 @@ class Name:
         return self.words[0][0] if self.words else ""
 
 
-@cache
+@lru_cache(maxsize=CACHED)
 def take_apart(text: str) -> Name:
     """Return the parts of a name; case, accents and punctuation do not count."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
@@ -60,7 +63,7 @@ def take_apart(text: str) -> Name:
     return Name(words, tuple(word.lstrip("0") for word in found if word.isdigit()), tuple(sorted(initials)))
 
 
-@cache
+@lru_cache(maxsize=CACHED)
 def likeness(one: str, other: str) -> float:
     """Return how alike `one`, as a payer wrote it, is to `other`, the name on our books: 0 to 1."""
     left, right = take_apart(one), take_apart(other)
@@ -83,7 +86,7 @@ def _likeness_of_words(left: Name, right: Name) -> float:
     if "".join(left.words) == "".join(right.words):
         return 0.97
     short, long = sorted((left, right), key=lambda name: (len("".join(name.words)), name.words))
-    return max(_aligned(short.words, long.words), _as_initials(short, long))
+    return max(_aligned(short.words, long.words), _as_initials(short, long), _led_by_initials(short.words, long.words))
 
 
 def _as_initials(short: Name, long: Name) -> float:
@@ -96,6 +99,18 @@ def _as_initials(short: Name, long: Name) -> float:
     joined = "".join(long.words)
     is_loose = letters[0] == joined[0] and len(letters) <= MAX_INITIALS - 2 and _is_within(letters, joined)
     return LOOSE_INITIALS if is_loose else 0.0
+
+
+def _led_by_initials(short: tuple[str, ...], long: tuple[str, ...]) -> float:
+    """Say how well a name fits that shortens the first words of the other to initials, and goes on like it."""
+    letters = short[0]
+    size = len(letters)
+    if not 2 <= size <= min(MAX_INITIALS, len(long)) or "".join(word[0] for word in long[:size]) != letters:
+        return 0.0
+    rest = long[size:]
+    if not short[1:]:
+        return INITIALS * float((size / len(long)) ** COVERED)
+    return INITIALS * _aligned(short[1:], rest) if rest else 0.0
 
 
 def _aligned(short: tuple[str, ...], long: tuple[str, ...]) -> float:
@@ -114,7 +129,7 @@ def _aligned(short: tuple[str, ...], long: tuple[str, ...]) -> float:
         covered += 1
         at = place + 1
     coverage = covered / len(long)
-    return float(sum(qualities) / len(qualities) * coverage**0.35)
+    return float(sum(qualities) / len(qualities) * coverage**COVERED)
 
 
 def _best_place(word: str, following: list[str], long: tuple[str, ...], at: int) -> tuple[int, float, int]:
@@ -131,7 +146,7 @@ def _best_place(word: str, following: list[str], long: tuple[str, ...], at: int)
     return best
 
 
-@cache
+@lru_cache(maxsize=CACHED)
 def _quality(word: str, other: str) -> float:
     short, long = sorted((word, other), key=len)
     if short == long:
@@ -182,19 +197,24 @@ class Parties:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._blocks: dict[str, list[str]] = {}
-        for name in sorted(set(names)):
-            self._blocks.setdefault(take_apart(name).block, []).append(name)
+        self._equals: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+        for text in sorted(set(names)):
+            name = take_apart(text)
+            self._blocks.setdefault(name.block, []).append(text)
+            self._equals.setdefault((name.words, name.numbers), []).append(text)
         self._known: dict[str, tuple[tuple[str, float], ...]] = {}
 
     def find(self, payer: str) -> tuple[tuple[str, float], ...]:
-        """Return the names that may be the payer's with their likeness, the likeliest first; an equal one alone."""
+        """Return the names that may be the payer's with their likeness, the likeliest first; equal ones alone."""
         if payer not in self._known:
             self._known[payer] = self._search(payer)
         return self._known[payer]
 
     def _search(self, payer: str) -> tuple[tuple[str, float], ...]:
-        block = self._blocks.get(take_apart(payer).block, ())
-        found = [(name, likeness(payer, name)) for name in block]
-        kept = sorted(((name, like) for name, like in found if like >= ALIKE), key=lambda item: (-item[1], item[0]))
-        equal = tuple(item for item in kept if item[1] == 1.0)
-        return equal or tuple(kept)
+        name = take_apart(payer)
+        if not name.words:
+            return ()
+        if equal := self._equals.get((name.words, name.numbers)):
+            return tuple((text, 1.0) for text in equal)
+        found = [(text, likeness(payer, text)) for text in self._blocks.get(name.block, ())]
+        return tuple(sorted((item for item in found if item[1] >= ALIKE), key=lambda item: (-item[1], item[0])))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from tieout.engine.party import is_one_slip, is_swap
@@ -21,6 +21,7 @@ _WORDS_FOR_INVOICE = frozenset(
     )
 )
 """Words before the number that say nothing but that an invoice is meant."""
+CACHED = 200_000
 MIN_DIGITS = 2
 MIN_LETTERS = 5
 
@@ -35,7 +36,7 @@ class Reference:
     digits: str
 
 
-@cache
+@lru_cache(maxsize=CACHED)
 def take_apart(text: str) -> Reference:
     """Return the parts of a reference; case, zeros in front and signs between do not count for `letters`, `numbers`."""
     runs = _RUN.findall(text.casefold())
@@ -73,17 +74,31 @@ def _are_letters_compatible(one: Reference, other: Reference) -> bool:
     return not one.letters or one.letters == other.letters
 
 
+def _slips_of(digits: str) -> Iterator[tuple[str, Closeness]]:
+    """Yield what digits may have been before two neighbours were swapped, or one was mistaken."""
+    for at, digit in enumerate(digits):
+        if at and digits[at - 1] != digit:
+            yield digits[: at - 1] + digit + digits[at - 1] + digits[at + 1 :], "swapped"
+        for other in "0123456789":
+            if other != digit:
+                yield digits[:at] + other + digits[at + 1 :], "slipped"
+
+
 class Register:
     """The references on our books, to be asked which rows a quoted one names."""
 
     def __init__(self, references: Iterable[tuple[int, str]]) -> None:
         self._by_spelling: dict[str, list[int]] = {}
         self._by_numbers: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+        self._by_digits: dict[str, list[tuple[int, str]]] = {}
+        self._width = 0
         for place, text in references:
             own = take_apart(text)
             if own.spelling:
                 self._by_spelling.setdefault(own.spelling, []).append(place)
                 self._by_numbers.setdefault(own.numbers, []).append((place, text))
+                self._by_digits.setdefault(own.digits.lstrip("0"), []).append((place, text))
+                self._width = max(self._width, len(own.digits))
 
     def find(self, quoted: str) -> dict[int, Closeness]:
         """Return the rows that a reference names, as it stands or written otherwise."""
@@ -94,4 +109,16 @@ class Register:
         if not found and one.numbers:
             same = self._by_numbers.get(one.numbers, ())
             found = {place: "rewritten" for place, text in same if closeness(quoted, text) == "rewritten"}
+        return found
+
+    def find_near(self, quoted: str) -> dict[int, Closeness]:
+        """Return the rows whose number is one slip from the quoted one."""
+        one = take_apart(quoted)
+        found: dict[int, Closeness] = {}
+        if len(one.digits) < MIN_DIGITS:
+            return found
+        for digits, slip in _slips_of(one.digits.zfill(self._width)):
+            for place, text in self._by_digits.get(digits.lstrip("0"), ()):
+                if place not in found and _are_letters_compatible(one, take_apart(text)):
+                    found[place] = slip
         return found

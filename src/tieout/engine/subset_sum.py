@@ -1,8 +1,8 @@
 """Which of these open invoices does this payment settle: every set that reaches a sum, or a plain word on what is open.
 
-Sets are looked at by size, the smallest first. A set of k amounts is met in its middle: the sums of its lower and of its
-upper half are looked up in each other, so a list of triples settles every set of six. Where both sides of the list can be
-summed up whole for less than the next size costs, that answers all sizes at once.
+Sets are looked at by size, the smallest first. A set of k amounts is met in its middle: the sums of its lower and of
+its upper half are looked up in each other, so a list of triples settles every set of six. Where both sides of the list
+can be summed up whole for less than the next size costs, that answers all sizes at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, islice
 from math import comb, gcd
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Subsets:
         return "unique" if self.count else "none"
 
 
-def find_subsets(amounts: Sequence[int], target: int, search: Search = Search()) -> Subsets:  # noqa: B008 (frozen)
+def find_subsets(amounts: Sequence[int], target: int, search: Search = Search()) -> Subsets:
     """Find the sets of amounts whose sum is within `tolerance` of the target.
 
     Amounts may be negative and may repeat: equal amounts are one choice for the search, yet every set of positions
@@ -263,9 +264,7 @@ class _Tally:
         needs: dict[int, int] = {}
         for at in row.tolist():
             needs[self.heads[at]] = needs.get(self.heads[at], 0) + 1
-        pool = sorted(
-            (int(self.places[at]), head) for head in needs for at in range(head, head + self.repeats[head])
-        )
+        pool = sorted((int(self.places[at]), head) for head in needs for at in range(head, head + self.repeats[head]))
         return islice(_choose(pool, needs), self.max_found)
 
 
@@ -345,7 +344,7 @@ class _Hunt:
         """Where the values part in two sides with about as many sums each, not amid equal ones."""
         heads = [at for at, head in enumerate(self.question.heads) if at == head]
         many = [end - at for at, end in zip(heads, [*heads[1:], len(self.question.values)], strict=True)]
-        products = list(accumulate((number + 1 for number in many), lambda one, other: one * other))
+        products: list[int] = list(accumulate((number + 1 for number in many), mul))
         below = sum(product**2 <= products[-1] for product in products)
         return heads[min(max(below, 1), len(heads) - 1)]
 
@@ -402,7 +401,7 @@ class _Hunt:
         )
         for one, other in self._pairs(one_side.sums, other_side.sums):
             one_size, other_size = one_side.sizes[one], other_side.sizes[other]
-            for size in sorted(sizes.intersection(np.unique(one_size + other_size).tolist())):
+            for size in sorted(sizes.intersection((one_size + other_size).tolist())):
                 for here in range(size + 1):
                     fits = (one_size == here) & (other_size == size - here)
                     if fits.any():
