@@ -104,7 +104,7 @@ class Terms:
     is_single: bool = True
     max_members: int = 12
     node_budget: int = 60_000
-    total_budget: int = 30_000_000
+    total_budget: int = 10_000_000
 
 
 @dataclass(frozen=True)

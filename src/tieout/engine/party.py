@@ -25,6 +25,9 @@ MAX_INITIALS = 6
 COVERED = 0.35
 """The power of the share of words that are there: a name without its last word is still nearly the name."""
 TYPO_LENGTH = 5
+START = 3
+MOST_COMPARED = 1_000
+"""So many names are held against one at most, so that many parties on both sides stay cheap."""
 
 _FORMS = frozenset(
     (
@@ -197,10 +200,15 @@ class Parties:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._blocks: dict[str, list[str]] = {}
+        self._starts: dict[str, list[str]] = {}
+        self._initials: dict[str, list[str]] = {}
         self._equals: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
         for text in sorted(set(names)):
             name = take_apart(text)
             self._blocks.setdefault(name.block, []).append(text)
+            self._starts.setdefault("".join(name.words)[:START], []).append(text)
+            for initials in name.initials:
+                self._initials.setdefault(initials, []).append(text)
             self._equals.setdefault((name.words, name.numbers), []).append(text)
         self._known: dict[str, tuple[tuple[str, float], ...]] = {}
 
@@ -216,5 +224,13 @@ class Parties:
             return ()
         if equal := self._equals.get((name.words, name.numbers)):
             return tuple((text, 1.0) for text in equal)
-        found = [(text, likeness(payer, text)) for text in self._blocks.get(name.block, ())]
+        found = [(text, likeness(payer, text)) for text in self._worth_comparing(name)]
         return tuple(sorted((item for item in found if item[1] >= ALIKE), key=lambda item: (-item[1], item[0])))
+
+    def _worth_comparing(self, name: Name) -> Iterable[str]:
+        """Return the names that begin with the same letter; of very many only those that begin with the same three."""
+        block = self._blocks.get(name.block, [])
+        if len(block) <= MOST_COMPARED:
+            return block
+        alike = self._starts.get("".join(name.words)[:START], [])[:MOST_COMPARED]
+        return dict.fromkeys([*alike, *self._initials.get(name.words[0], [])[:MOST_COMPARED]])

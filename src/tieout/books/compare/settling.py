@@ -90,7 +90,7 @@ def with_settlement(
     ours, theirs = _relation(con, "ours_sample"), _relation(con, "theirs_sample")
     window_days = options.window_days if options.window_days is not None else max(plan.rules.window_days, WINDOW_DAYS)
     if advice is None:
-        parties, said = _find_parties(con, plan, ours, theirs, frozenset())
+        parties, said = _find_parties(con, plan, ours, theirs, frozenset(), is_told=True)
         if parties is None or not _are_repeated(con, ours, theirs, parties):
             return plan
         settlement = Settlement(*parties, window_days=window_days)
@@ -315,12 +315,21 @@ def _find_parties(
     ours: _Relation,
     theirs: _Relation,
     references: frozenset[tuple[str, str]],
+    *,
+    is_told: bool = False,
 ) -> tuple[tuple[str, str] | None, tuple[Decision, ...]]:
-    """Return the columns of both sides that name the same parties, as far as shortened names tell."""
+    """Return the columns of both sides that name the same parties, as far as shortened names tell.
+
+    With `is_told` their own names must say so too: what bookings are about is alike on both sides as well.
+    """
     ranked = []
     for own in _name_columns(ours, plan.ours, "ours", references):
+        if is_told and not _says_party(own):
+            continue
         known = Parties(_values(con, ours, own, KNOWN_NAMES))
         for other in _name_columns(theirs, plan.theirs, "theirs", references):
+            if is_told and not _says_party(other):
+                continue
             tried = _values(con, theirs, other, TRIED_NAMES)
             if len(tried) < min(2, _row_count(con, theirs)):
                 continue
