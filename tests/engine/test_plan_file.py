@@ -220,7 +220,7 @@ def _refused(document: dict[str, Any] | str) -> BadPlan:
 @pytest.mark.parametrize(
     ("table", "place", "listed"),
     [
-        ((), "plan", "compared, decisions, ours, rules, theirs"),
+        ((), "plan", "compared, decisions, ours, rules, settlement, theirs"),
         (("rules",), "rules", "auto_threshold"),
         (("rules", "weights"), "rules.weights", "amount, text, time, unit"),
         (("ours",), "ours", "amount, amount_exponent, columns"),

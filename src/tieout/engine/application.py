@@ -95,8 +95,8 @@ class Line:
 class Terms:
     """The limits: how many days a payment may lie from its invoice, what gap is none, and the work that is allowed.
 
-    With `is_single` a payment without advice may also settle a single invoice of its amount; without, only groups are
-    looked for, for single pairs are scored.
+    With `is_single` a payment without advice is also proposed for one of several single invoices of its amount, or for
+    one less a discount; without, that is left to scoring, which knows more of single pairs.
     """
 
     window_days: int = 180
@@ -554,26 +554,27 @@ class _Advised:
     def _keep_within_payments(self) -> None:
         """Take back what is applied beyond a payment: the credit note that its advice counts on was refused."""
         ledger = self.ledger
-        over = {p.row for place, p in enumerate(ledger.payments) if ledger.left[place] * p.amount < 0}
-        if not over:
-            return
+        of_payment: dict[int, list[int]] = defaultdict(list)
+        for at, done in enumerate(ledger.applications):
+            of_payment[ledger.payment_place[done.theirs_row]].append(at)
         place_of = {item.row: place for place, item in enumerate(ledger.invoices)}
-        for at in sorted(range(len(ledger.applications)), key=lambda at: -abs(ledger.applications[at].applied)):
-            done = ledger.applications[at]
-            payment = ledger.payment_place[done.theirs_row]
-            excess = ledger.left[payment]
-            if done.theirs_row not in over or excess * ledger.payments[payment].amount >= 0:
-                continue
-            if done.applied * ledger.payments[payment].amount < 0:
-                continue
-            back = _smaller(-excess, done.applied)
-            ledger.left[payment] += back
-            ledger.open[place_of[done.ours_row]] += back
-            reason = f"{done.reason}; cut, for the payment does not reach further"
-            ledger.applications[at] = replace(
-                done, applied=done.applied - back, kind="partial", outcome="review", reason=reason
-            )
+        for payment, ats in of_payment.items():
+            low, high = sorted((0, ledger.payments[payment].amount))
+            applied = sum(ledger.applications[at].applied for at in ats)
+            excess = applied - min(max(applied, low), high)
+            for at in sorted(ats, key=lambda at: (-abs(ledger.applications[at].applied), at)):
+                done = ledger.applications[at]
+                back = _smaller(excess, done.applied)
+                if back:
+                    excess -= back
+                    ledger.left[payment] += back
+                    ledger.open[place_of[done.ours_row]] += back
+                    reason = f"{done.reason}; cut, for the payment does not reach further"
+                    ledger.applications[at] = replace(
+                        done, applied=done.applied - back, kind="partial", outcome="review", reason=reason
+                    )
         ledger.applications = [done for done in ledger.applications if done.applied]
+        ledger.used = {ledger.payment_place[done.theirs_row] for done in ledger.applications}
 
 
 def _repeats(ledger: _Ledger, payment: Item, former: int) -> bool:
@@ -699,11 +700,11 @@ class _Unadvised:
         sums = [found for place in rest if (found := self._sum_of_invoices(place)) is not None]
         summed = {proposal.place for proposal in sums}
         joint = self._joint_payments([place for place in rest if place not in summed])
-        self._take([*(singles if self.terms.is_single else ()), *sums, *joint])
+        self._take([*singles, *sums, *joint])
         if self.terms.is_single:
             self._propose_discounts()
-            for place in self.free:
-                self._explain(place)
+        for place in self.free:
+            self._explain(place)
 
     def _may_apply(self, place: int) -> bool:
         told = self.ledger.unapplied.get(self.ledger.payments[place].row)
@@ -777,9 +778,11 @@ class _Unadvised:
             chosen = next((members for members in proposal.sets if not proposal.rows_of(members) & spent), None)
             if chosen is None or (proposal in repeats and proposal.count == 1):
                 continue
-            spent |= proposal.rows_of(chosen)
             is_contested = any(wanted[row] > 1 for row in proposal.rows_of(chosen))
-            self._take_set(proposal, chosen, is_contested=is_contested)
+            is_plain = len(chosen) > 1 or (proposal.count == 1 and not is_contested)
+            if is_plain or self.terms.is_single:
+                spent |= proposal.rows_of(chosen)
+                self._take_set(proposal, chosen, is_contested=is_contested)
 
     def _take_set(self, proposal: _Proposal, members: tuple[int, ...], *, is_contested: bool) -> None:
         ledger, is_auto = self.ledger, proposal.count == 1 and not is_contested

@@ -125,7 +125,7 @@ class Settlement:
     `ours_party` and `theirs_party` name who owes and who pays, `ours_reference` what an invoice is called and
     `theirs_reference` what a payment is called in advice; '' where there is none. `advice` reads a third file: its
     `key` is the invoice that a line names, its `group` the payment, its amount what the line gives to it. Without
-    advice only groups are looked for: single rows of equal amount are scored.
+    advice only what is unique is settled, by party and exact sums; the rest is scored.
     """
 
     ours_party: str = ""

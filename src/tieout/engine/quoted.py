@@ -50,10 +50,8 @@ def closeness(quoted: str, own: str) -> Closeness:
     one, other = take_apart(quoted), take_apart(own)
     if one.spelling == other.spelling:
         return "exact" if one.spelling else "other"
-    if not one.spelling or not _are_letters_compatible(one, other):
-        return "other"
     if one.numbers and other.numbers:
-        return _closeness_of_numbers(one, other)
+        return _closeness_of_numbers(one, other) if _are_letters_compatible(one, other) else "other"
     is_slip = len(one.spelling) >= MIN_LETTERS and is_one_slip(one.spelling, other.spelling)
     return "slipped" if is_slip else "other"
 

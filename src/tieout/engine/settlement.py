@@ -52,9 +52,13 @@ def settle_open_items(runner: Runner, plan: Plan) -> None:
     )
     if plan.advice is not None:
         runner.run_all([_payment_reference(plan.theirs, settlement.theirs_reference), "advice_line"])
-    done = _settled(runner.con, plan, settlement)
-    _keep(runner.con, "application_row", _rows_of(done), APPLICATION_SCHEMA)
-    _keep(runner.con, "refused_line", ((one.line, one.reason) for one in done.refused), REFUSED_SCHEMA)
+
+    def apply(con: duckdb.DuckDBPyConnection) -> None:
+        done = _settled(con, plan, settlement)
+        _keep(con, "application_row", _rows_of(done), APPLICATION_SCHEMA)
+        _keep(con, "refused_line", ((one.line, one.reason) for one in done.refused), REFUSED_SCHEMA)
+
+    runner.compute(_application_row(has_advice=plan.advice is not None), apply)
     runner.run_all(["add_settled_group", "ungrouped_expected", "ungrouped_reported", "scoring_is_possible"])
 
 
@@ -105,6 +109,19 @@ def _payment_reference(side: SidePlan, name: str) -> Step:
         form="table",
         why="what a payment is called in advice, which only the plan can name",
         sql=sql_of(query.from_(exp.to_table("reported").as_("e"))),
+    )
+
+
+def _application_row(*, has_advice: bool) -> Step:
+    return Step(
+        name="application_row",
+        reads=("open_invoice", "open_payment", *(("advice_line",) if has_advice else ())),
+        out="application_row",
+        columns=tuple(APPLICATION_SCHEMA.names),
+        grain=("ours_row", "theirs_row"),
+        form="table",
+        why="which payment settles how much of which invoice; a payment that settles nothing has no row of ours",
+        sql="",
     )
 
 
