@@ -344,7 +344,7 @@ class _Ledger:
                 payers[:] = [place if payer == former else payer for payer in payers]
             place, former = former, place
         payment, before = self.payments[place], self.payments[former]
-        reason = f"repeats row {before.row}, a payment of the same amount for the same invoice"
+        reason = "a payment of the same amount for the same invoice came before"
         self.unapplied[payment.row] = Unapplied(payment.row, reason, duplicate_of=before.row)
 
     def settlement(self) -> Settled:

@@ -55,7 +55,8 @@ def settle_open_items(runner: Runner, plan: Plan) -> None:
 
     def apply(con: duckdb.DuckDBPyConnection) -> None:
         done = _settled(con, plan, settlement)
-        _keep(con, "application_row", _rows_of(done), APPLICATION_SCHEMA)
+        theirs_offset = int(con.execute("select theirs_offset from run").fetchall()[0][0])
+        _keep(con, "application_row", _rows_of(done, theirs_offset), APPLICATION_SCHEMA)
         _keep(con, "refused_line", ((one.line, one.reason) for one in done.refused), REFUSED_SCHEMA)
 
     runner.compute(_application_row(has_advice=plan.advice is not None), apply)
@@ -158,7 +159,7 @@ def _keep(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Sequence[ob
     con.unregister("made_rows")
 
 
-def _rows_of(done: Settled) -> list[tuple[object, ...]]:
+def _rows_of(done: Settled, theirs_offset: int) -> list[tuple[object, ...]]:
     """Return the applications, each with the number of its group, and the payments that were not applied."""
     group = _groups_of(done.applications)
     rows: list[tuple[object, ...]] = [
@@ -178,8 +179,10 @@ def _rows_of(done: Settled) -> list[tuple[object, ...]]:
         for one in done.applications
     ]
     for left in done.unapplied:
-        kind = "not_applied" if left.duplicate_of is None else "duplicate"
-        rows.append((None, None, left.theirs_row, 0, "", kind, "", 0, "auto", 1.0, left.reason))
+        kind, reason = "not_applied", left.reason
+        if left.duplicate_of is not None:
+            kind, reason = "duplicate", f"repeats row {left.duplicate_of + theirs_offset}: {reason}"
+        rows.append((None, None, left.theirs_row, 0, "", kind, "", 0, "auto", 1.0, reason))
     return rows
 
 
