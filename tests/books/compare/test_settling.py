@@ -187,21 +187,25 @@ def test_options_say_which_columns_of_the_advice_count(workspace: Workspace, tmp
 
 DATA = os.environ.get("TIEOUT_DATA", "")
 WORLDS = sorted(Path(DATA).glob("cash_application/*.json")) if DATA else []
+"""Worlds of others, which no licence lets us keep: where the variable names none there is nothing to test."""
 
+if WORLDS:
 
-@pytest.mark.skipif(not WORLDS, reason="TIEOUT_DATA names no folder with cash_application/*.json")
-@pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.stem)
-def test_real_looking_cash_application_is_right(workspace: Workspace, tmp_path: Path, path: Path) -> None:
-    world = json.loads(path.read_text(encoding="utf-8"))
-    parts = ("invoices", "payments", "remittance_lines")
-    files = [
-        write(tmp_path / f"{part}.csv", list(world[part][0]), [list(row.values()) for row in world[part]])
-        for part in parts
-    ]
-    truth = {(one["payment_id"], one["invoice_id"]) for one in world["ground_truth"]["applications"]}
-    done = compare(workspace, CompareRequest(files[0], files[1], advice=files[2]))
-    found = {
-        (world["payments"][row["theirs_row"] - 1]["payment_id"], world["invoices"][row["ours_row"] - 1]["invoice_id"])
-        for row in pq.read_table(done.run_dir / "application.parquet").to_pylist()
-    }
-    assert f1(found, truth) >= 0.95
+    @pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.stem)
+    def test_cash_application_of_others_is_right(workspace: Workspace, tmp_path: Path, path: Path) -> None:
+        world = json.loads(path.read_text(encoding="utf-8"))
+        parts = ("invoices", "payments", "remittance_lines")
+        files = [
+            write(tmp_path / f"{part}.csv", list(world[part][0]), [list(row.values()) for row in world[part]])
+            for part in parts
+        ]
+        truth = {(one["payment_id"], one["invoice_id"]) for one in world["ground_truth"]["applications"]}
+        done = compare(workspace, CompareRequest(files[0], files[1], advice=files[2]))
+        found = {
+            (
+                world["payments"][row["theirs_row"] - 1]["payment_id"],
+                world["invoices"][row["ours_row"] - 1]["invoice_id"],
+            )
+            for row in pq.read_table(done.run_dir / "application.parquet").to_pylist()
+        }
+        assert f1(found, truth) >= 0.95
