@@ -279,6 +279,7 @@ class _Ledger:
         self.used: set[int] = set()
         self.unapplied: dict[int, Unapplied] = {}
         self.refused: list[Refused] = []
+        self.incomplete: set[int] = set()
 
     def party_likeness(self, payment: Item, invoice: Item) -> float | None:
         if not payment.party or not invoice.party:
@@ -431,15 +432,18 @@ def _claims_without_amounts(ledger: _Ledger, place: int, lines: list[Line]) -> l
     for line in lines:
         amount = line.amount
         if amount is None:
-            found = sorted(ledger.register.find(line.reference))
-            amount = ledger.invoices[found[0]].amount if found else None
-        if amount is None:
-            continue
-        amount = amount if amount * payment.amount < 0 else _smaller(amount, left)
-        if amount:
-            claims.append(_Claim(line, place, amount, is_sure=True))
+            amount = _open_of(ledger, line.reference)
+        if amount is not None:
+            amount = amount if amount * payment.amount < 0 else _smaller(amount, left)
             left -= amount
+        claims.append(_Claim(line, place, amount, is_sure=True))
     return claims
+
+
+def _open_of(ledger: _Ledger, quoted: str) -> int | None:
+    """Return the amount of the one invoice that a reference names, or that is a slip away from it."""
+    found = sorted(ledger.register.find(quoted)) or sorted(ledger.register.find_near(quoted))
+    return ledger.invoices[found[0]].amount if len(found) == 1 else None
 
 
 class _Advised:
@@ -522,7 +526,7 @@ class _Advised:
         """Apply a claim to the invoice that it means, if one is meant clearly enough."""
         best = choices[0] if choices else None
         kind = best.relation.kind if best else None
-        if best is None or kind is None or best.score < REVIEW:
+        if best is None or kind is None or best.score < REVIEW or not claim.amount:
             return False
         runner_up = next((c.score for c in choices[1:] if c.relation.kind is not None), float("-inf"))
         is_clear = best.score - runner_up >= MARGIN and (best.party is None or best.party >= 0.5)
@@ -548,6 +552,7 @@ class _Advised:
         elif former is None:
             reason = f"advice names {quoted or 'nothing'}, and no open invoice fits it in party and amount"
             ledger.unapplied.setdefault(payment.row, Unapplied(payment.row, reason))
+            ledger.incomplete.add(claim.payment_place)
             if claim.line.line >= 0:
                 ledger.refused.append(Refused(claim.line.line, reason))
 
@@ -685,7 +690,7 @@ class _Unadvised:
         self.ledger = ledger
         self.terms = ledger.terms
         self.budget = ledger.terms.total_budget
-        self.free = [p for p in range(len(ledger.payments)) if p not in ledger.used and self._may_apply(p)]
+        self.free = [p for p in range(len(ledger.payments)) if self._may_apply(p)]
         self.candidates = {
             p: [c for c in ledger.candidates(ledger.payments[p]) if not ledger.is_closed(c)] for p in self.free
         }
@@ -707,15 +712,21 @@ class _Unadvised:
             self._explain(place)
 
     def _may_apply(self, place: int) -> bool:
-        told = self.ledger.unapplied.get(self.ledger.payments[place].row)
-        return told is None or told.duplicate_of is None
+        """Say whether a payment has something left that no advice accounts for."""
+        ledger = self.ledger
+        told = ledger.unapplied.get(ledger.payments[place].row)
+        is_open = place not in ledger.used or place in ledger.incomplete
+        is_left = ledger.left[place] * ledger.payments[place].amount > 0
+        return is_open and is_left and (told is None or told.duplicate_of is None)
 
     def _singles(self) -> list[_Proposal]:
         """Return the payments of just the open amount of an invoice of their payer."""
         ledger, found = self.ledger, []
         for place in self.free:
             payment = ledger.payments[place]
-            equal = [c for c in self.candidates[place] if abs(ledger.open[c] - payment.amount) <= self.terms.tolerance]
+            equal = [
+                c for c in self.candidates[place] if abs(ledger.open[c] - ledger.left[place]) <= self.terms.tolerance
+            ]
             if not equal:
                 continue
             likes = {c: ledger.party_likeness(payment, ledger.invoices[c]) or 0.0 for c in equal}
@@ -730,7 +741,7 @@ class _Unadvised:
         if len(candidates) < 2 or self.budget <= 0:
             return None
         amounts = [self.ledger.open[c] for c in candidates]
-        return self._sets(place, candidates, amounts, self.ledger.payments[place].amount, is_joint=False)
+        return self._sets(place, candidates, amounts, self.ledger.left[place], is_joint=False)
 
     def _joint_payments(self, free: list[int]) -> list[_Proposal]:
         """Return the invoices that several payments of one payer settle together."""
@@ -738,12 +749,12 @@ class _Unadvised:
         by_invoice: dict[int, list[int]] = defaultdict(list)
         for place in free:
             for candidate in self.candidates[place]:
-                if abs(ledger.payments[place].amount) < abs(ledger.open[candidate]):
+                if abs(ledger.left[place]) < abs(ledger.open[candidate]):
                     by_invoice[candidate].append(place)
         found = []
         for invoice, places in sorted(by_invoice.items()):
             if len(places) > 1 and self.budget > 0:
-                amounts = [ledger.payments[p].amount for p in places]
+                amounts = [ledger.left[p] for p in places]
                 found.append(self._sets(invoice, places, amounts, ledger.open[invoice], is_joint=True))
         return [proposal for proposal in found if proposal is not None]
 
@@ -796,7 +807,7 @@ class _Unadvised:
             reason += "; another payment could take one of them"
         score = UNIQUE_SET if is_auto else UNIQUE_SET / 2
         for invoice, payment in proposal.pairs_of(members):
-            amount = ledger.payments[payment].amount if proposal.is_joint else ledger.open[invoice]
+            amount = ledger.left[payment] if proposal.is_joint else ledger.open[invoice]
             kind: Kind = "partial" if proposal.is_joint else "full"
             ledger.take(
                 invoice, payment, amount, _How(kind, proposal.verdict, proposal.count - 1, is_auto, score, reason)
