@@ -691,9 +691,7 @@ class _Unadvised:
         self.terms = ledger.terms
         self.budget = ledger.terms.total_budget
         self.free = [p for p in range(len(ledger.payments)) if self._may_apply(p)]
-        self.candidates = {
-            p: [c for c in ledger.candidates(ledger.payments[p]) if not ledger.is_closed(c)] for p in self.free
-        }
+        self.candidates = {p: self._candidates(p) for p in self.free}
 
     def apply(self) -> None:
         singles = self._singles()
@@ -711,6 +709,11 @@ class _Unadvised:
         for place in self.free:
             self._explain(place)
 
+    def _candidates(self, place: int) -> list[int]:
+        ledger = self.ledger
+        found = ledger.candidates(ledger.payments[place])
+        return [c for c in found if not ledger.is_closed(c) and place not in ledger.payers_of[c]]
+
     def _may_apply(self, place: int) -> bool:
         """Say whether a payment has something left that no advice accounts for."""
         ledger = self.ledger
@@ -724,9 +727,8 @@ class _Unadvised:
         ledger, found = self.ledger, []
         for place in self.free:
             payment = ledger.payments[place]
-            equal = [
-                c for c in self.candidates[place] if abs(ledger.open[c] - ledger.left[place]) <= self.terms.tolerance
-            ]
+            left = ledger.left[place]
+            equal = [c for c in self.candidates[place] if abs(ledger.open[c] - left) <= self.terms.tolerance]
             if not equal:
                 continue
             likes = {c: ledger.party_likeness(payment, ledger.invoices[c]) or 0.0 for c in equal}
@@ -770,6 +772,10 @@ class _Unadvised:
         found = find_subsets(amounts, target, search)
         self.budget -= found.nodes
         if not found.count:
+            if not found.is_complete and not is_joint:
+                row = self.ledger.payments[place].row
+                reason = f"{found.verdict}: no open invoices of its payer were found that sum to it"
+                self.ledger.unapplied.setdefault(row, Unapplied(row, reason))
             return None
         sets = tuple(tuple(places[at] for at in members) for members in found.found)
         return _Proposal(place, sets, found.count if found.is_complete else 0, found.verdict, is_joint)

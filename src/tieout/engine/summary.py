@@ -70,7 +70,7 @@ def summarise(
         "exit_code": EXIT_OK if is_clean else EXIT_DIFFERENCES,
         **{loaded.side: _side_summary(given, loaded, lone[loaded.side], refused) for given, loaded in sides},
         **{loaded.side: _advice_summary(given, loaded, refused) for given, loaded in advice},
-        **({"applications": rows(_APPLICATIONS)} if plan.settlement else {}),
+        **({"applications": _applications(rows(_APPLICATIONS))} if plan.settlement else {}),
         "matched": {
             "matches": sum(item["matches"] for item in by_pass),
             "ours_rows": sum(item["ours_rows"] for item in by_pass),
@@ -121,9 +121,13 @@ _CURRENCIES = """
 
 
 _APPLICATIONS = """
-    select kind, outcome, currency, count(*) as count, sum(applied_micros)::varchar as applied_micros
+    select kind, outcome, currency, count(*) as count, sum(applied_micros) as applied
     from application group by all order by all
 """
+
+
+def _applications(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**item, "applied": _units(item["applied"])} for item in found]
 
 
 def _advice_summary(given: Input, loaded: Loaded, refused: dict[SideName, int]) -> dict[str, Any]:

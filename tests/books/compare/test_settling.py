@@ -185,6 +185,12 @@ def test_options_say_which_columns_of_the_advice_count(workspace: Workspace, tmp
     assert settlement.theirs_reference == "receipt"
 
 
+def test_options_on_advice_without_advice_are_refused(workspace: Workspace, small: tuple[Path, Path]) -> None:
+    with pytest.raises(AdviceUnread) as raised:
+        compare(workspace, CompareRequest(*small, InferOptions(advice_invoice="doc")))
+    assert raised.value.subject == "--advice-invoice"
+
+
 DATA = os.environ.get("TIEOUT_DATA", "")
 WORLDS = sorted(Path(DATA).glob("cash_application/*.json")) if DATA else []
 """Worlds of others, which no licence lets us keep: where the variable names none there is nothing to test."""

@@ -145,6 +145,7 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     Raises a TieoutError that names the input, the column or the option when it cannot be done; then nothing is
     published. A repeat of the same inputs, plan and code returns the run on record.
     """
+    _assert_advice_is_there(request)
     if request.plan is not None:
         _assert_advice_fits(request.plan, request)
         reading = {**_reading_of(request.plan), **request.reading}
@@ -171,6 +172,23 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
             done = _run(job, plan, is_final=True)
         watch.lap("engine")
     return replace(done, timings=watch.timings())
+
+
+def _assert_advice_is_there(request: CompareRequest) -> None:
+    """Refuse options on how advice is read where none is given."""
+    options = request.options
+    told = {
+        "--advice-payment": options.advice_payment,
+        "--advice-invoice": options.advice_invoice,
+        "--advice-amount": options.advice_amount,
+    }
+    named = next((option for option, value in told.items() if value is not None), None)
+    if named and request.advice is None:
+        raise AdviceUnread(
+            f"{named} says how advice is read, and none is given.",
+            subject=named,
+            remedy="Give the file with --advice, or leave the option out.",
+        )
 
 
 def _assert_advice_fits(plan: Plan, request: CompareRequest) -> None:
