@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.payment_world import World, make_world
-from tieout.engine.application import Application, Item, Line, Settled, Terms, settle
+from tieout.engine.application import settle
+from tieout.engine.open_items import Application, Item, Line, Settled, Terms
 
 UNIT = 1_000_000
 ELM, OAK = "Elm Trading Ltd", "Oak Furniture Inc"

@@ -12,8 +12,9 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tieout.engine.application import Application, Item, Line, Settled, Terms, settle
+from tieout.engine.application import settle
 from tieout.engine.loading import Loaded, Locate
+from tieout.engine.open_items import Application, Item, Line, Settled, Terms
 from tieout.engine.plan import Plan, Settlement, SidePlan
 from tieout.engine.steps import Runner, Step
 from tieout.intake.records import LINE
