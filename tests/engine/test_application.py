@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.payment_world import World, make_world
-from tieout.engine.application import settle
+from tieout.engine.application import lines_in_texts, settle
 from tieout.engine.open_items import Application, Item, Line, Settled, Terms
 
 UNIT = 1_000_000
@@ -122,6 +122,15 @@ def test_lines_without_amounts_take_what_is_open() -> None:
     lines = [line(1, 1, "INV-00001", None), line(2, 1, "INV-00002", None)]
     done = settle([invoice(1, 100), invoice(2, 50)], [payment(1, 150)], lines, Terms())
     assert told(done) == [(1, 1, 100, "full", "auto"), (2, 1, 50, "full", "auto")]
+
+
+def test_a_payment_without_advice_may_name_invoices_in_its_text() -> None:
+    invoices = [invoice(12, 100), invoice(13, 50), invoice(14, 50)]
+    payments = [replace(payment(1, 150), text="Inv 12 / INV-00013"), replace(payment(2, 30), text="ref 14, chq 13")]
+    lines = lines_in_texts(invoices, payments, [])
+    assert [(line.payment_row, line.reference) for line in lines] == [(1, "Inv 12"), (1, "INV-00013")]
+    done = settle(invoices, payments, lines, Terms())
+    assert told(done) == [(12, 1, 100, "full", "auto"), (13, 1, 50, "full", "auto")]
 
 
 def test_a_payment_without_advice_settles_the_one_set_that_sums_to_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tieout.engine.quoted import Closeness, Register, closeness
+from tieout.engine.quoted import Closeness, Register, closeness, is_vague, quoted_in
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,13 @@ from tieout.engine.quoted import Closeness, Register, closeness
 )
 def test_a_quoted_reference_is_told_from_our_own(quoted: str, own: str, found: Closeness) -> None:
     assert closeness(quoted, own) == found
+
+
+def test_quotes_in_a_text_are_words_with_numbers_and_long_numbers() -> None:
+    assert quoted_in("Payment INV-00012, INV-13 and Invoice #14") == ["INV-00012", "INV-13", "Invoice #14"]
+    assert quoted_in("CHQ 1005, key Q85JSG65KX, 004, 0012345") == ["CHQ 1005", "0012345"]
+    assert is_vague("ref no. 12")
+    assert not is_vague("Invoice 12")
 
 
 def test_a_register_finds_what_is_quoted_and_what_may_be_meant() -> None:

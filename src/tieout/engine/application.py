@@ -11,7 +11,28 @@ from collections.abc import Sequence
 from tieout.engine.advised import Advised, believed
 from tieout.engine.ledger import Ledger
 from tieout.engine.open_items import Item, Line, Settled, Terms
+from tieout.engine.quoted import Register, is_vague, quoted_in
 from tieout.engine.unadvised import Unadvised
+
+
+def lines_in_texts(invoices: Sequence[Item], payments: Sequence[Item], lines: Sequence[Line]) -> list[Line]:
+    """Return a line for each invoice that the text of a payment names, where no advice speaks of the payment.
+
+    They are numbered below zero, for they stand in no file.
+    """
+    register = Register((place, item.reference) for place, item in enumerate(invoices) if item.reference)
+    advised = {line.payment_row for line in lines}
+    found: list[Line] = []
+    for payment in payments:
+        if payment.row not in advised:
+            quoted = [text for text in quoted_in(payment.text) if _is_named(register, text)]
+            found += [Line(-len(found) - 1 - at, payment.row, text, None) for at, text in enumerate(quoted)]
+    return found
+
+
+def _is_named(register: Register, quote: str) -> bool:
+    found = register.find(quote)
+    return "exact" in found.values() or (bool(found) and not is_vague(quote))
 
 
 def settle(invoices: Sequence[Item], payments: Sequence[Item], lines: Sequence[Line], terms: Terms) -> Settled:

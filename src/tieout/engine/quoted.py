@@ -26,6 +26,15 @@ MIN_DIGITS = 2
 MIN_LETTERS = 5
 
 
+_QUOTE = re.compile(
+    r"(?<![^\W_])(?:[^\W\d_]{1,12}[-/#:. ]{0,3})?(?:no|nr)?[-#:. ]{0,2}\d[\d/-]*(?![^\W_])", re.IGNORECASE
+)
+_VAGUE = frozenset(("no", "nr", "num", "number", "ref", "reference", "re", "doc", "document"))
+"""Words before a number that banks write as well: only a number just like ours is then taken for ours."""
+BARE_DIGITS = 5
+"""A number without a word before it is taken for a reference only from so many digits on."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """A reference taken apart: all of it in one spelling, its letters without words for invoice, its runs of digits."""
@@ -43,6 +52,17 @@ def take_apart(text: str) -> Reference:
     letters = "".join(run for run in runs if not run.isdigit() and run not in _WORDS_FOR_INVOICE)
     digits = [run for run in runs if run.isdigit()]
     return Reference("".join(runs), letters, tuple(run.lstrip("0") or "0" for run in digits), "".join(digits))
+
+
+def quoted_in(text: str) -> list[str]:
+    """Return what may be references in a text, each once: a word with a number, or a long number alone."""
+    found = dict.fromkeys(match.strip(" -/#:.") for match in _QUOTE.findall(text))
+    return [quote for quote in found if not quote.isdigit() or len(quote) >= BARE_DIGITS]
+
+
+def is_vague(quote: str) -> bool:
+    """Say whether no word tells what a quoted number is the number of."""
+    return all(run.isdigit() or run in _VAGUE for run in _RUN.findall(quote.casefold()))
 
 
 def closeness(quoted: str, own: str) -> Closeness:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tieout.engine.application import settle
+from tieout.engine.application import lines_in_texts, settle
 from tieout.engine.loading import Loaded, Locate
 from tieout.engine.open_items import Application, Item, Line, Settled, Terms
 from tieout.engine.plan import Plan, Settlement, SidePlan
@@ -36,7 +36,7 @@ APPLICATION_SCHEMA = pa.schema(
     ]
 )
 REFUSED_SCHEMA = pa.schema([("line_no", pa.int64()), ("reason", pa.string())])
-_COLUMNS = ("entry_no", "day", "currency", "amount_micros", "party", "reference")
+_COLUMNS = ("entry_no", "day", "currency", "amount_micros", "party", "reference", "text")
 
 
 def settle_open_items(runner: Runner, plan: Plan) -> None:
@@ -74,6 +74,7 @@ def _open_items(name: str, canonical: str, side: SidePlan, party: str, reference
         column("amount_micros", "u"),
         named(_own(side, party), "party"),
         named(_own(side, reference), "reference"),
+        named(call("coalesce", column("text", "e"), string("")), "text"),
     ]
     query = exp.select(*values).from_(exp.to_table(ungrouped).as_("u"))
     query = query.join(exp.to_table(opened).as_("e"), using=["entry_no"])
@@ -140,12 +141,13 @@ def _settled(con: duckdb.DuckDBPyConnection, plan: Plan, settlement: Settlement)
         tolerance=plan.rules.tolerance_micros,
         is_single=plan.advice is not None,
     )
-    return settle(_items(con, "open_invoice"), _items(con, "open_payment"), lines, terms)
+    invoices, payments = _items(con, "open_invoice"), _items(con, "open_payment")
+    return settle(invoices, payments, [*lines, *lines_in_texts(invoices, payments, lines)], terms)
 
 
 def _items(con: duckdb.DuckDBPyConnection, relation: str) -> list[Item]:
     rows = con.execute(
-        "select entry_no, amount_micros, currency, date_diff('day', date '1970-01-01', day), party, reference"
+        "select entry_no, amount_micros, currency, date_diff('day', date '1970-01-01', day), party, reference, text"
         f" from {relation} order by entry_no"
     ).fetchall()
     return [Item(*row) for row in rows]

@@ -93,7 +93,7 @@ def with_settlement(
         parties, said = _find_parties(con, plan, ours, theirs, frozenset(), is_told=True)
         if parties is None or not _are_repeated(con, ours, theirs, parties):
             return plan
-        settlement = Settlement(*parties, window_days=window_days)
+        settlement = Settlement(*parties, _own_reference(con, plan, ours), window_days=window_days)
         return replace(plan, settlement=settlement, decisions=(*plan.decisions, *said))
     reader = _Reader(con, plan, options, _relation(con, advice[0]), advice[1], ours, theirs)
     return reader.plan_with_advice(window_days)
@@ -307,6 +307,20 @@ def _plain(name: str) -> exp.Expr:
 def _link_decision(subject: str, link: _Link, what: str, option: str) -> Decision:
     evidence = f"{percent(link.share)} of {count(link.lines)} lines name {what} that is there"
     return decided(subject, link.label, 0.5 + 0.49 * link.share, evidence, option)
+
+
+def _own_reference(con: duckdb.DuckDBPyConnection, plan: Plan, ours: _Relation) -> str:
+    """Return the column of ours that a payment may quote in its text: unique, and named as a number; '' for none."""
+    taken = {term.column for term in plan.ours.amount} | {plan.ours.date}
+    named = [name for name in ours.types if name not in taken and says(name, "invoice", "reference", "id")]
+    fitting = [name for name in named if not says(name, "date", "customer", "amount") and _is_unique(con, ours, name)]
+    return min(fitting, key=lambda name: (not says(name, "invoice"), list(ours.types).index(name)), default="")
+
+
+def _is_unique(con: duckdb.DuckDBPyConnection, relation: _Relation, name: str) -> bool:
+    query = exp.select(exp.Count(this=exp.Distinct(expressions=[column(name)])), exp.Count(this=column(name)))
+    distinct, filled = rows_of(con, query.from_(relation.table))[0]
+    return bool(filled) and distinct >= UNIQUE * filled
 
 
 def _find_parties(
