@@ -185,6 +185,26 @@ def test_options_say_which_columns_of_the_advice_count(workspace: Workspace, tmp
     assert settlement.theirs_reference == "receipt"
 
 
+def test_what_only_seems_to_tie_rows_gives_way_to_advice(workspace: Workspace, tmp_path: Path) -> None:
+    """Customers who paid all they owe tie in sum by name, and invoices and payments are both numbered from 1001."""
+    owed = [(1001 + at, f"Customer {'ABCDEF'[at % 6]} Ltd", 100 + 7 * at, f"2026-01-{at + 1:02d}") for at in range(18)]
+    paid, told = [], []
+    for at in range(6):
+        own = owed[at::6]
+        paid.append((1001 + 2 * at, own[0][1], own[0][2] + own[1][2], f"2026-02-{at + 1:02d}"))
+        paid.append((1002 + 2 * at, own[0][1], own[2][2], f"2026-02-{at + 10:02d}"))
+        told += [(1001 + 2 * at, own[0][0], own[0][2]), (1001 + 2 * at, own[1][0], own[1][2])]
+        told.append((1002 + 2 * at, own[2][0], own[2][2]))
+    ours = write(tmp_path / "ours.csv", ("invoice", "client", "total", "issued"), owed)
+    theirs = write(tmp_path / "theirs.csv", ("receipt", "client", "value", "received"), paid)
+    advice = write(tmp_path / "advice.csv", ("receipt", "invoice", "given"), told)
+    done = compare(workspace, CompareRequest(ours, theirs, advice=advice))
+    rows = pq.read_table(done.run_dir / "application.parquet").to_pylist()
+    found = {(paid[row["theirs_row"] - 1][0], owed[row["ours_row"] - 1][0]) for row in rows}
+    assert found == {(receipt, invoice) for receipt, invoice, _ in told}
+    assert done.summary["result"] == "ties_out"
+
+
 def test_options_on_advice_without_advice_are_refused(workspace: Workspace, small: tuple[Path, Path]) -> None:
     with pytest.raises(AdviceUnread) as raised:
         compare(workspace, CompareRequest(*small, InferOptions(advice_invoice="doc")))

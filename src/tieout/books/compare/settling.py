@@ -129,6 +129,7 @@ class _Reader:
         if not self.columns or not self.columns[0].rows:
             raise AdviceUnread(f"{self.name} has no rows.", subject="--advice", remedy="Leave --advice out.")
         payment = self._payment()
+        self.plan = _untied(self.plan, payment, self.options)
         invoice = self._invoice(payment)
         taken = {payment.advice, invoice.advice}
         amount, amount_said = self._amount(payment, taken)
@@ -298,6 +299,26 @@ class _Reader:
         usable = [c for c in self.columns if c.kind == "text" and c.name not in taken and not is_technical(c.name)]
         spoken = [c for c in usable if c.filled and not c.is_currency and (says(c.name, "text") or c.is_free_text)]
         return tuple(sorted(c.name for c in spoken[:MAX_MEMOS]))
+
+
+def _untied(plan: Plan, payment: _Link, options: InferOptions) -> Plan:
+    """Return the plan without what seemed to tie rows together and cannot, now that advice says what does.
+
+    Customers who pay all they owe tie in sum by name, and two runs of numbers meet; what the user asked for stays.
+    """
+    is_group_guessed = bool(plan.ours.group) and options.group_by is None
+    is_key_guessed = payment.own in plan.theirs.key and not options.on
+    if not (is_group_guessed or is_key_guessed):
+        return plan
+    kept = tuple(decision for decision in plan.decisions if decision.subject not in ("key", "group"))
+    said = decided("key", "none", 0.8, "advice says what belongs together", "--on")
+    return replace(
+        plan,
+        ours=replace(plan.ours, key=(), group=()),
+        theirs=replace(plan.theirs, key=(), group=()),
+        compared=(),
+        decisions=(said, *kept),
+    )
 
 
 def _plain(name: str) -> exp.Expr:
