@@ -32,6 +32,8 @@ TRIED_NAMES = 60
 KNOWN_NAMES = 3_000
 SURELY_ALIKE = 0.75
 SHARED_NAMES = 0.5
+SHARED_NAMES_TOLD = 0.2
+"""So many names must be alike on both sides; fewer where the columns say themselves that they name parties."""
 TIED = 0.3
 MAX_MEMOS = 3
 
@@ -371,7 +373,9 @@ def _find_parties(
             alike = sum(any(like >= SURELY_ALIKE for _, like in known.find(name)) for name in tried) / len(tried)
             bonus = 0.1 * (_says_party(own) + _says_party(other))
             ranked.append((-(alike + bonus), own, other, alike))
-    ranked = [item for item in sorted(ranked) if item[3] >= SHARED_NAMES]
+    told = {name for _, *both, _ in ranked for name in both if _says_party(name)}
+    needed = [SHARED_NAMES_TOLD if {own, other} <= told else SHARED_NAMES for _, own, other, _ in ranked]
+    ranked = sorted(item for item, least in zip(ranked, needed, strict=True) if item[3] >= least)
     if not ranked:
         return None, ()
     _, own, other, alike = ranked[0]
@@ -390,7 +394,7 @@ def _name_columns(
     """Yield the columns that may hold names of parties."""
     for name in relation.types:
         is_text = side.columns.get(name, ColumnType("number")).kind == "text"
-        is_taken = (of, name) in references or name == side.currency or name in side.key or name in side.units
+        is_taken = (of, name) in references or name == side.currency or name in side.key
         if is_text and not is_taken and not is_technical(name) and (name in side.text or _says_party(name)):
             yield name
 
