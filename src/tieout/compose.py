@@ -51,6 +51,10 @@ def compare(
     number_format: str | None = None,
     date_format: str | None = None,
     ignore: list[str] | None = None,
+    advice: Any = None,
+    advice_payment: str | None = None,
+    advice_invoice: str | None = None,
+    advice_amount: str | None = None,
     plan: str | Path | None = None,
     sheet: str | None = None,
     records: str | None = None,
@@ -64,7 +68,8 @@ def compare(
 ) -> Comparison:
     """Reconcile two inputs: paths, or Arrow, Polars or pandas tables.
 
-    The options are those of `tieout compare`; `OURS=THEIRS` names a column on both sides. Raises a TieoutError that
+    The options are those of `tieout compare`; `OURS=THEIRS` names a column on both sides. `advice` is a third input
+    that says which payments (theirs) go with which invoices (ours). Raises a TieoutError that
     names the input, column or option when it cannot be done.
     """
     from tieout.books.compare.actions import CompareRequest  # noqa: PLC0415
@@ -88,6 +93,9 @@ def compare(
         number_format=number_format,
         date_format=date_format,
         ignore=ignore,
+        advice_payment=advice_payment,
+        advice_invoice=advice_invoice,
+        advice_amount=advice_amount,
     )
     opened = open_workspace(settings)
     try:
@@ -105,6 +113,7 @@ def compare(
                 header_line=header_line,
             ),
             is_fresh=fresh,
+            advice=advice,
         )
         done = run_compare(opened, request)
     finally:

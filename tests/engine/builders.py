@@ -17,7 +17,17 @@ import pyarrow.parquet as pq
 
 from tieout.core.money import to_micros
 from tieout.engine.loading import Input
-from tieout.engine.plan import ColumnType, Compared, Kind, LearnedWeights, Plan, Rules, SidePlan, SignedColumn
+from tieout.engine.plan import (
+    ColumnType,
+    Compared,
+    Kind,
+    LearnedWeights,
+    Plan,
+    Rules,
+    Settlement,
+    SidePlan,
+    SignedColumn,
+)
 from tieout.engine.run import FACTS, Outcome, execute
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
@@ -197,8 +207,21 @@ def connection(_rows_are: str = "typed") -> duckdb.DuckDBPyConnection:
     return con
 
 
+def settling_plan(ours: Side, theirs: Side, advice: Side | None, **rules: Any) -> Plan:
+    """Return a plan that applies payments: parties are in `text`, references in `unit`, in advice `id` and `group`."""
+    plan = plan_for(ours, theirs, **rules)
+    read = None if advice is None else replace(_side_plan(advice, converts=False, constant=""), currency=None)
+    return replace(plan, settlement=Settlement("text", "text", "unit", "unit", 180, read))
+
+
 def run(
-    ours: Side, theirs: Side, plan: Plan, *, as_text: bool = False, con: duckdb.DuckDBPyConnection | None = None
+    ours: Side,
+    theirs: Side,
+    plan: Plan,
+    *,
+    advice: Side | None = None,
+    as_text: bool = False,
+    con: duckdb.DuckDBPyConnection | None = None,
 ) -> Result:
     """Run the leg on both sides. With `as_text` every value is handed over as text and typed by the engine."""
     with tempfile.TemporaryDirectory() as name:
@@ -207,10 +230,17 @@ def run(
         facts.mkdir()
         inputs = [
             Input(f"{which}.parquet", which, 1, _written(side, folder / f"{which}.parquet", as_text=as_text))
-            for which, side in (("ours", ours), ("theirs", theirs))
+            for which, side in (("ours", ours), ("theirs", theirs), ("advice", advice))
+            if side is not None
         ]
         outcome = execute(
-            con or connection("text" if as_text else "typed"), inputs[0], inputs[1], plan, run_id=RUN_ID, fact_dir=facts
+            con or connection("text" if as_text else "typed"),
+            inputs[0],
+            inputs[1],
+            plan,
+            run_id=RUN_ID,
+            fact_dir=facts,
+            advice=inputs[2] if advice is not None else None,
         )
         contents = {fact: (facts / f"{fact}.parquet").read_bytes() for fact in FACTS}
     found = {fact: pq.read_table(pa.BufferReader(data)).to_pylist() for fact, data in contents.items()}

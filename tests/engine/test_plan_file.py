@@ -245,7 +245,7 @@ def _refused(document: dict[str, Any] | str) -> BadPlan:
 @pytest.mark.parametrize(
     ("table", "place", "listed"),
     [
-        ((), "plan", "compared, decisions, learned, ours, rules, theirs"),
+        ((), "plan", "compared, decisions, learned, ours, rules, settlement, theirs"),
         (("rules",), "rules", "auto_threshold"),
         (("rules", "weights"), "rules.weights", "amount, text, time, unit"),
         (("ours",), "ours", "amount, amount_exponent, columns"),

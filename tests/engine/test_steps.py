@@ -13,7 +13,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from tests.engine.builders import Result, reconcile, table
+from tests.engine.builders import Result, reconcile, run, settling_plan, table
 from tieout.engine import run as engine_run
 from tieout.engine import steps
 from tieout.engine.plan_steps import unmatched_step
@@ -27,8 +27,10 @@ from tieout.engine.steps import (
     parse_step,
 )
 
-GIVEN = {"expected", "reported", "run"}
-"""Relations that no step makes: the two sides as entries, and the rules of the run."""
+GIVEN = {"expected", "reported", "advice", "run"}
+"""Relations that no step makes: the two sides and the advice as entries, and the rules of the run."""
+MADE = {"unmatched_ours", "unmatched_theirs", "open_invoice", "open_payment", "payment_reference", "application_row"}
+"""Steps that are no file, for only a plan knows their columns, or their rows are no query."""
 
 SQL_FILES = {path.name.removesuffix(".sql"): path for path in (files(steps.__package__) / "sql").iterdir()}
 STEP_NAMES = sorted(SQL_FILES.keys() - {"macros"})
@@ -369,7 +371,10 @@ def runs() -> list[Result]:
     few = ("day | amount | text\n2026-01-01 | 1 | rent", "day | amount | text\n2026-01-01 | 2 | rent")
     learned = reconcile(*few, scoring="learned")
     given = reconcile(*few, scoring="learned", learned=learned.outcome.learned)
-    return [unique, repeated, alone, learned, given]
+    sides = [table("amount | text | unit\n5 | Elm | I-1"), table("amount | text | unit\n5 | Elm | P-1")]
+    advice = table("id | group | amount\nI-1 | P-1 | 5")
+    settled = run(*sides, settling_plan(*sides, advice), advice=advice)
+    return [unique, repeated, alone, learned, given, settled]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)
@@ -403,14 +408,16 @@ def _relations(sql: str) -> set[str]:
 
 def test_every_step_file_is_run(runs: list[Result]) -> None:
     ran = {record.name for result in runs for record in result.outcome.steps}
-    made = {"unmatched_ours", "unmatched_theirs"}
-    assert ran == set(STEP_NAMES) | made
+    assert ran == set(STEP_NAMES) | MADE
 
 
 def test_every_step_reads_only_what_an_earlier_step_made(runs: list[Result]) -> None:
     for result in runs:
         there = set(GIVEN)
         for record in result.outcome.steps:
+            if record.name in MADE and not record.name.startswith("unmatched_"):
+                there.add(record.name)
+                continue
             step = _step_of_any_run(record.name)
             assert set(step.reads) <= there, step.name
             there.add(step.out)
@@ -420,7 +427,8 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     every = [_step_of_any_run(name) for name in (*STEP_NAMES, "unmatched_ours", "unmatched_theirs")]
     read = {name for step in every for name in step.reads}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
-    assert unread == {"reference_repeat", "reference_padding", "scoring"}, "those that decide which steps follow"
+    # Those that decide which steps follow, and what the rules of application read.
+    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line"}
 
 
 def _step_of_any_run(name: str) -> Step:

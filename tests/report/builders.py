@@ -24,6 +24,20 @@ _MONEY, _TOTAL = pa.decimal128(38, 6), pa.decimal128(38, 0)
 _PART_FIELDS = [(f"{part}_micros", _BIG) for part in PARTS]
 
 SCHEMAS = {
+    "application": pa.schema(
+        [
+            ("match_id", _BIG),
+            ("ours_row", _BIG),
+            ("theirs_row", _BIG),
+            ("applied_micros", _BIG),
+            ("currency", _TEXT),
+            ("kind", _TEXT),
+            ("verdict", _TEXT),
+            ("outcome", _TEXT),
+            ("confidence", _SHARE),
+            ("reason", _TEXT),
+        ]
+    ),
     "match": pa.schema(
         [
             ("match_id", _BIG),
@@ -239,6 +253,7 @@ class Run:
     """What a run found, to be written with `write`. `totals` gives expected and tolerated money by currency."""
 
     matches: Sequence[Row] = ()
+    applications: Sequence[Row] = ()
     deltas: Sequence[Row] = ()
     differences: Sequence[Row] = ()
     unmatched_ours: Sequence[Row] = ()
@@ -260,6 +275,7 @@ class Run:
         deltas = [{"delta_id": f"1a2b3c4d-{number}", **row} for number, row in enumerate(self.deltas, start=1)]
         facts = {
             "match": self.matches,
+            "application": self.applications,
             "delta": deltas,
             "difference": self.differences,
             "candidate": self.candidates,

@@ -194,6 +194,19 @@ def compare(
         typer.Option(help="How dates are written, as DMY, MDY or a strptime pattern, where a column leaves it open."),
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out. Repeat for several.")] = None,
+    advice: Annotated[
+        Path | None,
+        typer.Option(help="Third file: lines that say which of their payments goes with which of our invoices."),
+    ] = None,
+    advice_payment: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the advice that names their payment.")
+    ] = None,
+    advice_invoice: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the advice that names our invoice.")
+    ] = None,
+    advice_amount: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of the advice with the amount of a line; or none.")
+    ] = None,
     plan: Annotated[
         Path | None, typer.Option(help="Plan to use; where the file does not exist, the inferred plan is saved there.")
     ] = None,
@@ -248,6 +261,9 @@ def compare(
         number_format=number_format,
         date_format=date_format,
         ignore=ignore,
+        advice_payment=advice_payment,
+        advice_invoice=advice_invoice,
+        advice_amount=advice_amount,
     )
     with workspace() as opened:
         code = compare_files(
@@ -255,6 +271,7 @@ def compare(
             ours,
             theirs,
             options,
+            advice=advice,
             plan_file=plan,
             out=out,
             report=report,

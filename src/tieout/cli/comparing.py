@@ -43,6 +43,7 @@ def compare_files(
     theirs: Path,
     options: InferOptions,
     *,
+    advice: Path | None,
     plan_file: Path | None,
     out: Path | None,
     report: Path | None,
@@ -53,7 +54,7 @@ def compare_files(
 ) -> int:
     """Compare two files and show the result; return the exit code."""
     plan = chosen_plan(plan_file, options) if plan_file is not None and plan_file.exists() else None
-    request = CompareRequest(ours, theirs, options, plan, reading=reading, is_fresh=fresh)
+    request = CompareRequest(ours, theirs, options, plan, reading=reading, is_fresh=fresh, advice=advice)
     with stepping() as on_step:
         done = compare(workspace, request, on_step)
         if plan_file is not None and plan is None:

@@ -100,8 +100,9 @@ class _Pairs:
     is_theirs: Flags
 
 
-def learn_levels(con: duckdb.DuckDBPyConnection, candidates: pa.Table) -> pa.Table:
+def learn_levels(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     """Return the table of the step learned_level, from its query's rows and the relations that it names."""
+    candidates = con.sql(query).to_arrow_table()
     sampled = [con.sql(f"select count(*) from sample_{side}").fetchall()[0][0] for side in ("expected", "reported")]
     chance, sizes = (
         con.sql(f"from {name} order by all").to_arrow_table() for name in ("chance_level", "currency_size")

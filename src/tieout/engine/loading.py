@@ -32,7 +32,8 @@ from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Check, Records
 from tieout.store.trees import column, sql_of
 
-SideName = Literal["ours", "theirs"]
+SideName = Literal["ours", "theirs", "advice"]
+"""The two sides of a leg, and the advice that tells which row of theirs goes with which of ours."""
 RelationForm = Literal["table", "view"]
 SIDES: tuple[SideName, ...] = ("ours", "theirs")
 

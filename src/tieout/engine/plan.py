@@ -149,6 +149,24 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Settlement:
+    """How payments (theirs) are applied to open invoices (ours) where no reference pairs them.
+
+    `ours_party` and `theirs_party` name who owes and who pays, `ours_reference` what an invoice is called and
+    `theirs_reference` what a payment is called in advice; '' where there is none. `advice` reads a third file: its
+    `key` is the invoice that a line names, its `group` the payment, its amount what the line gives to it. Without
+    advice only what is unique is settled, by party and exact sums; the rest is scored.
+    """
+
+    ours_party: str = ""
+    theirs_party: str = ""
+    ours_reference: str = ""
+    theirs_reference: str = ""
+    window_days: int = 180
+    advice: SidePlan | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """A leg ready to run; with `learned` its scored pass uses these weights instead of learning its own."""
 
@@ -158,3 +176,8 @@ class Plan:
     rules: Rules = field(default_factory=Rules)
     decisions: tuple[Decision, ...] = ()
     learned: LearnedWeights | None = None
+    settlement: Settlement | None = None
+
+    @property
+    def advice(self) -> SidePlan | None:
+        return self.settlement.advice if self.settlement else None

@@ -21,6 +21,7 @@ from tieout.engine.plan import (
     Plan,
     Rules,
     Scoring,
+    Settlement,
     SidePlan,
     Weights,
 )
@@ -79,13 +80,18 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
     Whether the files have the columns that it names is told when they are read.
     """
     yield from _rules(plan.rules)
-    for place, side in (("ours", plan.ours), ("theirs", plan.theirs)):
+    sides = [("ours", plan.ours), ("theirs", plan.theirs)]
+    if plan.advice is not None:
+        sides.append(("settlement.advice", plan.advice))
+    for place, side in sides:
         for name, kind in side.columns.items():
             yield from _column(f"{place}.columns.{name}", kind)
         yield from _roles(place, side)
         yield from _amount(place, side)
         yield from _reading(place, side)
     yield from _pairs_of_columns(plan)
+    if plan.settlement is not None:
+        yield from _settlement(plan.settlement, plan)
     for position, item in enumerate(plan.compared):
         yield from _compared(f"compared[{position}]", item, plan)
     if plan.learned is not None:
@@ -217,6 +223,29 @@ def _reading(place: str, side: SidePlan) -> Iterator[Fault]:
         yield must_be(
             f"{place}.header_line", "the number of a line, 0 for no header or -1 to find it", side.header_line
         )
+
+
+def _settlement(settlement: Settlement, plan: Plan) -> Iterator[Fault]:
+    roles = (
+        ("ours_party", "ours", plan.ours),
+        ("theirs_party", "theirs", plan.theirs),
+        ("ours_reference", "ours", plan.ours),
+        ("theirs_reference", "theirs", plan.theirs),
+    )
+    for role, of, side in roles:
+        if name := getattr(settlement, role):
+            yield from _unknown(f"settlement.{role}", (name,), side, of)
+    if not 0 <= settlement.window_days <= MAX_WINDOW_DAYS:
+        allowed = f"a whole number from 0 to {MAX_WINDOW_DAYS}"
+        yield must_be("settlement.window_days", allowed, settlement.window_days)
+    advice = settlement.advice
+    if advice is None:
+        return
+    for role, what in (("key", "the invoice"), ("group", "the payment")):
+        if len(getattr(advice, role)) != 1:
+            yield must_be(f"settlement.advice.{role}", f"the one column that names {what}", getattr(advice, role))
+    if not settlement.theirs_reference:
+        yield must_be("settlement.theirs_reference", "the column of theirs that advice names a payment by", "")
 
 
 def _unknown(place: str, names: Sequence[str], side: SidePlan, of: str) -> Iterator[Fault]:

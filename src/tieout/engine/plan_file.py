@@ -19,6 +19,7 @@ from tieout.engine.plan import (
     Level,
     Plan,
     Rules,
+    Settlement,
     SidePlan,
     SignedColumn,
     Weights,
@@ -27,7 +28,19 @@ from tieout.engine.plan_check import Fault, find_faults, must_be
 
 VERSION = 1
 
-Built = TypeVar("Built", Rules, Weights, SidePlan, ColumnType, SignedColumn, Compared, Decision, LearnedWeights, Level)
+Built = TypeVar(
+    "Built",
+    Rules,
+    Weights,
+    SidePlan,
+    ColumnType,
+    SignedColumn,
+    Compared,
+    Decision,
+    LearnedWeights,
+    Level,
+    Settlement,
+)
 
 _HEADER = """\
 # A plan of Tieout: how the columns of both sides are read, and what counts as a match and as a difference.
@@ -57,9 +70,16 @@ def plan_to_toml(plan: Plan) -> str:
         "compared": [asdict(item) for item in plan.compared],
         "decisions": [asdict(item) for item in plan.decisions],
     }
+    if plan.settlement is not None:
+        document["settlement"] = _settlement_to_dict(plan.settlement)
     if plan.learned is not None:
         document["learned"] = asdict(plan.learned)
     return _HEADER + tomli_w.dumps(document)
+
+
+def _settlement_to_dict(settlement: Settlement) -> dict[str, Any]:
+    document = {field.name: getattr(settlement, field.name) for field in fields(Settlement) if field.name != "advice"}
+    return document | ({"advice": _side_to_dict(settlement.advice)} if settlement.advice else {})
 
 
 def _side_to_dict(side: SidePlan) -> dict[str, Any]:
@@ -82,13 +102,15 @@ def plan_from_toml(text: str) -> Plan:
     version = document.pop("version", None)
     if version != VERSION or not _is_whole(version):
         raise BadPlan(f"The plan has version {version}, not {VERSION}.", subject="version", remedy="Infer a new plan.")
-    _refuse_unknown(document, {"rules", "ours", "theirs", "compared", "decisions", "learned"}, "plan")
+    known = {"rules", "ours", "theirs", "compared", "decisions", "settlement", "learned"}
+    _refuse_unknown(document, known, "plan")
     plan = Plan(
         ours=_side(document.get("ours"), "ours"),
         theirs=_side(document.get("theirs"), "theirs"),
         compared=tuple(_build(Compared, item, f"compared[{i}]") for i, item in _items(document, "compared")),
         rules=_rules(document.get("rules", {})),
         decisions=tuple(_build(Decision, item, f"decisions[{i}]") for i, item in _items(document, "decisions")),
+        settlement=_settlement(document["settlement"]) if "settlement" in document else None,
         learned=_learned(document["learned"]) if "learned" in document else None,
     )
     fault = next(find_faults(plan), None)
@@ -118,6 +140,13 @@ def _rules(document: Any) -> Rules:
     if "weights" in given:
         given["weights"] = _build(Weights, given["weights"], "rules.weights")
     return _build(Rules, given, "rules")
+
+
+def _settlement(document: Any) -> Settlement:
+    given = dict(_table(document, "settlement"))
+    if "advice" in given:
+        given["advice"] = _side(given["advice"], "settlement.advice")
+    return _build(Settlement, given, "settlement")
 
 
 def _learned(document: Any) -> LearnedWeights:

@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from tieout.core.errors import TieoutError
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.loading import SIDES, Input, Loaded, SideName, load, refused_by_column, refused_rows
-from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan
+from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
-from tieout.engine.projection import blank_reference, compared_pairs, entry_projection, entry_shape
+from tieout.engine.projection import EntryShape, blank_reference, compared_pairs, entry_projection, entry_shape
+from tieout.engine.settlement import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.steps import Runner, Step, StepRecord
 from tieout.engine.summary import summarise
@@ -91,9 +92,11 @@ RESULT_STEPS = (
     "unmatched_theirs",
     "pair_delta",
     "group_delta",
+    "settlement_delta",
     "lone_delta",
     "delta",
     "match",
+    "application",
     "daily",
     "balance",
     "parts_sum_to_delta",
@@ -102,6 +105,7 @@ RESULT_STEPS = (
 )
 FACTS = (
     "match",
+    "application",
     "delta",
     "difference",
     "unmatched_ours",
@@ -164,6 +168,7 @@ def execute(
     *,
     run_id: str,
     fact_dir: Path,
+    advice: Input | None = None,
     book: str = "compare",
     on_step: Callable[[str], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
@@ -183,26 +188,28 @@ def execute(
             checkpoint.consider(con, records)
 
     loaded_ours, loaded_theirs = load_sides(con, ours, theirs, plan, on_step, is_loaded=bool(done))
+    loaded_advice = load_advice(con, advice, plan, on_step, is_loaded=bool(done))
     is_small = loaded_ours.taken + loaded_theirs.taken <= SMALL_ROWS
     runner = Runner(con, fact_dir, on_step, done, after_step, is_side_by_side=is_small)
     # Rows are numbered by now and every fact is ordered, so no step needs to keep the order that it finds; keeping
     # it made a step over 10M rows that picks 1% of them 3.0 s instead of 0.35 s.
     con.execute("set preserve_insertion_order = false")
     sides = ((ours, loaded_ours), (theirs, loaded_theirs))
+    told = ((advice, loaded_advice),) if advice is not None and loaded_advice is not None else ()
     if max_refused_share is not None:
-        for _, loaded in sides:
+        for _, loaded in (*sides, *told):
             _assert_plan_fits(con, loaded, plan, max_refused_share)
-    _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs)
-    _write_quarantine(con, fact_dir, plan, sides)
-    _write_checks(con, fact_dir, sides)
+    _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice)
+    _write_checks(con, fact_dir, (*sides, *told))
     *left, match_step = _match(runner, plan, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
+    _write_quarantine(con, fact_dir, plan, (*sides, *told))
     made: dict[str, str | Step] = {
         "match": match_step,
         "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns)),
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
     }
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
-    summary = summarise(con, plan, run_id, book, sides)
+    summary = summarise(con, plan, run_id, book, sides, told)
     return Outcome(summary, tuple(runner.records), _learned(runner))
 
 
@@ -244,10 +251,43 @@ def load_sides(
     return loaded_ours, loaded_theirs
 
 
+def load_advice(
+    con: duckdb.DuckDBPyConnection,
+    advice: Input | None,
+    plan: Plan,
+    on_step: Callable[[str], None] = lambda _: None,
+    *,
+    is_loaded: bool = False,
+) -> Loaded | None:
+    """Load the advice of the plan, if it has any, and project its lines onto the canonical entry: the view `advice`."""
+    if advice is None or plan.advice is None:
+        return None
+    on_step("load_advice")
+    loaded = load(con, "advice", advice.source, plan.advice, [], is_loaded=is_loaded)
+    query = entry_projection(
+        loaded.rows,
+        loaded.types,
+        plan.advice,
+        [],
+        zone=plan.rules.zone,
+        has_rejects=loaded.refused > 0,
+        row_no=loaded.row_no,
+        shape=EntryShape(is_ref_integer=False, has_amount=False, is_amount_plain=False, has_currency=False),
+        is_ref_bare=False,
+    )
+    con.execute(f"create or replace view advice as {sql_of(query)}")
+    return loaded
+
+
+def _side_plan(plan: Plan, side: SideName) -> SidePlan:
+    advice = plan.advice or SidePlan({})
+    return plan.ours if side == "ours" else plan.theirs if side == "theirs" else advice
+
+
 def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan, max_share: float) -> None:
     if loaded.refused <= loaded.row_count * max_share:
         return
-    side = plan.ours if loaded.side == "ours" else plan.theirs
+    side = _side_plan(plan, loaded.side)
     counts = refused_by_column(con, loaded, side)
     name = max(counts, key=lambda key: counts[key])
     kind = side.columns[name].kind
@@ -259,7 +299,7 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
 
 
 def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> list[str]:
-    """Run the passes: by reference, by group, by score. Return the steps left that make their facts.
+    """Run the passes: by reference, by group, by settlement, by score. Return the steps left that make their facts.
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
     """
@@ -267,6 +307,7 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> l
     if _says(runner.con, "select is_padded from reference_padding"):
         trim_references()
         _match_by_reference(runner)
+    settle_open_items(runner, plan)
     is_grouped = _says(runner.con, "select count(*) from entry_group")
     if not _says(runner.con, "select is_possible from scoring"):
         return [*NO_CHOICE_STEPS, "match" if is_grouped else "match_of_references"]
@@ -286,16 +327,19 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan) -> None:
     """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole."""
     from tieout.engine import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
-    con = runner.con
     runner.run_all(EVIDENCE_STEPS)
     if plan.learned is None:
         runner.run_all(CHANCE_STEPS)
-        runner.run_computed("learned_level", lambda candidates: learning.learn_levels(con, candidates))
+        runner.run_computed("learned_level", learning.learn_levels)
     else:
         given = learning.table_of(plan.learned)
-        runner.run_computed("given_level", lambda _: given)
+        runner.run_computed("given_level", lambda _con, _query: given)
     runner.run("weighed_candidate")
-    runner.run_computed("pair_confidence", lambda edges: pairing.choose_pairs(edges, plan.rules.review_threshold))
+
+    def choose(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+        return pairing.choose_pairs(con.sql(query).to_arrow_table(), plan.rules.review_threshold)
+
+    runner.run_computed("pair_confidence", choose)
     runner.run_all(CONFIDENCE_STEPS)
 
 
@@ -342,10 +386,14 @@ def _project(
         con.execute(f"create or replace view {view} as {sql_of(query)}")
 
 
-def _make_run_relation(con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, ours: Loaded, theirs: Loaded) -> None:
+def _make_run_relation(
+    con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, ours: Loaded, theirs: Loaded, advice: Loaded | None
+) -> None:
     rules = plan.rules
     has_key = bool(plan.ours.key and plan.theirs.key)
     has_evidence = bool(plan.ours.amount and plan.theirs.amount) or bool(plan.ours.text and plan.theirs.text)
+    # Where advice tells what was paid, what is left fits nothing: likeness would only pair what does not belong.
+    has_evidence = has_evidence and advice is None
     con.execute(
         """
         create or replace table run as select
@@ -354,7 +402,8 @@ def _make_run_relation(con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, 
           ?::bigint as window_days, ?::double as weight_time, ?::double as weight_amount, ?::double as weight_unit,
           ?::double as weight_text, ?::double as auto_threshold, ?::double as review_threshold,
           ?::double as required_margin, ?::double as lag_half_days, ?::double as alternative_threshold,
-          ?::bigint as ours_offset, ?::bigint as theirs_offset
+          ?::bigint as ours_offset, ?::bigint as theirs_offset, ?::bigint as advice_offset,
+          ?::boolean as has_settlement
         """,
         [
             run_id[:8],
@@ -377,6 +426,8 @@ def _make_run_relation(con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, 
             LEAST_ALTERNATIVE if rules.scoring == "learned" else rules.review_threshold,
             ours.offset,
             theirs.offset,
+            advice.offset if advice else 0,
+            plan.settlement is not None,
         ],
     )
 
@@ -387,8 +438,9 @@ def _write_quarantine(
     path = fact_dir / "quarantine.parquet"
     tables = []
     for given, loaded in sides:
-        side_plan = plan.ours if loaded.side == "ours" else plan.theirs
-        typed = refused_rows(con, loaded, given.source, side_plan, given.locate)
+        typed = refused_rows(con, loaded, given.source, _side_plan(plan, loaded.side), given.locate)
+        if loaded.side == "advice" and plan.advice is not None:
+            typed += refused_advice(con, loaded, plan.advice, given.locate)
         tables.append(_table_of([(loaded.side, given.name, *row) for row in typed], QUARANTINE_SCHEMA))
         if isinstance(given.source, Records) and given.source.rejected is not None:
             refused = pq.read_table(given.source.rejected)

@@ -25,7 +25,7 @@ SIDE_BY_SIDE = 3
 """How many steps run at once where they may: a core is free while a step is planned."""
 
 StepForm = Literal["table", "view", "fact", "check", "computed"]
-Compute = Callable[[pa.Table], pa.Table]
+Compute = Callable[[duckdb.DuckDBPyConnection, str], pa.Table]
 
 _HEADER = re.compile(r"^--\s*(step|in|out|grain|form|split|why):\s*(.*)$")
 _MORE = re.compile(r"^--\s{3,}(\S.*)$")
@@ -159,9 +159,9 @@ class Runner:
         """
         return self._run(_step_of(step))
 
-    def run_computed(self, name: str, compute: Compute) -> StepRecord:
-        """Run a step whose table `compute` makes of its query's rows, and assert its contract."""
-        return self._run(load_step(name), compute)
+    def run_computed(self, step: str | Step, compute: Compute) -> StepRecord:
+        """Run a step whose table `compute` makes, given a connection and the step's query, and assert its contract."""
+        return self._run(_step_of(step), compute)
 
     def run_all(self, steps: Sequence[str | Step]) -> StepRecord:
         """Run steps, by name or made for a plan, as if in order, and return the record of the last.
@@ -290,7 +290,7 @@ def _must_wait(later: Step, earlier: Step) -> bool:
 
 
 def _materialise_computed(con: duckdb.DuckDBPyConnection, step: Step, compute: Compute) -> None:
-    made = compute(con.sql(step.sql).to_arrow_table())
+    made = compute(con, step.sql)
     con.register("computed", made)
     try:
         con.execute(f"create or replace table {step.out} as from computed")

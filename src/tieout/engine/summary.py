@@ -18,9 +18,17 @@ MAX_CHECKS_LISTED = 100
 
 
 def summarise(
-    con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, book: str, sides: Sequence[tuple[Input, Loaded]]
+    con: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    run_id: str,
+    book: str,
+    sides: Sequence[tuple[Input, Loaded]],
+    advice: Sequence[tuple[Input, Loaded]] = (),
 ) -> dict[str, Any]:
-    """Return the summary of a run whose steps have all ended; amounts are text in units of their currency."""
+    """Return the summary of a run whose steps have all ended; amounts are text in units of their currency.
+
+    `advice` is the third input, if there is one. What was applied is told where payments were to be applied.
+    """
 
     def rows(sql: str) -> list[dict[str, Any]]:
         result = con.execute(sql)
@@ -49,7 +57,8 @@ def summarise(
     }
     review = sum(item["matches"] for item in by_pass if item["outcome"] == "review")
     refused: dict[SideName, int] = {
-        side: sum(item["count"] for item in quarantine if item["side"] == side) for side in SIDES
+        side: sum(item["count"] for item in quarantine if item["side"] == side)
+        for side in (*SIDES, *(loaded.side for _, loaded in advice))
     }
     failed = sum(not check["ok"] for check in checks)
     is_clean = not deltas and not review and not any(refused.values()) and not failed
@@ -60,6 +69,8 @@ def summarise(
         "result": "ties_out" if is_clean else "differences",
         "exit_code": EXIT_OK if is_clean else EXIT_DIFFERENCES,
         **{loaded.side: _side_summary(given, loaded, lone[loaded.side], refused) for given, loaded in sides},
+        **{loaded.side: _advice_summary(given, loaded, refused) for given, loaded in advice},
+        **({"applications": _applications(rows(_APPLICATIONS))} if plan.settlement else {}),
         "matched": {
             "matches": sum(item["matches"] for item in by_pass),
             "ours_rows": sum(item["ours_rows"] for item in by_pass),
@@ -107,6 +118,28 @@ _CURRENCIES = """
     ) d using (currency)
     order by b.currency
 """
+
+
+_APPLICATIONS = """
+    select kind, outcome, currency, count(*) as count, sum(applied_micros) as applied
+    from application group by all order by all
+"""
+
+
+def _applications(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**item, "applied": _units(item["applied"])} for item in found]
+
+
+def _advice_summary(given: Input, loaded: Loaded, refused: dict[SideName, int]) -> dict[str, Any]:
+    return {
+        "name": given.name,
+        "artifact": given.artifact_id,
+        "format": given.source.format,
+        "bytes": given.byte_count,
+        "rows": loaded.row_count,
+        "quarantined": refused[loaded.side],
+        "notes": list(given.source.notes),
+    }
 
 
 def _side_summary(given: Input, loaded: Loaded, lone: dict[str, int], refused: dict[SideName, int]) -> dict[str, Any]:

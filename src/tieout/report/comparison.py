@@ -63,6 +63,11 @@ class Comparison:
         return self._table("match")
 
     @property
+    def applications(self) -> pa.Table:
+        """One row for each payment applied to an invoice: how much, as what, how sure, and why."""
+        return self._table("application")
+
+    @property
     def deltas(self) -> pa.Table:
         """One row a difference, with the parts that sum to its amount."""
         return self._table("delta")

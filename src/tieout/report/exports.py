@@ -83,6 +83,13 @@ TABLES = (
         csv_query="csv_matches",
     ),
     ExportedTable(
+        "applications",
+        "application",
+        "Applications",
+        "ours_row, theirs_row",
+        "outcome desc, abs(applied) desc, ours_row, theirs_row",
+    ),
+    ExportedTable(
         "quarantine",
         "quarantine",
         "Quarantine",
@@ -143,7 +150,7 @@ def write_out(
 def fact_table(run_dir: Path, fact: str) -> pa.Table:
     """Return a fact as an Arrow table with the columns and the order of its exported file; no text is changed.
 
-    `fact` is one of match, delta, difference, unmatched_ours, unmatched_theirs, quarantine and check.
+    `fact` is one of match, application, delta, difference, unmatched_ours, unmatched_theirs, quarantine and check.
     """
     table = next(table for table in TABLES if table.fact == fact)
     with open_facts(run_dir) as facts:

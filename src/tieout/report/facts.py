@@ -16,6 +16,7 @@ from tieout.core.errors import TieoutError
 
 FACT_NAMES = (
     "match",
+    "application",
     "delta",
     "difference",
     "unmatched_ours",

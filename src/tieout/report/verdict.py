@@ -28,7 +28,7 @@ def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
         said.append(f"{words.counted(len(moved) - MAX_CURRENCIES_TOLD, 'more currency', 'more currencies')} differ.")
     if found and not moved:
         said.append("The totals agree all the same: the differences cancel out or are not in money.")
-    refused = summary["quarantine"]["ours"] + summary["quarantine"]["theirs"]
+    refused = sum(count for count in summary["quarantine"].values() if isinstance(count, int))
     waiting = [
         words.counted(number, one, many)
         for number, one, many in (

@@ -63,6 +63,7 @@ KIND_WORDS = {
 PASS_WORDS = {
     "reference": "Same reference",
     "group": "Same total of a group",
+    "settlement": "Payments applied to invoices",
     "scored": "Similar date, amount and text",
 }
 
@@ -76,7 +77,16 @@ REASON_WORDS = {
     "review": "A possible counterpart awaits review",
 }
 
-SIDE_WORDS = {"ours": "Ours", "theirs": "Theirs"}
+SETTLED_WORDS = {
+    "discount": "was taken as a discount",
+    "short_payment": "was deducted",
+    "partial_payment": "is still to be paid",
+    "over_payment": "was paid beyond what was open",
+    "not_applied": "of the payment was not applied",
+}
+"""What became of an amount that is left after payments were applied to invoices, by the reason of its delta."""
+
+SIDE_WORDS = {"ours": "Ours", "theirs": "Theirs", "advice": "Advice"}
 
 # Terminal escape sequences whole, so that stripping leaves no "[31m" behind: CSI, then OSC and its kin, then the rest.
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x9b[0-?]*[ -/]*[@-~]|\x1b.", re.DOTALL)
@@ -204,6 +214,8 @@ def _say_amounts(delta: Mapping[str, Any]) -> str:
     amount = money_of_micros(abs(int(delta["amount_micros"])))
     way = "less" if delta["kind"] == "underpay" else "more"
     whole = "in total " if str(delta.get("reason_code", "")).startswith("group_") else ""
+    if told := SETTLED_WORDS.get(str(delta.get("reason_code"))):
+        return f"{amount} {told}."
     if ours is None or theirs is None:
         side = "our" if ours is None else "their"
         return f"The row on {side} side has no amount: {amount} {way} than expected."

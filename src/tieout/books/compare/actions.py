@@ -17,6 +17,7 @@ import orjson
 
 from tieout import __version__
 from tieout.books.compare.infer import InferOptions, infer
+from tieout.books.compare.settling import AdviceUnread, with_settlement
 from tieout.core.settings import Settings
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.identity import code_digest
@@ -66,7 +67,8 @@ class Workspace:
 class CompareRequest:
     """Two inputs (paths, or tables in Python) and what the user settled about them.
 
-    `plan` takes the place of inference. `is_fresh` runs again what is on record already.
+    `advice` is a third input: lines that say which row of theirs goes with which of ours. `plan` takes the place of
+    inference. `is_fresh` runs again what is on record already.
     """
 
     ours: Any
@@ -76,6 +78,15 @@ class CompareRequest:
     limits: Limits = field(default_factory=Limits)
     reading: Mapping[SideName, ReadOptions] = field(default_factory=dict)
     is_fresh: bool = False
+    advice: Any = None
+
+    def input_of(self, side: SideName) -> Any:
+        return {"ours": self.ours, "theirs": self.theirs, "advice": self.advice}[side]
+
+    @property
+    def given(self) -> tuple[SideName, ...]:
+        """The inputs that are there."""
+        return SIDES if self.advice is None else (*SIDES, "advice")
 
 
 @dataclass(frozen=True)
@@ -134,13 +145,15 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     Raises a TieoutError that names the input, the column or the option when it cannot be done; then nothing is
     published. A repeat of the same inputs, plan and code returns the run on record.
     """
+    _assert_advice_is_there(request)
     if request.plan is not None:
+        _assert_advice_fits(request.plan, request)
         reading = {**_reading_of(request.plan), **request.reading}
         request = replace(request, reading=reading, plan=_with_reading(request.plan, reading))
     watch = _Watch()
     with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=2) as pool:
         on_step("receive")
-        taking = {side: pool.submit(_take, workspace, request, side, scratch) for side in SIDES}
+        taking = {side: pool.submit(_take, workspace, request, side, scratch) for side in request.given}
         sides = {side: future.result() for side, future in taking.items()}
         settle = workspace.store.artifacts.settle
         settling = tuple(pool.submit(settle, side.artifact.artifact_id) for side in sides.values())
@@ -159,6 +172,38 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
             done = _run(job, plan, is_final=True)
         watch.lap("engine")
     return replace(done, timings=watch.timings())
+
+
+def _assert_advice_is_there(request: CompareRequest) -> None:
+    """Refuse options on how advice is read where none is given."""
+    options = request.options
+    told = {
+        "--advice-payment": options.advice_payment,
+        "--advice-invoice": options.advice_invoice,
+        "--advice-amount": options.advice_amount,
+    }
+    named = next((option for option, value in told.items() if value is not None), None)
+    if named and request.advice is None:
+        raise AdviceUnread(
+            f"{named} says how advice is read, and none is given.",
+            subject=named,
+            remedy="Give the file with --advice, or leave the option out.",
+        )
+
+
+def _assert_advice_fits(plan: Plan, request: CompareRequest) -> None:
+    """Refuse advice that the plan does not read, and a plan that reads advice without it."""
+    if (plan.advice is None) == (request.advice is None):
+        return
+    if request.advice is None:
+        raise AdviceUnread(
+            "The plan reads advice, and none is given.", subject="--advice", remedy="Give the file with --advice."
+        )
+    raise AdviceUnread(
+        "The plan does not say how advice is read.",
+        subject="--advice",
+        remedy="Leave --plan out, or name a file that does not exist yet to infer anew.",
+    )
 
 
 @dataclass
@@ -181,7 +226,7 @@ class _Watch:
 
 def _take(workspace: Workspace, request: CompareRequest, side: SideName, scratch: Path) -> Received:
     """Receive one input and look through it; side by side with the other, for much of it is hashing and copying."""
-    given = request.ours if side == "ours" else request.theirs
+    given = request.input_of(side)
     name = None
     if is_table(given):
         name = f"{side}.parquet"
@@ -230,6 +275,8 @@ def _infer(job: _Job, *, is_whole: bool = False) -> Plan:
             theirs_name=sides["theirs"].name,
             is_sample=limit is not None and max(counts) >= limit,
         )
+        advice = ("advice_sample", sides["advice"].name) if "advice" in sides else None
+        plan = with_settlement(con, plan, advice, job.request.options)
         return _with_reading(plan, job.request.reading)
     finally:
         con.close()
@@ -306,6 +353,10 @@ def _recorded_plan(run_dir: Path, plan: Plan) -> Plan:
         return plan
 
 
+def _advice_of(sides: Mapping[SideName, Received]) -> Input | None:
+    return sides["advice"].as_input() if "advice" in sides else None
+
+
 def _run_request(sides: Mapping[SideName, Received], plan: Plan) -> RunRequest:
     ours, theirs = sides["ours"], sides["theirs"]
     return RunRequest(
@@ -334,6 +385,7 @@ def _execute(job: _Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Out
                     plan,
                     run_id=active.run_id,
                     fact_dir=fact_dir,
+                    advice=_advice_of(sides),
                     on_step=on_step,
                     checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
                     max_refused_share=None if is_final else MAX_REFUSED_SHARE,
@@ -421,14 +473,15 @@ def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, 
     request = CompareRequest(None, None, reading=_reading_of(plan_from_toml(run.config)))
     sides: dict[SideName, Received] = {}
     for given in run.inputs:
-        side: SideName = "ours" if given.side == "ours" else "theirs"
+        side: SideName = "ours" if given.side == "ours" else "theirs" if given.side == "theirs" else "advice"
         artifact = replace(workspace.store.artifacts.get(given.artifact_id), name=given.name)
         sides[side] = _read_side(artifact, side, request, scratch)
     return sides
 
 
 def _sides_of(plan: Plan) -> dict[SideName, SidePlan]:
-    return {"ours": plan.ours, "theirs": plan.theirs}
+    sides: dict[SideName, SidePlan] = {"ours": plan.ours, "theirs": plan.theirs}
+    return sides | ({"advice": plan.advice} if plan.advice else {})
 
 
 def _reading_of(plan: Plan) -> dict[SideName, ReadOptions]:
@@ -458,8 +511,11 @@ def _with_reading(plan: Plan, reading: Mapping[SideName, ReadOptions]) -> Plan:
             header_line=-1 if line is None else line,
         )
 
-    asked = {side: reading.get(side, ReadOptions()) for side in SIDES}
-    return replace(plan, ours=read_as(plan.ours, asked["ours"]), theirs=read_as(plan.theirs, asked["theirs"]))
+    read = {side: read_as(given, reading.get(side, ReadOptions())) for side, given in _sides_of(plan).items()}
+    settlement = plan.settlement
+    if settlement is not None and "advice" in read:
+        settlement = replace(settlement, advice=read["advice"])
+    return replace(plan, ours=read["ours"], theirs=read["theirs"], settlement=settlement)
 
 
 def _name(file: RunFile) -> str:
@@ -481,6 +537,7 @@ def _execute_in(job: _Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]
                 plan,
                 run_id=run.run_id,
                 fact_dir=fact_dir,
+                advice=_advice_of(sides),
                 on_step=on_step,
             )
             return outcome, write_outputs(out_dir, fact_dir, outcome, plan)

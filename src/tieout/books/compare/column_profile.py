@@ -28,7 +28,7 @@ from tieout.engine.parse import (
 from tieout.engine.plan import ColumnType
 from tieout.store.trees import call, cast, column, integer, is_present, named, sql_of, string
 
-SideName = Literal["ours", "theirs"]
+SideName = Literal["ours", "theirs", "advice"]
 
 LOOK_ROWS = 1_000
 SPARSE_CELLS = 40

@@ -152,6 +152,9 @@ def infer_options(
     number_format: str | None = None,
     date_format: str | None = None,
     ignore: Sequence[str] | None = None,
+    advice_payment: str | None = None,
+    advice_invoice: str | None = None,
+    advice_amount: str | None = None,
 ) -> InferOptions:
     """Return the options for inference. Raises BadTolerance and BadWindow."""
     micros, ppm = parse_tolerance(tolerance) if tolerance else (None, None)
@@ -176,4 +179,7 @@ def infer_options(
         number_format=number_format,
         date_format=date_format,
         ignore=tuple(ignore or ()),
+        advice_payment=advice_payment,
+        advice_invoice=advice_invoice,
+        advice_amount=advice_amount,
     )

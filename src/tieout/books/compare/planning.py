@@ -44,6 +44,9 @@ def chosen_plan(path: Path, options: InferOptions) -> Plan:
         "--number-format": options.number_format,
         "--date-format": options.date_format,
         "--ignore": options.ignore,
+        "--advice-payment": options.advice_payment,
+        "--advice-invoice": options.advice_invoice,
+        "--advice-amount": options.advice_amount,
     }
     for option, given in settled.items():
         if given:

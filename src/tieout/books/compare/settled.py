@@ -37,7 +37,7 @@ class InferOptions:
     A column is written `name` where both sides (or only one) have it, or `ours=theirs`; `on` may name several. An
     amount may be a sum (`Credit - Debit`), a currency may be a code; `none` for amount, currency or fee means that
     there is none. A scale is `units`, `cents` or a power of ten. A format is an example (`1.234,56`), an order
-    (`DMY`) or a strptime pattern, for all columns or, as `column=format`, for one.
+    (`DMY`) or a strptime pattern, for all columns or, as `column=format`, for one. `advice_…` name columns of advice.
     """
 
     on: tuple[str, ...] = ()
@@ -54,6 +54,9 @@ class InferOptions:
     number_format: str | None = None
     date_format: str | None = None
     ignore: tuple[str, ...] = ()
+    advice_payment: str | None = None
+    advice_invoice: str | None = None
+    advice_amount: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 -- step:  balance
--- in:    daily, delta, differing, group_delta
+-- in:    daily, delta, differing, group_delta, settlement_delta
 -- out:   balance(currency, expected_micros, reported_micros, delta_micros, tolerated_micros, rate_micros, volume_micros, fx_micros, timing_micros, fee_micros, duplicate_micros, missing_micros, unexpected_micros, unexplained_micros)
 -- grain: one row per (currency)
 -- form:  fact
@@ -27,6 +27,8 @@ tolerated as (
     where expected_currency = reported_currency and abs(gap_micros) <= allowed_micros
     union all
     select currency, amount_micros from group_delta where not is_delta
+    union all
+    select currency, amount_micros from settlement_delta where not is_delta
   )
   group by all
 )

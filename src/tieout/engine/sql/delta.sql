@@ -1,5 +1,5 @@
 -- step:  delta
--- in:    pair_delta, group_delta, lone_delta, run
+-- in:    pair_delta, group_delta, settlement_delta, lone_delta, run
 -- out:   delta(delta_id, kind, amount_micros, currency, match_id, ours_row, theirs_row, reason_code, confidence, day, ours_amount_micros, theirs_amount_micros, rate_micros, volume_micros, fx_micros, timing_micros, fee_micros, duplicate_micros, missing_micros, unexpected_micros, unexplained_micros)
 -- grain: one row per (delta_id)
 -- form:  fact
@@ -21,6 +21,12 @@ with every as (
     if(is_delta, cast(amount_micros - fee_micros as bigint), 0) as unexplained_micros
   from group_delta
   where is_delta or has_gap_in_amounts
+  union all by name
+  select
+    * exclude (is_delta), 0::bigint as volume_micros, 0::bigint as fx_micros, 0::bigint as timing_micros,
+    0::bigint as fee_micros, 0::bigint as duplicate_micros
+  from settlement_delta
+  where is_delta
   union all by name
   select
     kind, amount_micros, currency, null::bigint as match_id, ours_row, theirs_row, reason_code,

@@ -1,11 +1,18 @@
 -- step:  group_delta
--- in:    entry_group, open_expected, open_reported, run
+-- in:    entry_group, application_row, open_expected, open_reported, run
 -- out:   group_delta(group_no, currency, ours_row, theirs_row, day, expected_micros, reported_micros, fee_micros, amount_micros, is_delta, has_gap_in_amounts)
 -- grain: one row per (group_no)
 -- why:   a group ties out when its two sums do; one delta stands for the whole group. Stated fees count where they
 --        bring the sums nearer. Sums stay wider than 64 bits here. A group of which some amounts are absent has a
---        gap in its amounts and is never silent, for an absent amount is not zero.
-with total as (
+--        gap in its amounts and is never silent, for an absent amount is not zero. What was settled is not here, for
+--        settlement_delta tells each of its gaps apart.
+with
+keyed as (
+  select g.*
+  from entry_group g
+  anti join (select match_id from application_row where ours_row is not null) a on a.match_id = g.group_no
+),
+total as (
   select
     group_no,
     min(currency) as currency,
@@ -19,12 +26,12 @@ with total as (
     count(amount_micros) between 1 and count(*) - 1 as has_gap_in_amounts
   from (
     select g.group_no, g.side, g.entry_no, coalesce(e.currency, '') as currency, e.day, e.amount_micros, e.fee_micros
-    from entry_group g
+    from keyed g
     join open_expected e on e.entry_no = g.entry_no
     where g.side = 'ours'
     union all
     select g.group_no, g.side, g.entry_no, coalesce(e.currency, ''), e.day, e.amount_micros, e.fee_micros
-    from entry_group g
+    from keyed g
     join open_reported e on e.entry_no = g.entry_no
     where g.side = 'theirs'
   )

@@ -1,5 +1,5 @@
 -- step:  lone_delta
--- in:    lone_expected, lone_reported, open_expected, open_reported
+-- in:    lone_expected, lone_reported, open_expected, open_reported, application_row
 -- out:   lone_delta(kind, amount_micros, currency, ours_row, theirs_row, reason_code, day, ours_amount_micros, theirs_amount_micros)
 -- why:   a row without a partner is a delta of its whole amount: ours adds, theirs takes away. An amount that is not
 --        there stays null: it is not zero.
@@ -21,6 +21,7 @@ select
   case
     when e.amount_micros is null then 'amount_absent'
     when l.reason_code = 'timing_lag' then 'within_window_of_start'
+    when l.entry_no in (select theirs_row from application_row where kind = 'duplicate') then 'duplicate_payment'
     when l.reason_code = 'duplicate' then 'copy_on_their_side'
     else 'not_expected'
   end,

@@ -1,11 +1,12 @@
 -- step:  lone_reported
--- in:    open_reported, ungrouped_reported, scored_match, repeated_reference, reported, expected, run
+-- in:    open_reported, ungrouped_reported, scored_match, repeated_reference, application_row, reported, expected, run
 -- out:   lone_reported(entry_no, reason_code)
 -- grain: one row per (entry_no)
 -- why:   rows of theirs that no pass matched, and what they are: a duplicate when another row of theirs has the same
 --        reference and amount and was matched or comes first, or without a reference the same day, amount and text
---        as one that was matched (of copies that all stand alone the first by day and content is none); timing when
---        the row lies within the window of the start of what our side covers; else unexpected
+--        as one that was matched (of copies that all stand alone the first by day and content is none), or as a payment
+--        repeats one that was applied; timing when the row lies within the window of the start of what our side covers;
+--        else unexpected
 with
 lone as (
   select o.entry_no, o.ref, o.currency, o.amount_micros, o.day, o.text
@@ -59,6 +60,7 @@ select
   e.entry_no,
   case
     when c.nth > 1 and (e.ref is not null or c.has_match) then 'duplicate'
+    when e.entry_no in (select theirs_row from application_row where kind = 'duplicate') then 'duplicate'
     when window_days > 0 and date_diff('day', first_day, e.day) between -window_days and window_days - 1
       then 'timing_lag'
     else 'unexpected'

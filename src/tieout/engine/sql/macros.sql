@@ -93,6 +93,11 @@ create or replace macro date_cell(nr, title, ours, theirs, window_days) as cell(
     and coalesce(abs(date_diff('day', ours, theirs)) > window_days or window_days = 0, true)
 );
 
+-- why: references are quoted with other signs between and without the zeros in front: PMT-00007, pmt 7
+create or replace macro plain_reference(quoted) as regexp_replace(
+  regexp_replace(lower(strip_accents(quoted)), '[^\p{L}\p{N}]+', '', 'g'), '(^|\D)0+(\d)', '\1\2', 'g'
+);
+
 -- why: how far two amounts are apart, as a level of evidence: 0 equal, 1 to 9 by the gap's share of the larger (negative where
 --      ours is smaller), 10 the same digits in another order, 20 equal but for the sign, 21 of opposite signs
 create or replace macro amount_level(ours, theirs) as

@@ -9,6 +9,7 @@ select
     '; ',
     if(has_key and e.ref is not null, 'reference among all ' || theirs_rows || ' rows of theirs', null),
     if(has_group and e.group_ref is not null, 'group among the rows of theirs left open by reference', null),
+    if(has_settlement, 'payments of its party among ' || theirs_rows || ' rows of theirs', null),
     if(
       is_scored,
       'likeness among ' || (select count(*) from ungrouped_reported) || ' open rows of theirs (same currency, within '

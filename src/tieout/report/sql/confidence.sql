@@ -2,7 +2,7 @@
 -- in:    match
 -- out:   pass, outcome, bin, matches, lowest
 -- grain: one row per (pass, outcome, bin)
--- why:   bins are twentieths named by their lower edge; only a group match has several lines, so only those are
+-- why:   bins are twentieths named by their lower edge; only matches of groups have several lines, so only those are
 --        counted distinct, which keeps ten million exact matches a quick scan
 select
   pass,
@@ -11,7 +11,7 @@ select
   count(*) as matches,
   min(confidence) as lowest
 from "match"
-where pass <> 'group'
+where pass not in ('group', 'settlement')
 group by pass, outcome, bin
 union all
 select
@@ -21,6 +21,6 @@ select
   count(distinct match_id) as matches,
   min(confidence) as lowest
 from "match"
-where pass = 'group'
+where pass in ('group', 'settlement')
 group by pass, outcome, bin
 order by pass, outcome, bin
