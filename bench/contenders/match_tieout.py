@@ -1,4 +1,4 @@
-"""Tieout through its Python entry, told the two files and nothing else."""
+"""Tieout through its Python entry, told the files and nothing else."""
 
 import time
 
@@ -11,12 +11,9 @@ from bench.measure import report
 
 
 def options_of(brief: Brief) -> dict[str, object]:
-    """Return the options of `tieout.compare` for a data set: none.
-
-    Here the remittance advice goes in, once there is an option for it: its file is `brief.extra["remittance"]`.
-    """
-    del brief
-    return {}
+    """Return the options of `tieout.compare` for a data set: none but the remittance advice where there is one."""
+    advice = brief.extra.get("remittance")
+    return {"advice": advice} if advice else {}
 
 
 def main() -> None:
