@@ -135,8 +135,11 @@ def truth(ours: Side, theirs: Side, plan: Plan) -> Truth:
     lone_theirs = _lone(reported, matches, 1, _days(expected), plan.rules)
     differences = [difference for match in matches if match.by != "group" for difference in _differences(match, plan)]
     deltas, tolerated = _deltas(matches, differences, plan.rules)
-    deltas += [_lone_delta(e, lone_ours[e.no], is_ours=True) for e in expected if e.no in lone_ours]
-    deltas += [_lone_delta(e, lone_theirs[e.no], is_ours=False) for e in reported if e.no in lone_theirs]
+    for side, lone, is_ours in ((expected, lone_ours, True), (reported, lone_theirs, False)):
+        turned = _reversed([e for e in side if lone.get(e.no, "duplicate") != "duplicate"])
+        deltas += [
+            _lone_delta(e, lone[e.no], is_reversed=e.no in turned, is_ours=is_ours) for e in side if e.no in lone
+        ]
     balance = _balance(expected, reported, deltas, tolerated)
     daily = _daily(expected, reported, deltas, lone_ours, lone_theirs)
     return Truth(matches, equals, candidates, lone_ours, lone_theirs, differences, deltas, balance, daily)
@@ -641,9 +644,18 @@ def _pair_deltas(match: Match, gap: int, columns: list[str], *, is_forgiven: boo
     elif theirs.amount is None:
         reason = "amount_missing_theirs"
     else:
-        reason = "sign_differs" if ours.amount == -theirs.amount else "amount_differs"
+        swapped = "digits_swapped" if _is_swapped(ours.amount, theirs.amount) else "amount_differs"
+        reason = "sign_differs" if ours.amount == -theirs.amount else swapped
     kind = "underpay" if gap > 0 else "overpay"
     return [Delta(kind, gap, ours.currency, *place, reason, match.confidence, day, *amounts, _split(ours, theirs, gap))]
+
+
+def _is_swapped(ours: int, theirs: int) -> bool:
+    left, right = str(abs(ours)), str(abs(theirs))
+    if ours * theirs <= 0 or len(left) != len(right):
+        return False
+    swaps = (left[:i] + left[i + 1] + left[i] + left[i + 2 :] for i in range(len(left) - 1))
+    return left != right and right in swaps
 
 
 def _fee_part(gap: int, change: int) -> int:
@@ -673,7 +685,27 @@ def _believable(part: int) -> int:
     return part if abs(part) <= LARGEST_PART else 0
 
 
-def _lone_delta(entry: Entry, kind: str, *, is_ours: bool) -> Delta:
+def _reversed(alone: list[Entry]) -> set[int]:
+    """Return the rows that cancel each other: one reference or text, one amount but for the sign, within 31 days."""
+    found: set[int] = set()
+    for entry in alone:
+        told = entry.ref if entry.ref is not None else entry.text or ""
+        if not entry.amount or entry.amount < 0 or not told:
+            continue
+        alike = [e for e in alone if (e.ref if e.ref is not None else e.text or "") == told]
+        alike = sorted(
+            (e for e in alike if e.currency == entry.currency), key=lambda e: _in_order((e.day, e.content, e.no))
+        )
+        booked = [e for e in alike if e.amount == entry.amount]
+        turned = [e for e in alike if e.amount == -entry.amount]
+        for one, other in zip(booked, turned, strict=False):
+            is_near = one.day is other.day is None or (one.day and other.day and abs((one.day - other.day).days) <= 31)
+            if is_near:
+                found |= {one.no, other.no}
+    return found
+
+
+def _lone_delta(entry: Entry, kind: str, *, is_reversed: bool, is_ours: bool) -> Delta:
     amount = entry.amount if entry.amount is None or is_ours else -entry.amount
     reasons = {
         "missing": "not_reported",
@@ -688,7 +720,7 @@ def _lone_delta(entry: Entry, kind: str, *, is_ours: bool) -> Delta:
         None,
         entry.no if is_ours else None,
         None if is_ours else entry.no,
-        "amount_absent" if amount is None else reasons[kind],
+        "amount_absent" if amount is None else "reversed" if is_reversed and kind != "duplicate" else reasons[kind],
         1.0,
         entry.day,
         entry.amount if is_ours else None,

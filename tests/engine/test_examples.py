@@ -441,6 +441,37 @@ def test_opposite_amounts_at_the_limit_are_compared_without_overflow() -> None:
     assert ("underpay", "1999999999999.999998", "sign_differs") in _deltas(result)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "reason"),
+    [
+        ("54.30", "45.30", "digits_swapped"),
+        ("1234.56", "1243.56", "digits_swapped"),
+        ("1234.56", "1324.65", "amount_differs"),
+        ("18.00", "27.00", "amount_differs"),
+        ("54.30", "-45.30", "amount_differs"),
+        ("100.00", "10.00", "amount_differs"),
+    ],
+)
+def test_two_digits_that_changed_places_are_the_reason(ours: str, theirs: str, reason: str) -> None:
+    result = reconcile(f"id | amount\nA | {ours}", f"id | amount\nA | {theirs}")
+    assert [row["reason_code"] for row in result.facts["delta"]] == [reason]
+
+
+def test_a_booking_and_its_reversal_on_one_side_are_named_and_still_counted() -> None:
+    result = reconcile(
+        "day | amount | text\n2026-01-05 | 80 | rent elm\n2026-01-09 | -80 | rent elm\n2026-01-09 | 5 | gas",
+        "day | amount | text\n2026-01-06 | 900 | wages",
+    )
+    told = sorted((row["ours_row"] or 0, row["reason_code"]) for row in result.facts["delta"])
+    assert told == [(0, "not_expected"), (1, "reversed"), (2, "reversed"), (3, "not_reported")]
+    assert sum(row["amount_micros"] for row in result.facts["delta"] if row["reason_code"] == "reversed") == 0
+
+
+def test_what_is_booked_back_after_more_than_a_month_is_no_reversal() -> None:
+    result = reconcile("day | amount | text\n2026-01-05 | 80 | rent\n2026-02-06 | -80 | rent", "day | amount | text")
+    assert {row["reason_code"] for row in result.facts["delta"]} == {"not_reported"}
+
+
 @pytest.mark.parametrize(("key", "step"), [("id", "pair_delta"), ("group", "delta")])
 def test_a_difference_beyond_64_bits_names_the_step_and_what_to_do(key: str, step: str) -> None:
     """Both rows fit and the gap between them does not: no amount can state it."""

@@ -95,6 +95,22 @@ def test_an_opposite_sign_is_named():
     assert words.explain_delta(row) == "We expected 100.00, they report the same with the opposite sign."
 
 
+def test_swapped_digits_and_reversals_are_named():
+    row = delta(
+        "underpay",
+        "9",
+        ours_amount_micros=micros("54"),
+        theirs_amount_micros=micros("45"),
+        reason_code="digits_swapped",
+    )
+    said = "We expected 54.00, they report 45.00: 9.00 less than expected, two digits having changed places."
+    assert words.explain_delta(row) == said
+    lone = delta("missing", "80", ours_amount_micros=micros("80"), theirs_row=None, reason_code="reversed")
+    assert (
+        words.explain_delta(lone) == "A booking and its reversal on our side cancel each other; their side has neither."
+    )
+
+
 @pytest.mark.parametrize("kind", [*words.KIND_WORDS, "a_kind_of_tomorrow"])
 @pytest.mark.parametrize("amount", ["12.30", None])
 def test_every_kind_of_difference_has_a_sentence(kind, amount):

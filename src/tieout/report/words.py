@@ -221,9 +221,10 @@ def _say_amounts(delta: Mapping[str, Any]) -> str:
         return f"The row on {side} side has no amount: {amount} {way} than expected."
     if ours == -theirs:
         return f"We expected {money_of_micros(ours)}, they report the same with the opposite sign."
+    swapped = ", two digits having changed places" if delta.get("reason_code") == "digits_swapped" else ""
     return (
         f"We expected {whole}{money_of_micros(ours)}, they report {whole}{money_of_micros(theirs)}: "
-        f"{amount} {way} than expected."
+        f"{amount} {way} than expected{swapped}."
     )
 
 
@@ -237,6 +238,8 @@ def _say_kind(delta: Mapping[str, Any]) -> str:
         "currency_mismatch": "The two rows belong together but are in different currencies; each stands in its own.",
         "value_mismatch": f"The amounts agree; {_say_columns(str(delta.get('reason_code', '')))}.",
     }.get(delta["kind"], f"{humanise(delta['kind'], KIND_WORDS)}.")
+    if delta.get("reason_code") == "reversed":
+        said = f"A booking and its reversal on {side} side cancel each other; {other} side has neither."
     return f"{said} It has no amount." if delta.get("amount_micros") is None else said
 
 

@@ -171,3 +171,20 @@ create or replace macro unit_level(ours, theirs) as
     when jaro_winkler_similarity(ours, theirs) >= 0.88 then 1
     when ours is not null and theirs is not null then 0
   end;
+
+-- why: 54.30 booked as 45.30: two neighbouring digits changed places, which changes an amount by a multiple of nine
+create or replace macro digits_swapped(ours, theirs) as
+  case
+    when sign(ours) <> sign(theirs) or (ours::hugeint - theirs) % 9 <> 0
+      or length(abs(ours)::varchar) <> length(abs(theirs)::varchar) then false
+    else
+      list_transform(
+        [list_filter(
+          range(1, length(abs(ours)::varchar) + 1),
+          lambda i: substr(abs(ours)::varchar, i, 1) <> substr(abs(theirs)::varchar, i, 1)
+        )],
+        lambda d: len(d) = 2 and d[2] = d[1] + 1
+          and substr(abs(ours)::varchar, d[1], 1) = substr(abs(theirs)::varchar, d[2], 1)
+          and substr(abs(ours)::varchar, d[2], 1) = substr(abs(theirs)::varchar, d[1], 1)
+      )[1]
+  end;

@@ -66,6 +66,7 @@ select
     when expected_micros is null then 'amount_missing_ours'
     when reported_micros is null then 'amount_missing_theirs'
     when expected_micros = -reported_micros then 'sign_differs'
+    when digits_swapped(expected_micros, reported_micros) then 'digits_swapped'
     else 'amount_differs'
   end as reason_code,
   confidence, coalesce(expected_day, reported_day) as day,
