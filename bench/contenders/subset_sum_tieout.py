@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from bench.measure import report
-from tieout.engine.subset_sum import Search, find_subsets
+from tieout.engine.settlement.subset_sum import Search, find_subsets
 
 
 def main() -> None:

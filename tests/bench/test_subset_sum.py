@@ -3,7 +3,7 @@ import json
 import pytest
 
 from bench import data, subset_sum
-from tieout.engine.subset_sum import Search, find_subsets
+from tieout.engine.settlement.subset_sum import Search, find_subsets
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tieout.engine.loading import SIDES, Input, Loaded, SideName, load, refused_
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
 from tieout.engine.projection import EntryShape, blank_reference, compared_pairs, entry_projection, entry_shape
-from tieout.engine.settlement import refused_advice, settle_open_items
+from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.steps import Runner, Step, StepRecord
 from tieout.engine.summary import summarise
@@ -325,7 +325,7 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> l
 
 def _choose_by_learned_weights(runner: Runner, plan: Plan) -> None:
     """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole."""
-    from tieout.engine import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
+    from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
     runner.run_all(EVIDENCE_STEPS)
     if plan.learned is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.engine.payment_world import World, make_world
+from tests.engine.settlement.payment_world import World, make_world
 from tests.store.builders import NOW, a_store, settings_for
 from tieout.books.compare.actions import Compared, CompareRequest, Workspace, compare, replay
 from tieout.books.compare.infer import InferOptions

@@ -17,8 +17,8 @@ from tieout.books.compare.statements import drop_all, rows_of
 from tieout.books.compare.wording import count, decided, percent
 from tieout.core.errors import TieoutError
 from tieout.engine.parse import parse_expression
-from tieout.engine.party import Parties, take_apart
 from tieout.engine.plan import ColumnType, Decision, Plan, Settlement, SidePlan, SignedColumn
+from tieout.engine.settlement.party import Parties, take_apart
 from tieout.intake.records import LINE, ROW_NO
 from tieout.store.trees import call, cast, column, is_present, named, sql_of, string
 

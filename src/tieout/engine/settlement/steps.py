@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tieout.engine.application import lines_in_texts, settle
 from tieout.engine.loading import Loaded, Locate
-from tieout.engine.open_items import Application, Item, Line, Settled, Terms
 from tieout.engine.plan import Plan, Settlement, SidePlan
+from tieout.engine.settlement.application import lines_in_texts, settle
+from tieout.engine.settlement.open_items import Application, Item, Line, Settled, Terms
 from tieout.engine.steps import Runner, Step
 from tieout.intake.records import LINE
 from tieout.store.trees import call, cast, column, named, sql_of, string

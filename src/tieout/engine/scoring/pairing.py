@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tieout.engine.assignment import assign
+from tieout.engine.scoring.assignment import assign
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]

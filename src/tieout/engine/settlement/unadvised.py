@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tieout.engine.ledger import How, Ledger, is_repeat
-from tieout.engine.open_items import Kind, Unapplied
-from tieout.engine.shortfall import relate
-from tieout.engine.subset_sum import Search, find_subsets
+from tieout.engine.settlement.ledger import How, Ledger, is_repeat
+from tieout.engine.settlement.open_items import Kind, Unapplied
+from tieout.engine.settlement.shortfall import relate
+from tieout.engine.settlement.subset_sum import Search, find_subsets
 
 UNIQUE_SET = 9.0
 MAX_SETS = 8

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieout.engine.pairing import MICROBITS, choose_pairs, marginals
+from tieout.engine.scoring.pairing import MICROBITS, choose_pairs, marginals
 
 Edge = tuple[int, int]
 

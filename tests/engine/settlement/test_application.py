@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.payment_world import World, make_world
-from tieout.engine.application import lines_in_texts, settle
-from tieout.engine.open_items import Application, Item, Line, Settled, Terms
+from tests.engine.settlement.payment_world import World, make_world
+from tieout.engine.settlement.application import lines_in_texts, settle
+from tieout.engine.settlement.open_items import Application, Item, Line, Settled, Terms
 
 UNIT = 1_000_000
 ELM, OAK = "Elm Trading Ltd", "Oak Furniture Inc"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tieout.core.money import AmountOutOfRange, NotAnAmount, format_micros, to_micros
-from tieout.engine.open_items import Kind
+from tieout.engine.settlement.open_items import Kind
 
 CACHED = 100_000
 CENT = 10_000

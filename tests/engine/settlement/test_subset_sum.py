@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieout.engine.subset_sum import Search, Subsets, find_subsets
+from tieout.engine.settlement.subset_sum import Search, Subsets, find_subsets
 
 CENT = 10_000
 many_runs = settings(max_examples=300, deadline=None, derandomize=True, database=None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieout.engine.party import ALIKE, Parties, is_one_slip, is_swap, likeness
+from tieout.engine.settlement.party import ALIKE, Parties, is_one_slip, is_swap, likeness
 
 OWN = "Harbor Lantern Works Ltd"
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tieout.core.money import format_micros
-from tieout.engine.ledger import How, Ledger, is_repeat, smaller
-from tieout.engine.open_items import Item, Line, Refused, Unapplied
-from tieout.engine.quoted import Closeness, closeness
-from tieout.engine.shortfall import EQUAL, Relation, relate
-from tieout.engine.subset_sum import Search, find_subsets
+from tieout.engine.settlement.ledger import How, Ledger, is_repeat, smaller
+from tieout.engine.settlement.open_items import Item, Line, Refused, Unapplied
+from tieout.engine.settlement.quoted import Closeness, closeness
+from tieout.engine.settlement.shortfall import EQUAL, Relation, relate
+from tieout.engine.settlement.subset_sum import Search, find_subsets
 
 # Evidence counts in points; what is certain alone reaches AUTO, what a person should see REVIEW.
 REFERENCE_POINTS: dict[Closeness, float] = {"exact": 5.0, "rewritten": 4.5, "swapped": 2.5, "slipped": 1.5, "other": 0}

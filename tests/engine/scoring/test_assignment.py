@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from tieout.engine import assignment
-from tieout.engine.assignment import Assigned, WeightOutOfRange, assign
+from tieout.engine.scoring import assignment
+from tieout.engine.scoring.assignment import Assigned, WeightOutOfRange, assign
 
 Edge = tuple[int, int, int]
 BUDGETS = st.sampled_from([0, assignment.EDGE_BUDGET])

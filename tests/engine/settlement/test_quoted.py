@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tieout.engine.quoted import Closeness, Register, closeness, is_vague, quoted_in
+from tieout.engine.settlement.quoted import Closeness, Register, closeness, is_vague, quoted_in
 
 
 @pytest.mark.parametrize(

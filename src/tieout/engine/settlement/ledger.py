@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tieout.engine.open_items import Application, Item, Kind, Refused, Settled, Terms, Unapplied
-from tieout.engine.party import Parties, likeness
-from tieout.engine.quoted import Register
+from tieout.engine.settlement.open_items import Application, Item, Kind, Refused, Settled, Terms, Unapplied
+from tieout.engine.settlement.party import Parties, likeness
+from tieout.engine.settlement.quoted import Register
 
 UNDATED = 10**9
 """Stands for the day of what has none, after every day there is."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieout.engine.advised import Advised, believed
-from tieout.engine.ledger import Ledger
-from tieout.engine.open_items import Item, Line, Settled, Terms
-from tieout.engine.quoted import Register, is_vague, quoted_in
-from tieout.engine.unadvised import Unadvised
+from tieout.engine.settlement.advised import Advised, believed
+from tieout.engine.settlement.ledger import Ledger
+from tieout.engine.settlement.open_items import Item, Line, Settled, Terms
+from tieout.engine.settlement.quoted import Register, is_vague, quoted_in
+from tieout.engine.settlement.unadvised import Unadvised
 
 
 def lines_in_texts(invoices: Sequence[Item], payments: Sequence[Item], lines: Sequence[Line]) -> list[Line]:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tieout.engine.learning import USUAL, Sample, learn, microbits, table_of
 from tieout.engine.plan import EVIDENCE, LearnedWeights, Level
+from tieout.engine.scoring.learning import USUAL, Sample, learn, microbits, table_of
 
 ROWS = 4000
 AMOUNT_CHANCE = {0: 0.0001, 1: 0.0005, -1: 0.0005, 9: 0.499, -9: 0.4999}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from tieout.engine.party import is_one_slip, is_swap
+from tieout.engine.settlement.party import is_one_slip, is_swap
 
 Closeness = Literal["exact", "rewritten", "swapped", "slipped", "other"]
 

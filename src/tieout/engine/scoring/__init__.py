@@ -1,0 +1,1 @@
+"""The scored pass: what evidence is worth, and which candidates are pairs."""

@@ -1,0 +1,1 @@
+"""The pass that applies payments to open invoices: by advice, by party and by exact sums."""
