@@ -65,7 +65,7 @@ def compare_files(
         if out is not None:
             on_step("result")
             write_out(done.run_dir, dict(done.summary), plan_to_toml(done.plan), out)
-        tried = try_changes(workspace, done.run, done.plan, what_if, on_step) if what_if else []
+        tried = try_changes(workspace, done.run, what_if, on_step) if what_if else []
     if as_json:
         print_json({**done.summary, "what_if": [_what_if_as_json(item) for item in tried]} if what_if else done.summary)
     else:

@@ -73,8 +73,8 @@ def _facts_of(run_dir: Path) -> _Facts:
 def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
     """Return what became of one row, by its number in the file: its match or why it has none.
 
-    Keys: side, row, pass, rule, match, members, candidates (the likeliest first), why_not, deltas and searched. Raises
-    RowUnknown.
+    Keys: side, row, pass, rule, match, members, candidates (the chosen first, then the likeliest), why_not, deltas and
+    searched. Raises RowUnknown.
     """
     facts = _facts_of(run_dir)
     matched = facts.rows("match", f"{side}_row = ? order by ours_row, theirs_row", row_no)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tieout.books.compare.options import infer_options
 from tieout.books.compare.what_if import BadWhatIf, Figures, WhatIf, try_changes
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
+from tieout.engine.plan import LearnedWeights, Level
 
 OURS = "id,date,amount\n" + "".join(f"INV-{n:04},2026-01-{1 + n % 28:02},{100 + n}.00\n" for n in range(30))
 THEIRS = OURS.replace("INV-0003,2026-01-04,103.00", "INV-0003,2026-01-04,102.50").replace(
@@ -36,7 +38,7 @@ def done(workspace: Workspace, tmp_path: Path):
 
 
 def test_a_tolerance_shows_the_money_and_the_differences_that_would_go(workspace: Workspace, done) -> None:
-    [found] = try_changes(workspace, done.run, done.plan, ["tolerance=1.00"])
+    [found] = try_changes(workspace, done.run, ["tolerance=1.00"])
     assert found.change == "tolerance=1.00"
     assert found.before.differing == {"": Decimal("20.5")}
     assert found.after.differing == {"": Decimal(20)}
@@ -44,19 +46,19 @@ def test_a_tolerance_shows_the_money_and_the_differences_that_would_go(workspace
 
 
 def test_nothing_is_published_and_the_run_on_record_stays(workspace: Workspace, done) -> None:
-    try_changes(workspace, done.run, done.plan, ["tolerance=1.00", "window=3"])
+    try_changes(workspace, done.run, ["tolerance=1.00", "window=3"])
     current = workspace.store.runs.current_run(done.run.window)
     assert current is not None
     assert current.run_id == done.run.run_id
 
 
 def test_what_explains_most_comes_first(workspace: Workspace, done) -> None:
-    found = try_changes(workspace, done.run, done.plan, ["tolerance=0.01", "tolerance=50%", "tolerance=1.00"])
+    found = try_changes(workspace, done.run, ["tolerance=0.01", "tolerance=50%", "tolerance=1.00"])
     assert [item.change for item in found] == ["tolerance=50%", "tolerance=1.00", "tolerance=0.01"]
 
 
 def test_the_usual_changes_are_tried_each_once(workspace: Workspace, done) -> None:
-    changes = [item.change for item in try_changes(workspace, done.run, done.plan, ["usual", "auto=0.5"])]
+    changes = [item.change for item in try_changes(workspace, done.run, ["usual", "auto=0.5"])]
     assert len(changes) == len(set(changes))
     assert {"tolerance=0.01", "auto=0.5"} <= set(changes)
     assert any(change.startswith("window=") for change in changes)
@@ -76,7 +78,7 @@ def test_the_usual_changes_are_tried_each_once(workspace: Workspace, done) -> No
 def test_what_is_no_change_is_refused_before_anything_runs(workspace: Workspace, done, change: str, said: str) -> None:
     steps: list[str] = []
     with pytest.raises(BadWhatIf, match=said) as refused:
-        try_changes(workspace, done.run, done.plan, ["tolerance=1.00", change], steps.append)
+        try_changes(workspace, done.run, ["tolerance=1.00", change], steps.append)
     assert refused.value.remedy
     assert steps == []
 
@@ -88,3 +90,10 @@ def test_currencies_are_never_added_up_to_rank() -> None:
     less_yen = WhatIf("a", figures(100, 10_000), figures(100, 9_000))
     less_euro = WhatIf("b", figures(100, 10_000), figures(50, 10_000))
     assert less_euro.explains > less_yen.explains
+
+
+def test_a_run_with_nothing_to_score_keeps_the_weights_of_its_plan(workspace: Workspace, done, tmp_path: Path) -> None:
+    given = LearnedWeights(0.9, (Level("amount", 0, 0.5, 0.25),))
+    plan = replace(done.plan, learned=given)
+    again = compare(workspace, CompareRequest(tmp_path / "ours.csv", tmp_path / "theirs.csv", plan=plan))
+    assert again.plan.learned == given

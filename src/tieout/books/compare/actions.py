@@ -342,8 +342,11 @@ def _reuse(workspace: Workspace, active: ActiveRun, former: Run, plan: Plan) -> 
 
 
 def _as_run(plan: Plan, outcome: Outcome) -> Plan:
-    """Return the plan with the weights that the run learned, so that it can be given again with them."""
-    return replace(plan, learned=outcome.learned)
+    """Return the plan with the weights that the run learned, so that it can be given again with them.
+
+    A run that had nothing to score keeps those that it was given.
+    """
+    return replace(plan, learned=outcome.learned or plan.learned)
 
 
 def _recorded_plan(run_dir: Path, plan: Plan) -> Plan:

@@ -12,6 +12,7 @@ from tieout.books.compare.options import parse_tolerance
 from tieout.core.errors import TieoutError
 from tieout.engine.plan import Plan, Rules
 from tieout.engine.plan_check import MAX_WINDOW_DAYS
+from tieout.engine.plan_file import plan_from_toml
 from tieout.store.runs import Run
 
 USUAL = "usual"
@@ -63,13 +64,14 @@ class WhatIf:
 
 
 def try_changes(
-    workspace: Workspace, run: Run, plan: Plan, changes: Sequence[str], on_step: Progress = lambda _: None
+    workspace: Workspace, run: Run, changes: Sequence[str], on_step: Progress = lambda _: None
 ) -> list[WhatIf]:
     """Run the files of `run` again with each change of its plan alone, what explains most first. Publishes nothing.
 
-    A change is RULE=VALUE (window, tolerance, auto or review), or `usual` for those most often worth trying.
-    Raises BadWhatIf before anything is run.
+    Weights that the run was given stay, those that it learned are learned anew. A change is RULE=VALUE (window,
+    tolerance, auto or review), or `usual` for those most often worth trying. Raises BadWhatIf before anything is run.
     """
+    plan = plan_from_toml(run.config)
     asked = [change for given in changes for change in (_usual(plan.rules) if given == USUAL else [given])]
     plans = {change: _changed(plan, change) for change in dict.fromkeys(asked)}
     before = figures_of(run.summary or {})
@@ -152,7 +154,7 @@ def _changed(plan: Plan, change: str) -> Plan:
             subject=change,
             remedy=f"Give RULE=VALUE with one of {', '.join(_RULES)}, such as window=10 or tolerance=1%, or {USUAL}.",
         )
-    return replace(plan, rules=_RULES[rule](plan.rules, value), learned=None)
+    return replace(plan, rules=_RULES[rule](plan.rules, value))
 
 
 def _bad(rule: str, value: str, wanted: str) -> BadWhatIf:
