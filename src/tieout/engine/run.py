@@ -59,10 +59,9 @@ CANDIDATE_STEPS = (
     "block_expected",
     "block_reported",
     "block_same_amount",
-    "block_near_amount",
     "block_rare_word",
     "block_same_unit",
-    "block_candidate",
+    "no_sure_pair",
 )
 EVIDENCE_STEPS = (
     "unequal_expected",
@@ -73,11 +72,14 @@ EVIDENCE_STEPS = (
     "sample_reported",
     "evidence_expected",
     "evidence_reported",
+    "block_sampled_near",
+    "block_candidate",
     "compared_candidate",
 )
 CHANCE_STEPS = ("chance_pair", "chance_level")
+SURE_STEPS = ("sure_pair", "sure_candidate", "block_near_amount", "block_candidate", "compared_candidate")
 CONFIDENCE_STEPS = ("confident_candidate", "confident_choice")
-WEIGHTED_STEPS = ("score_candidate", "scored_choice")
+WEIGHTED_STEPS = ("block_near_amount", "block_candidate", "score_candidate", "scored_choice")
 ROUND_STEPS = ("live_candidate", "mutual_best")
 CHOICE_STEPS = ("score_match", "candidate")
 NO_CHOICE_STEPS = ("no_scored_candidate", "no_scored_match", "no_candidate")
@@ -324,7 +326,11 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> l
 
 
 def _choose_by_learned_weights(runner: Runner, plan: Plan) -> None:
-    """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole."""
+    """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole.
+
+    Rows with an equal amount or a rare word in common come first; the pairs that are sure by then take their rows out
+    of the search among amounts that are merely near, where nearly all candidates are.
+    """
     from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
     runner.run_all(EVIDENCE_STEPS)
@@ -334,12 +340,18 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan) -> None:
     else:
         given = learning.table_of(plan.learned)
         runner.run_computed("given_level", lambda _con, _query: given)
-    runner.run("weighed_candidate")
 
     def choose(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
         return pairing.choose_pairs(con.sql(query).to_arrow_table(), plan.rules.review_threshold)
 
-    runner.run_computed("pair_confidence", choose)
+    def judge() -> None:
+        runner.run("weighed_candidate")
+        runner.run_computed("pair_confidence", choose)
+        runner.run("judged_candidate")
+
+    judge()
+    runner.run_all(SURE_STEPS)
+    judge()
     runner.run_all(CONFIDENCE_STEPS)
 
 

@@ -23,6 +23,8 @@ MICROBITS = 1_000_000
 LARGEST_BITS = 60
 HOPELESS = -12 * MICROBITS
 """A candidate that weighs less takes nothing from others, and nothing from it matters: it is judged on its own."""
+LARGEST_CONFIDENCE = 0.9995
+"""Evidence is less independent than the model has it: 3 to 7 in 10,000 of the surest pairs with a known truth are wrong."""
 ROUNDS = 100
 SETTLED = 1e-6
 PLACES = 9
@@ -40,7 +42,7 @@ def choose_pairs(edges: pa.Table, review_threshold: float) -> pa.Table:
     is_chosen = np.zeros(len(weight), bool)
     telling = np.flatnonzero(weight > HOPELESS)
     confidence[telling], is_chosen[telling] = _choose(edges.take(telling), review_threshold)
-    confidence = np.round(confidence, PLACES)
+    confidence = np.round(np.minimum(confidence, LARGEST_CONFIDENCE), PLACES)
     return pa.table({"preference": edges.column("preference"), "confidence": confidence, "is_chosen": is_chosen})
 
 

@@ -14,15 +14,32 @@ unreferenced as (
   union all
   select entry_no from ungrouped_reported where ref is null
 ),
+likely as (
+  select ours.print
+  from (
+    select hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as print
+    from ungrouped_expected
+  ) ours
+  semi join (
+    select hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as print
+    from ungrouped_reported
+  ) theirs using (print)
+),
 one as (
   select 'ours' as side, u.*, e.compared, row_number() over (order by e.source, u.entry_no) as place
-  from ungrouped_expected u
+  from (
+    from ungrouped_expected
+    where hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) in (from likely)
+  ) u
   join open_expected e using (entry_no)
   cross join run
   where is_scored and u.amount_micros is not null and (select count(*) from unreferenced) > 0
   union all
   select 'theirs', u.*, e.compared, row_number() over (order by e.source, u.entry_no)
-  from ungrouped_reported u
+  from (
+    from ungrouped_reported
+    where hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) in (from likely)
+  ) u
   join open_reported e using (entry_no)
   cross join run
   where is_scored and u.amount_micros is not null and (select count(*) from unreferenced) > 0
