@@ -24,7 +24,7 @@ LARGEST_BITS = 60
 HOPELESS = -12 * MICROBITS
 """A candidate that weighs less takes nothing from others, and nothing from it matters: it is judged on its own."""
 LARGEST_CONFIDENCE = 0.9995
-"""Evidence is less independent than the model has it: 3 to 7 in 10,000 of the surest pairs with a known truth are wrong."""
+"""Evidence is less independent than the model has it: 3 to 7 in 10,000 of the surest pairs are wrong."""
 ROUNDS = 100
 SETTLED = 1e-6
 PLACES = 9
@@ -42,7 +42,7 @@ def choose_pairs(edges: pa.Table, review_threshold: float) -> pa.Table:
     is_chosen = np.zeros(len(weight), bool)
     telling = np.flatnonzero(weight > HOPELESS)
     confidence[telling], is_chosen[telling] = _choose(edges.take(telling), review_threshold)
-    confidence = np.round(np.minimum(confidence, LARGEST_CONFIDENCE), PLACES)
+    confidence = np.asarray(np.round(np.minimum(confidence, LARGEST_CONFIDENCE), PLACES), np.float64)
     return pa.table({"preference": edges.column("preference"), "confidence": confidence, "is_chosen": is_chosen})
 
 
