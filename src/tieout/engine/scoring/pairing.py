@@ -83,12 +83,18 @@ def _over_copies(edges: pa.Table, shares: Floats) -> Floats:
     ours_content, theirs_content = (_numbered(_column(edges, f"{side}_content")) for side in ("ours", "theirs"))
     classes = _numbered(ours_content * (theirs_content.max() + 1) + theirs_content)
     together = np.bincount(classes, shares)[classes]
-    copies = np.minimum(*(_distinct_rows(_column(edges, f"{side}_row"), classes) for side in ("ours", "theirs")))
+    several = np.flatnonzero(np.bincount(classes)[classes] > 1)
+    copies = np.ones(len(shares))
+    for side in ("ours", "theirs"):
+        rows = _distinct_rows(_column(edges, f"{side}_row")[several], classes[several])
+        copies[several] = rows if side == "ours" else np.minimum(copies[several], rows)
     return np.asarray(np.minimum(together / copies, 1.0))
 
 
 def _distinct_rows(rows: Whole, classes: Whole) -> Floats:
     """Return for each pair how many rows its class of pairs has."""
+    if not len(rows):
+        return np.zeros(0)
     numbered = _numbered(rows)
     seen = np.unique(classes * (numbered.max() + 1) + numbered) // (numbered.max() + 1)
     return np.bincount(seen).astype(np.float64)[classes]
