@@ -65,6 +65,7 @@ PASS_WORDS = {
     "group": "Same total of a group",
     "settlement": "Payments applied to invoices",
     "scored": "Similar date, amount and text",
+    "reviewed": "Accepted by a reviewer",
 }
 
 OUTCOME_WORDS = {"auto": "accepted", "review": "needs review"}
