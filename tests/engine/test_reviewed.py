@@ -1,4 +1,4 @@
-"""A reviewer's decisions in a run: what was accepted is matched, what was rejected never is, and nothing else is lost."""
+"""A reviewer's decisions in a run: what was accepted is matched, what was rejected never is, nothing else is lost."""
 
 from __future__ import annotations
 
@@ -119,7 +119,8 @@ def test_accepted_pairs_teach_what_evidence_is_worth() -> None:
     before = run(ours, theirs, plan)
     late = [(o, t) for o, t in ((n, n) for n in range(1, 60))]
     labelled = run(ours, theirs, plan, decisions=decided(ours, theirs, plan, accepted=late))
-    assert labelled.outcome.learned is not None and before.outcome.learned is not None
+    assert labelled.outcome.learned is not None
+    assert before.outcome.learned is not None
     assert labelled.outcome.learned.labels
     assert labelled.outcome.learned.levels != before.outcome.learned.levels
 

@@ -68,6 +68,14 @@ PASS_WORDS = {
     "reviewed": "Accepted by a reviewer",
 }
 
+DECIDED_WORDS = (
+    ("accepted", "accepted"),
+    ("rejected", "rejected"),
+    ("left_aside", "left aside, for a row of it is not in the files"),
+    ("not_followed", "rejected and settled all the same"),
+)
+"""What became of the decisions of reviewers, by the key in the summary."""
+
 OUTCOME_WORDS = {"auto": "accepted", "review": "needs review"}
 
 REASON_WORDS = {
