@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.builders import Result, Side, decided, keys_of, permuted, plan_for, run, table
+from tests.engine.builders import Result, Side, decided, keys_of, permuted, plan_for, run, settling_plan, table
 from tests.engine.scoring.test_learned_pass import learned_plan, world
 from tieout.engine.plan import Plan
 
@@ -171,3 +171,25 @@ def test_accepted_pairs_are_always_matched_rejected_ones_never_and_the_rest_one_
     moved = run(permuted(ours, order), theirs, plan, decisions=decisions)
     assert {(order[o - 1] + 1, t): told for (o, t), told in pairs(moved).items()} == matched
     assert moved.outcome.learned == found.outcome.learned
+
+
+def test_accepted_rows_are_no_open_items_of_the_settlement() -> None:
+    ours = table("""
+        day        | currency | amount | text | unit
+        2026-01-05 | EUR      | 60.00  | alba | INV-1
+        2026-01-06 | EUR      | 40.00  | alba | INV-2
+        2026-01-07 | EUR      | 33.00  | brook | INV-3
+    """)
+    theirs = table("""
+        day        | currency | amount | text | unit
+        2026-01-09 | EUR      | 100.00 | alba | PAY-1
+        2026-01-10 | EUR      | 39.00  | alba | PAY-2
+        2026-01-10 | EUR      | 33.00  | brook | PAY-3
+    """)
+    plan = settling_plan(ours, theirs, None, compared=(), window_days=20, review_threshold=0.1)
+    assert pairs(run(ours, theirs, plan))[2, 1] == ("settlement", "auto")
+    found = reviewed(ours, theirs, plan, accepted=[(2, 2)])
+    assert pairs(found)[2, 2] == ("reviewed", "auto")
+    assert (2, 1) not in pairs(found)
+    kept = reviewed(ours, theirs, plan, rejected=[(2, 1)])
+    assert kept.summary["review"]["not_followed"] == 1
