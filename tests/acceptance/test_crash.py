@@ -168,8 +168,8 @@ def _decide(data: Path, ours: Path, theirs: Path) -> None:
     workspace = open_workspace(Settings.from_environment({"TIEOUT_DATA_DIR": str(data)}))
     try:
         first = compare(workspace, CompareRequest(ours, theirs))
-        for verdict, pair in (("accepted", (1, 1)), ("rejected", (2, 2))):
-            decide(workspace, propose(workspace, first.run, verdict, [pair]), is_rerun=False)
+        for ruling, pair in (("accepted", (1, 1)), ("rejected", (2, 2))):
+            decide(workspace, propose(workspace, first.run, ruling, [pair]), is_rerun=False)
     finally:
         workspace.close()
 

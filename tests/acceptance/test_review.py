@@ -82,7 +82,7 @@ def test_from_the_list_to_the_undo(run, files):
     run("review", "undo", first, "34:33", "--yes")
     assert current(run) == first
     decisions = json.loads(run("review", "decisions", "--json").stdout)
-    assert [(one["verdict"], one["decided_by"], one["counts"]) for one in decisions] == [
+    assert [(one["ruling"], one["decided_by"], one["counts"]) for one in decisions] == [
         ("undone", "ann", False),
         ("accepted", "ann", False),
     ]

@@ -33,7 +33,7 @@ from tieout.engine.reviewed import Decisions
 from tieout.engine.run import FACTS, Outcome, execute, load_sides
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
-from tieout.store.review import PairKey, RowKey, Verdict
+from tieout.store.review import PairKey, RowKey, Ruling
 
 RUN_ID = "0123abcd4567ef89"
 COMPARED: dict[str, Kind] = {"tax": "number", "due": "date", "note": "text"}
@@ -247,7 +247,7 @@ def run(
             advice=inputs[2] if advice is not None else None,
             decisions=decisions,
         )
-        made = (*FACTS, REVIEW_FACT) if decisions and decisions.verdicts else FACTS
+        made = (*FACTS, REVIEW_FACT) if decisions and decisions.rulings else FACTS
         contents = {fact: (facts / f"{fact}.parquet").read_bytes() for fact in made}
     found = {fact: pq.read_table(pa.BufferReader(data)).to_pylist() for fact, data in contents.items()}
     return Result(found, contents, outcome)
@@ -280,9 +280,9 @@ def decided(
 ) -> Decisions:
     """Return the decisions about pairs of these sides, by row number."""
     mine, other = keys_of(ours, theirs, plan)
-    verdicts: dict[PairKey, Verdict] = {PairKey(mine[o - 1], other[t - 1]): "accepted" for o, t in accepted}
-    verdicts.update({PairKey(mine[o - 1], other[t - 1]): "rejected" for o, t in rejected})
-    return Decisions(verdicts)
+    rulings: dict[PairKey, Ruling] = {PairKey(mine[o - 1], other[t - 1]): "accepted" for o, t in accepted}
+    rulings.update({PairKey(mine[o - 1], other[t - 1]): "rejected" for o, t in rejected})
+    return Decisions(rulings)
 
 
 def reconcile(ours: str, theirs: str, **choices: Any) -> Result:

@@ -33,8 +33,8 @@ def pairs(result: Result) -> dict[tuple[int, int], tuple[str, str]]:
     return {(row["ours_row"], row["theirs_row"]): (row["pass"], row["outcome"]) for row in result.facts["match"]}
 
 
-def reviewed(ours: Side, theirs: Side, plan: Plan, **verdicts: list[tuple[int, int]]) -> Result:
-    return run(ours, theirs, plan, decisions=decided(ours, theirs, plan, **verdicts))
+def reviewed(ours: Side, theirs: Side, plan: Plan, **rulings: list[tuple[int, int]]) -> Result:
+    return run(ours, theirs, plan, decisions=decided(ours, theirs, plan, **rulings))
 
 
 @pytest.mark.parametrize("scoring", ["weighted", "learned"])
@@ -96,7 +96,7 @@ def test_a_decision_about_rows_that_are_not_there_is_left_aside_and_counted() ->
     found = run(rest, THEIRS, PLAN, decisions=decisions)
     assert found.summary["review"]["left_aside"] == 1
     assert found.summary["review"]["accepted"] == 0
-    assert [row["ours_row"] for row in found.facts["review_decision"] if row["verdict"] == "accepted"] == [None]
+    assert [row["ours_row"] for row in found.facts["review_decision"] if row["ruling"] == "accepted"] == [None]
 
 
 def test_only_what_is_left_may_have_been_decided() -> None:

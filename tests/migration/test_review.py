@@ -1,7 +1,7 @@
 from sqlalchemy import inspect, text
 
 from tests.store.builders import a_published_run, a_request, a_store
-from tests.store.test_review import SCOPE, a_draft, decide, verdicts
+from tests.store.test_review import SCOPE, a_draft, decide, rulings
 from tieout.store.state import SCHEMA, Schema, connect_state
 from tieout.store.tables import metadata
 
@@ -35,5 +35,5 @@ def test_a_database_from_before_reviews_keeps_its_files_and_takes_decisions(tmp_
             assert connection.scalar(text("select byte_count from artifact where artifact_id = 'abc'")) == 3
         run_id = a_published_run(store, a_request(store)).run.run_id
         decide(store, a_draft(run_id, 1, 2))
-        assert list(verdicts(store).values()) == ["accepted"]
+        assert list(rulings(store).values()) == ["accepted"]
         assert store.reviews.standing(SCOPE)[0].seq == 1

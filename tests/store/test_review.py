@@ -14,9 +14,9 @@ from tieout.store.review import (
     PairNotDecided,
     RowAlreadyAccepted,
     RowKey,
+    Ruling,
     Scope,
     Seen,
-    Verdict,
     standing_after,
 )
 
@@ -32,30 +32,30 @@ def a_pair(ours: int, theirs: int, copy_no: int = 1) -> PairKey:
     return PairKey(RowKey(f"{ours:064x}", copy_no), RowKey(f"{theirs:064x}", 1))
 
 
-def a_draft(run_id: str, ours: int, theirs: int, verdict: Verdict = "accepted") -> Draft:
-    return Draft(a_pair(ours, theirs), verdict, Seen(run_id, ours, theirs, f"ours {ours}", f"theirs {theirs}"))
+def a_draft(run_id: str, ours: int, theirs: int, ruling: Ruling = "accepted") -> Draft:
+    return Draft(a_pair(ours, theirs), ruling, Seen(run_id, ours, theirs, f"ours {ours}", f"theirs {theirs}"))
 
 
 def decide(store: Store, *drafts: Draft, scope: Scope = SCOPE, actor: str = "ann") -> tuple[Draft, ...]:
     return store.reviews.record(scope, drafts, now=NOW + timedelta(minutes=1), actor=actor)
 
 
-def verdicts(store: Store, scope: Scope = SCOPE) -> dict[PairKey, str]:
-    return {one.pair: one.verdict for one in store.reviews.standing(scope)}
+def rulings(store: Store, scope: Scope = SCOPE) -> dict[PairKey, str]:
+    return {one.pair: one.ruling for one in store.reviews.standing(scope)}
 
 
 def test_a_decision_is_kept_with_who_and_when(store: Store, run_id: str) -> None:
     decide(store, a_draft(run_id, 1, 2))
     [found] = store.reviews.standing(SCOPE)
-    assert (found.verdict, found.decided_by, found.decided_at) == ("accepted", "ann", NOW + timedelta(minutes=1))
+    assert (found.ruling, found.decided_by, found.decided_at) == ("accepted", "ann", NOW + timedelta(minutes=1))
     assert (found.seen.run_id, found.seen.ours_told, found.seen.theirs_told) == (run_id, "ours 1", "theirs 2")
 
 
 def test_the_latest_decision_about_a_pair_counts_and_the_former_stays_on_record(store: Store, run_id: str) -> None:
     decide(store, a_draft(run_id, 1, 2))
     decide(store, a_draft(run_id, 1, 2, "rejected"), actor="bob")
-    assert verdicts(store) == {a_pair(1, 2): "rejected"}
-    assert [(one.verdict, one.decided_by) for one in store.reviews.history()] == [
+    assert rulings(store) == {a_pair(1, 2): "rejected"}
+    assert [(one.ruling, one.decided_by) for one in store.reviews.history()] == [
         ("rejected", "bob"),
         ("accepted", "ann"),
     ]
@@ -64,8 +64,8 @@ def test_the_latest_decision_about_a_pair_counts_and_the_former_stays_on_record(
 def test_to_undo_is_a_decision_too(store: Store, run_id: str) -> None:
     decide(store, a_draft(run_id, 1, 2))
     decide(store, a_draft(run_id, 1, 2, "undone"))
-    assert verdicts(store) == {}
-    assert [one.verdict for one in store.reviews.about(SCOPE, a_pair(1, 2))] == ["undone", "accepted"]
+    assert rulings(store) == {}
+    assert [one.ruling for one in store.reviews.about(SCOPE, a_pair(1, 2))] == ["undone", "accepted"]
     with pytest.raises(PairNotDecided, match="ours 1"):
         decide(store, a_draft(run_id, 1, 2, "undone"))
 
@@ -84,33 +84,33 @@ def test_a_row_that_is_accepted_with_another_partner_is_refused_and_named(
     with pytest.raises(RowAlreadyAccepted, match=f"{said}.*1:2.*by ann") as refused:
         decide(store, a_draft(run_id, 5, 6), a_draft(run_id, ours, theirs))
     assert "review undo" in refused.value.remedy
-    assert verdicts(store) == {a_pair(1, 2): "accepted"}
+    assert rulings(store) == {a_pair(1, 2): "accepted"}
 
 
 def test_two_partners_in_one_breath_are_refused(store: Store, run_id: str) -> None:
     with pytest.raises(RowAlreadyAccepted):
         decide(store, a_draft(run_id, 1, 2), a_draft(run_id, 1, 3))
-    assert verdicts(store) == {}
+    assert rulings(store) == {}
 
 
 def test_a_row_is_free_again_once_its_pair_is_undone_or_rejected(store: Store, run_id: str) -> None:
     decide(store, a_draft(run_id, 1, 2))
     decide(store, a_draft(run_id, 1, 2, "rejected"), a_draft(run_id, 1, 3))
-    assert verdicts(store) == {a_pair(1, 2): "rejected", a_pair(1, 3): "accepted"}
+    assert rulings(store) == {a_pair(1, 2): "rejected", a_pair(1, 3): "accepted"}
 
 
 def test_copies_of_a_row_are_rows_of_their_own(store: Store, run_id: str) -> None:
     second = Draft(a_pair(1, 3, copy_no=2), "accepted", Seen(run_id, 7, 3, "ours 1", "theirs 3"))
     decide(store, a_draft(run_id, 1, 2), second)
-    assert len(verdicts(store)) == 2
+    assert len(rulings(store)) == 2
 
 
 def test_decisions_count_for_their_own_leg_only(store: Store, run_id: str) -> None:
     decide(store, a_draft(run_id, 1, 2))
     other = Scope("compare", "ledger ~ other bank")
-    assert verdicts(store, other) == {}
+    assert rulings(store, other) == {}
     decide(store, a_draft(run_id, 1, 3), scope=other)
-    assert verdicts(store) == {a_pair(1, 2): "accepted"}
+    assert rulings(store) == {a_pair(1, 2): "accepted"}
 
 
 def test_a_stranger_sees_and_changes_nothing(store: Store, run_id: str, tmp_path) -> None:
@@ -123,8 +123,8 @@ def test_a_stranger_sees_and_changes_nothing(store: Store, run_id: str, tmp_path
         with pytest.raises(PairNotDecided):
             decide(stranger, a_draft(own, 1, 2, "undone"))
         decide(stranger, a_draft(own, 1, 9))
-        assert verdicts(stranger) == {a_pair(1, 9): "accepted"}
-    assert verdicts(store) == {a_pair(1, 2): "accepted"}
+        assert rulings(stranger) == {a_pair(1, 9): "accepted"}
+    assert rulings(store) == {a_pair(1, 2): "accepted"}
     assert len(store.reviews.history()) == 1
 
 
@@ -134,4 +134,4 @@ def test_what_would_stand_is_known_before_it_is_stored(store: Store, run_id: str
     coming = standing_after(store.reviews.standing(SCOPE), drafts)
     assert coming == {a_pair(3, 4): "rejected", a_pair(5, 6): "accepted"}
     assert list(coming) == sorted(coming)
-    assert verdicts(store) == {a_pair(1, 2): "accepted", a_pair(3, 4): "rejected"}
+    assert rulings(store) == {a_pair(1, 2): "accepted", a_pair(3, 4): "rejected"}

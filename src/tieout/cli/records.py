@@ -209,12 +209,12 @@ def _decisions_of_row(workspace: Workspace, run: Run, decided: list[dict[str, An
     for one in decided:
         ours, theirs = (RowKey(one[f"{side}_content"], one[f"{side}_copy"]) for side in ("ours", "theirs"))
         made = workspace.store.reviews.about(scope, PairKey(ours, theirs))
-        made_so = next((found for found in made if found.verdict == one["verdict"]), None)
+        made_so = next((found for found in made if found.ruling == one["ruling"]), None)
         told.append(
             {
                 "ours_row": one["ours_row"],
                 "theirs_row": one["theirs_row"],
-                "verdict": one["verdict"],
+                "ruling": one["ruling"],
                 "decided_by": made_so.decided_by if made_so else None,
                 "decided_at": made_so.decided_at if made_so else None,
             }
@@ -227,7 +227,7 @@ def _show_decisions(console: Console, decisions: list[dict[str, Any]]) -> None:
         who = (
             f" by {plain(one['decided_by'], 40)} on {one['decided_at']:%Y-%m-%d %H:%M} UTC" if one["decided_by"] else ""
         )
-        console.print(Text(f"  {one['verdict']}{who}: our row {one['ours_row']} and their row {one['theirs_row']}"))
+        console.print(Text(f"  {one['ruling']}{who}: our row {one['ours_row']} and their row {one['theirs_row']}"))
 
 
 def _show_match(console: Console, match: dict[str, Any] | None) -> None:

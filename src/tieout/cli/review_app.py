@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from tieout.store.review import Verdict
+    from tieout.store.review import Ruling
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run in which the pairs were seen, or its first characters.")]
@@ -123,12 +123,12 @@ def decisions(
 
 
 def _decide(
-    verdict: Verdict, run_id: str, pairs: list[str], *, dry_run: bool, yes: bool, no_rerun: bool, as_json: bool
+    ruling: Ruling, run_id: str, pairs: list[str], *, dry_run: bool, yes: bool, no_rerun: bool, as_json: bool
 ) -> None:
     from tieout.cli.app import workspace  # noqa: PLC0415
     from tieout.cli.reviewing import Asked, decide_pairs  # noqa: PLC0415
 
-    asked = Asked(verdict, run_id, tuple(pairs), is_dry_run=dry_run, is_agreed=yes, is_rerun=not no_rerun)
+    asked = Asked(ruling, run_id, tuple(pairs), is_dry_run=dry_run, is_agreed=yes, is_rerun=not no_rerun)
     with workspace() as opened:
         code = decide_pairs(opened, asked, as_json=as_json)
     raise typer.Exit(code)

@@ -19,13 +19,13 @@ from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
 from tieout.report.words import plain
-from tieout.store.review import Draft, ReviewDecision, Scope, Verdict
+from tieout.store.review import Draft, ReviewDecision, Ruling, Scope
 
 SHORT_ID = 12
 MAX_NAMED = 10
 EXIT_NOTHING_STORED = EXIT_DIFFERENCES
 
-VERBS: dict[Verdict, str] = {"accepted": "accept", "rejected": "reject", "undone": "undo"}
+VERBS: dict[Ruling, str] = {"accepted": "accept", "rejected": "reject", "undone": "undo"}
 CHANGE_WORDS = {
     "becomes_automatic": "pairs to review that become automatic",
     "no_pair_any_more": "pairs to review that go",
@@ -45,7 +45,7 @@ class AgreementNeeded(TieoutError):
 class Asked:
     """What a reviewer asks for on the command line."""
 
-    verdict: Verdict
+    ruling: Ruling
     run_id: str
     pairs: tuple[str, ...]
     is_dry_run: bool
@@ -136,12 +136,12 @@ def decide_pairs(workspace: Workspace, asked: Asked, *, as_json: bool) -> int:
             remedy="Give --yes to store it, or --dry-run to see only what it would do.",
         )
     with stepping() as on_step:
-        proposal = propose(workspace, workspace.store.runs.find_run(asked.run_id), asked.verdict, pairs)
+        proposal = propose(workspace, workspace.store.runs.find_run(asked.run_id), asked.ruling, pairs)
         effect = effect_of(workspace, proposal, on_step) if proposal.drafts else None
     if effect is None:
         return _show_nothing_new(asked, as_json=as_json)
     if not as_json:
-        _show_effect(Console(), proposal, effect, asked.verdict)
+        _show_effect(Console(), proposal, effect, asked.ruling)
     if asked.is_dry_run or (is_asking and not typer.confirm(_question(asked, len(proposal.drafts)), err=True)):
         return _show_end(proposal, effect, None, asked, is_stored=False, as_json=as_json)
     with stepping() as on_step:
@@ -151,16 +151,14 @@ def decide_pairs(workspace: Workspace, asked: Asked, *, as_json: bool) -> int:
 
 def _question(asked: Asked, count: int) -> str:
     what = "it" if count == 1 else f"all {count}"
-    return f"{VERBS[asked.verdict].capitalize()} {what}" + (" and run again?" if asked.is_rerun else "?")
+    return f"{VERBS[asked.ruling].capitalize()} {what}" + (" and run again?" if asked.is_rerun else "?")
 
 
 def _show_nothing_new(asked: Asked, *, as_json: bool) -> int:
     if as_json:
         print_json({"stored": False, "pairs": [], "run_id": None})
     else:
-        Console().print(
-            Text(f"Nothing to do: {', '.join(asked.pairs)} {_is_are(asked.pairs)} {asked.verdict} already.")
-        )
+        Console().print(Text(f"Nothing to do: {', '.join(asked.pairs)} {_is_are(asked.pairs)} {asked.ruling} already."))
     return EXIT_NOTHING_STORED
 
 
@@ -168,9 +166,9 @@ def _is_are(items: Sequence[object]) -> str:
     return "is" if len(items) == 1 else "are"
 
 
-def _show_effect(console: Console, proposal: Proposal, effect: Effect, verdict: Verdict) -> None:
+def _show_effect(console: Console, proposal: Proposal, effect: Effect, ruling: Ruling) -> None:
     for draft in proposal.drafts[:MAX_NAMED]:
-        console.print(Text(f"{VERBS[verdict]} {_named(draft)}", style="bold"))
+        console.print(Text(f"{VERBS[ruling]} {_named(draft)}", style="bold"))
         console.print(Text(f"  ours:   {plain(draft.seen.ours_told, 100)}"))
         console.print(Text(f"  theirs: {plain(draft.seen.theirs_told, 100)}"))
     if len(proposal.drafts) > MAX_NAMED:
@@ -209,7 +207,7 @@ def _show_end(
         Console().print(Text("A dry run: nothing was stored." if asked.is_dry_run else "Nothing was stored."))
     else:
         count = len(proposal.drafts)
-        told = f"Stored: {count:,} {'pair' if count == 1 else 'pairs'} {asked.verdict}."
+        told = f"Stored: {count:,} {'pair' if count == 1 else 'pairs'} {asked.ruling}."
         told += f" Run {done.run.run_id[:SHORT_ID]} is published with that." if done else " The next run follows it."
         Console().print(Text(told))
     return EXIT_OK if is_stored else EXIT_NOTHING_STORED
@@ -220,7 +218,7 @@ def _decided_as_json(
 ) -> dict[str, Any]:
     before, after = effect.before, effect.after
     return {
-        "verdict": asked.verdict,
+        "ruling": asked.ruling,
         "pairs": [_named(draft) for draft in proposal.drafts],
         "target": proposal.target.run_id,
         "stored": is_stored,
@@ -259,11 +257,11 @@ def show_decisions(workspace: Workspace, *, limit: int, as_json: bool) -> None:
         return
     table = Table("when", "by", "", "pair", "ours", "theirs", "run", "", box=None, pad_edge=False)
     for one in found:
-        counts = "counts" if one.seq in standing else "" if one.verdict == "undone" else "superseded"
+        counts = "counts" if one.seq in standing else "" if one.ruling == "undone" else "superseded"
         table.add_row(
             f"{one.decided_at:%Y-%m-%d %H:%M}",
             Text(plain(one.decided_by, 20)),
-            one.verdict,
+            one.ruling,
             _named(one),
             Text(plain(one.seen.ours_told, 40)),
             Text(plain(one.seen.theirs_told, 40)),
@@ -277,7 +275,7 @@ def decision_as_json(one: ReviewDecision) -> dict[str, Any]:
     """Return a decision as JSON has it."""
     return {
         "leg": one.scope.leg,
-        "verdict": one.verdict,
+        "ruling": one.ruling,
         "pair": _named(one),
         "run_id": one.seen.run_id,
         "ours": one.seen.ours_told,

@@ -113,7 +113,7 @@ def _decisions(facts: _Facts, where: str, *values: object) -> list[dict[str, Any
     """Return the decisions of reviewers that count in the run, where it has some."""
     if not facts.has(REVIEW_FACT):
         return []
-    return facts.rows(REVIEW_FACT, f"{where} order by verdict, ours_row, theirs_row", *values)
+    return facts.rows(REVIEW_FACT, f"{where} order by ruling, ours_row, theirs_row", *values)
 
 
 def _why_not(candidates: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tieout.engine.steps import Runner
 from tieout.store.digest import digest_text
-from tieout.store.review import PairKey, RowKey, Verdict
+from tieout.store.review import PairKey, RowKey, Ruling
 
 FACT = "review_decision"
 """The fact that only a run with decisions has."""
@@ -31,7 +31,7 @@ APART_STEPS = (
 EQUAL_STEP, CANDIDATE_STEP = "unrejected_equal", "unrejected_candidate"
 ADD_STEP, LABEL_STEP = "add_accepted", "label_level"
 
-_FIELDS = ("ours_content", "ours_copy", "theirs_content", "theirs_copy", "verdict")
+_FIELDS = ("ours_content", "ours_copy", "theirs_content", "theirs_copy", "ruling")
 _KINDS = (pa.string(), pa.int32(), pa.string(), pa.int32(), pa.string())
 
 
@@ -39,7 +39,7 @@ _KINDS = (pa.string(), pa.int32(), pa.string(), pa.int32(), pa.string())
 class Decisions:
     """The decisions that a run is given, by pair."""
 
-    verdicts: Mapping[PairKey, Verdict]
+    rulings: Mapping[PairKey, Ruling]
 
     @property
     def text(self) -> str:
@@ -53,8 +53,8 @@ class Decisions:
     def rows(self) -> list[tuple[str, int, str, int, str]]:
         """Return them as rows of the relation `given_decision`, in order of the pair."""
         return [
-            (pair.ours.content, pair.ours.copy_no, pair.theirs.content, pair.theirs.copy_no, self.verdicts[pair])
-            for pair in sorted(self.verdicts)
+            (pair.ours.content, pair.ours.copy_no, pair.theirs.content, pair.theirs.copy_no, self.rulings[pair])
+            for pair in sorted(self.rulings)
         ]
 
 
@@ -64,7 +64,7 @@ def read_decisions(path: Path) -> Decisions:
     return Decisions(
         {
             PairKey(RowKey(one["ours_content"], one["ours_copy"]), RowKey(one["theirs_content"], one["theirs_copy"])): (
-                one["verdict"]
+                one["ruling"]
             )
             for one in lines
         }
@@ -94,9 +94,9 @@ def find_decided(runner: Runner, decisions: Decisions) -> Decided:
     runner.con.execute("create or replace table given_decision as from given_rows")
     runner.con.unregister("given_rows")
     runner.run_all(FOUND_STEPS)
-    counts = dict(runner.con.execute("select verdict, count(*) from decided_pair group by all").fetchall())
+    counts = dict(runner.con.execute("select ruling, count(*) from decided_pair group by all").fetchall())
     accepted, rejected = counts.get("accepted", 0), counts.get("rejected", 0)
-    return Decided(accepted, rejected, len(decisions.verdicts) - accepted - rejected, decisions.digest)
+    return Decided(accepted, rejected, len(decisions.rulings) - accepted - rejected, decisions.digest)
 
 
 def set_accepted_apart(con: duckdb.DuckDBPyConnection) -> None:
@@ -105,7 +105,7 @@ def set_accepted_apart(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(
             f"create or replace view {view} as select * exclude (is_accepted) replace ("
             " case when not is_accepted then ref end as ref, case when not is_accepted then group_ref end as group_ref"
-            f") from (select *, entry_no in (select {row} from decided_pair where verdict = 'accepted') as is_accepted"
+            f") from (select *, entry_no in (select {row} from decided_pair where ruling = 'accepted') as is_accepted"
             f" from {view}_as_read)"
         )
 
@@ -114,7 +114,7 @@ def not_followed(con: duckdb.DuckDBPyConnection) -> int:
     """Return how many rejected pairs the run matched all the same: those that the settlement ties together."""
     found = con.execute(
         "select count(*) from match cross join run"
-        " semi join (from decided_pair where verdict = 'rejected') p"
+        " semi join (from decided_pair where ruling = 'rejected') p"
         " on p.ours_row + ours_offset = match.ours_row and p.theirs_row + theirs_offset = match.theirs_row"
     )
     return int(found.fetchall()[0][0])

@@ -205,7 +205,7 @@ def execute(
             _assert_plan_fits(con, loaded, plan, max_refused_share)
     _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice)
     _write_checks(con, fact_dir, (*sides, *told))
-    decided = reviewed.find_decided(runner, decisions) if decisions and decisions.verdicts else None
+    decided = reviewed.find_decided(runner, decisions) if decisions and decisions.rulings else None
     project = partial(_project, con, plan, loaded_ours, loaded_theirs, is_apart=decided is not None)
     if decided is not None:
         project()

@@ -16,7 +16,7 @@ from tieout.core.errors import TieoutError
 from tieout.store.state import State
 from tieout.store.tables import publication, review_decision
 
-Verdict = Literal["accepted", "rejected", "undone"]
+Ruling = Literal["accepted", "rejected", "undone"]
 
 
 class RowAlreadyAccepted(TieoutError):
@@ -73,7 +73,7 @@ class Draft:
     """A decision that is not stored yet."""
 
     pair: PairKey
-    verdict: Verdict
+    ruling: Ruling
     seen: Seen
 
 
@@ -84,7 +84,7 @@ class ReviewDecision:
     seq: int
     scope: Scope
     pair: PairKey
-    verdict: Verdict
+    ruling: Ruling
     seen: Seen
     decided_at: datetime
     decided_by: str
@@ -135,11 +135,11 @@ class Reviews:
         return self.state.write(insert_changes)
 
 
-def standing_after(standing: Iterable[ReviewDecision], drafts: Iterable[Draft]) -> dict[PairKey, Verdict]:
+def standing_after(standing: Iterable[ReviewDecision], drafts: Iterable[Draft]) -> dict[PairKey, Ruling]:
     """Return which pairs would be decided, and how, once the drafts are stored."""
-    verdicts: dict[PairKey, Verdict] = {one.pair: one.verdict for one in standing}
-    verdicts.update({draft.pair: draft.verdict for draft in drafts})
-    return {pair: verdicts[pair] for pair in sorted(verdicts) if verdicts[pair] != "undone"}
+    rulings: dict[PairKey, Ruling] = {one.pair: one.ruling for one in standing}
+    rulings.update({draft.pair: draft.ruling for draft in drafts})
+    return {pair: rulings[pair] for pair in sorted(rulings) if rulings[pair] != "undone"}
 
 
 def _take_turn(connection: Connection, tenant: str, scope: Scope) -> None:
@@ -152,17 +152,17 @@ def _take_turn(connection: Connection, tenant: str, scope: Scope) -> None:
 def _standing(connection: Connection, tenant: str, scope: Scope) -> tuple[ReviewDecision, ...]:
     query = select(review_decision).where(_is_of(tenant, scope)).order_by(review_decision.c.seq)
     latest = {found.pair: found for found in map(_decision, connection.execute(query))}
-    return tuple(latest[pair] for pair in sorted(latest) if latest[pair].verdict != "undone")
+    return tuple(latest[pair] for pair in sorted(latest) if latest[pair].ruling != "undone")
 
 
 def _changes(standing: Sequence[ReviewDecision], drafts: Sequence[Draft]) -> tuple[Draft, ...]:
-    verdicts = {one.pair: one for one in standing}
+    rulings = {one.pair: one for one in standing}
     changes = []
     for draft in drafts:
-        found = verdicts.get(draft.pair)
-        if draft.verdict == "undone" and found is None:
+        found = rulings.get(draft.pair)
+        if draft.ruling == "undone" and found is None:
             raise _not_decided(draft)
-        if found is None or found.verdict != draft.verdict:
+        if found is None or found.ruling != draft.ruling:
             changes.append(draft)
     _assert_one_partner(standing, changes)
     return tuple(changes)
@@ -172,8 +172,8 @@ def _assert_one_partner(standing: Sequence[ReviewDecision], drafts: Sequence[Dra
     """Refuse to accept a row with a second partner, whether the first was accepted before or in the same breath."""
     replaced = {draft.pair for draft in drafts}
     taken: dict[tuple[str, RowKey], ReviewDecision | Draft] = {}
-    kept = [one for one in standing if one.verdict == "accepted" and one.pair not in replaced]
-    accepted: list[ReviewDecision | Draft] = [*kept, *(draft for draft in drafts if draft.verdict == "accepted")]
+    kept = [one for one in standing if one.ruling == "accepted" and one.pair not in replaced]
+    accepted: list[ReviewDecision | Draft] = [*kept, *(draft for draft in drafts if draft.ruling == "accepted")]
     for one in accepted:
         for side, row in (("ours", one.pair.ours), ("theirs", one.pair.theirs)):
             other = taken.setdefault((side, row), one)
@@ -230,7 +230,7 @@ def _values(tenant: str, scope: Scope, draft: Draft, now: datetime, actor: str) 
         "ours_copy": draft.pair.ours.copy_no,
         "theirs_content": draft.pair.theirs.content,
         "theirs_copy": draft.pair.theirs.copy_no,
-        "verdict": draft.verdict,
+        "ruling": draft.ruling,
         "decided_us": now,
         "decided_by": actor,
         "run_id": draft.seen.run_id,
@@ -246,7 +246,7 @@ def _decision(row: Row[Any]) -> ReviewDecision:
         seq=row.seq,
         scope=Scope(row.book, row.leg),
         pair=PairKey(RowKey(row.ours_content, row.ours_copy), RowKey(row.theirs_content, row.theirs_copy)),
-        verdict=row.verdict,
+        ruling=row.ruling,
         seen=Seen(row.run_id, row.ours_row, row.theirs_row, row.ours_told, row.theirs_told),
         decided_at=row.decided_us,
         decided_by=row.decided_by,

@@ -31,7 +31,6 @@ _MICROSECOND = timedelta(microseconds=1)
 
 RUN_STATUSES = ("running", "published", "failed", "superseded")
 LOAD_MODES = ("plain", "restate", "add")
-VERDICTS = ("accepted", "rejected", "undone")
 
 
 class Instant(TypeDecorator[datetime]):
@@ -243,7 +242,7 @@ review_decision = Table(
     Column("ours_copy", Integer, nullable=False, comment="from 1, which of the rows that say the same"),
     Column("theirs_content", _DIGEST, nullable=False),
     Column("theirs_copy", Integer, nullable=False),
-    Column("verdict", String(8), nullable=False),
+    Column("ruling", String(8), nullable=False),
     Column("decided_us", Instant, nullable=False),
     Column("decided_by", Text, nullable=False),
     Column("run_id", _DIGEST, nullable=False, comment="in which the reviewer saw the pair"),
@@ -252,7 +251,7 @@ review_decision = Table(
     Column("ours_told", Text, nullable=False, comment="what the row says, for people"),
     Column("theirs_told", Text, nullable=False),
     ForeignKeyConstraint(["tenant", "run_id"], ["run.tenant", "run.run_id"]),
-    CheckConstraint(text("verdict in ('accepted', 'rejected', 'undone')"), name="verdict"),
+    CheckConstraint(text("ruling in ('accepted', 'rejected', 'undone')"), name="ruling"),
     Index("ix_review_decision_tenant_book_leg_seq", "tenant", "book", "leg", "seq"),
     comment="What reviewers decided about pairs of rows. Rows are only added; the latest about a pair counts.",
 )

@@ -23,7 +23,7 @@ from tieout.books.compare.reviewing import (
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
 from tieout.engine.explain import RowUnknown, explain_row
-from tieout.store.review import PairNotDecided, RowAlreadyAccepted, Verdict
+from tieout.store.review import PairNotDecided, RowAlreadyAccepted, Ruling
 
 HEAD = "date,amount,currency,memo\n"
 OURS = [
@@ -63,8 +63,8 @@ def done(workspace: Workspace, tmp_path: Path) -> Compared:
     return reconciled(workspace, tmp_path, [*OURS, *TWINS], [*THEIRS, *OTHERS])
 
 
-def decided(workspace: Workspace, done: Compared, verdict: Verdict, *pairs: tuple[int, int]) -> Compared:
-    again = decide(workspace, propose(workspace, done.run, verdict, pairs), is_rerun=True)
+def decided(workspace: Workspace, done: Compared, ruling: Ruling, *pairs: tuple[int, int]) -> Compared:
+    again = decide(workspace, propose(workspace, done.run, ruling, pairs), is_rerun=True)
     assert again is not None
     return again
 
@@ -152,7 +152,7 @@ def test_undo_brings_the_former_run_back(workspace: Workspace, done: Compared) -
     current = workspace.store.runs.current_run(done.run.window)
     assert current is not None
     assert current.run_id == done.run.run_id
-    assert [one.verdict for one in workspace.store.reviews.history()] == ["undone", "accepted"]
+    assert [one.ruling for one in workspace.store.reviews.history()] == ["undone", "accepted"]
 
 
 def test_a_run_replays_to_the_same_bytes_although_decisions_changed_since(workspace: Workspace, done: Compared) -> None:

@@ -378,8 +378,8 @@ def scope_of(ours_name: str, theirs_name: str) -> Scope:
 
 def standing_decisions(workspace: Workspace, scope: Scope) -> Decisions | None:
     """Return the decisions that count now, None where there are none."""
-    verdicts = standing_after(workspace.store.reviews.standing(scope), ())
-    return Decisions(verdicts) if verdicts else None
+    rulings = standing_after(workspace.store.reviews.standing(scope), ())
+    return Decisions(rulings) if rulings else None
 
 
 def decisions_of(workspace: Workspace, run: Run) -> Decisions | None:

@@ -29,7 +29,7 @@ from tieout.engine.explain import RowUnknown
 from tieout.engine.identity import code_digest
 from tieout.engine.loading import SIDES
 from tieout.engine.reviewed import FACT, Decisions
-from tieout.store.review import Draft, PairKey, Scope, Seen, Verdict, standing_after
+from tieout.store.review import Draft, PairKey, Ruling, Scope, Seen, standing_after
 from tieout.store.runs import Run
 
 CHANGES = ("becomes_automatic", "no_pair_any_more", "waits_now", "finds_partner", "loses_partner")
@@ -109,7 +109,7 @@ def parse_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     return list(dict.fromkeys(pairs))
 
 
-def propose(workspace: Workspace, run: Run, verdict: Verdict, pairs: Sequence[tuple[int, int]]) -> Proposal:
+def propose(workspace: Workspace, run: Run, ruling: Ruling, pairs: Sequence[tuple[int, int]]) -> Proposal:
     """Return the decisions that would change something, as drafts.
 
     Raises RowUnknown, PairNotInRun, PairNotForReview, RowAlreadyAccepted and PairNotDecided.
@@ -117,17 +117,17 @@ def propose(workspace: Workspace, run: Run, verdict: Verdict, pairs: Sequence[tu
     with open_rows(workspace, run) as con:
         named = name_rows(con, {side: [pair[at] for pair in pairs] for at, side in enumerate(SIDES)})
         _assert_rows_are_there(run, pairs, named)
-        if verdict != "undone":
+        if ruling != "undone":
             _assert_pairs_are_there(workspace, run, con, pairs)
-    drafts = [_draft(run, verdict, named["ours", ours], named["theirs", theirs]) for ours, theirs in pairs]
+    drafts = [_draft(run, ruling, named["ours", ours], named["theirs", theirs]) for ours, theirs in pairs]
     scope = Scope(run.window.book, run.window.leg)
     changes = workspace.store.reviews.changes(scope, drafts)
     return Proposal(run, workspace.store.runs.current_run(run.window) or run, scope, changes)
 
 
-def _draft(run: Run, verdict: Verdict, ours: NamedRow, theirs: NamedRow) -> Draft:
+def _draft(run: Run, ruling: Ruling, ours: NamedRow, theirs: NamedRow) -> Draft:
     seen = Seen(run.run_id, ours.facts.row, theirs.facts.row, ours.facts.told, theirs.facts.told)
-    return Draft(PairKey(ours.key, theirs.key), verdict, seen)
+    return Draft(PairKey(ours.key, theirs.key), ruling, seen)
 
 
 def _assert_rows_are_there(
@@ -186,7 +186,7 @@ def effect_of(workspace: Workspace, proposal: Proposal, on_step: Progress = lamb
     coming = Decisions(standing_after(standing, proposal.drafts))
     with (
         _result_now(workspace, run, standing_decisions(workspace, proposal.scope), on_step) as (summary, folder),
-        tried_in_scratch(workspace, run, coming if coming.verdicts else None, on_step) as (outcome, tried),
+        tried_in_scratch(workspace, run, coming if coming.rulings else None, on_step) as (outcome, tried),
         open_rows(workspace, run) as con,
     ):
         show_fact(con, "matched_before", folder / "match.parquet")

@@ -7,4 +7,4 @@ from scored_match
 union all
 select ours_row, theirs_row, 'reviewed', 'auto', 1, 0, 1
 from decided_pair
-where verdict = 'accepted'
+where ruling = 'accepted'

@@ -4,4 +4,4 @@
 -- grain: one row per (entry_no)
 -- why:   the rows of ours that a reviewer accepted a partner for: weights are learned from them as well
 from ungrouped_expected
-semi join (from decided_pair where verdict = 'accepted') p on p.ours_row = entry_no
+semi join (from decided_pair where ruling = 'accepted') p on p.ours_row = entry_no

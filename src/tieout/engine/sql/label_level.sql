@@ -32,4 +32,4 @@ from decided_pair p
 join decided_expected o on o.entry_no = p.ours_row
 join decided_reported t on t.entry_no = p.theirs_row
 left join rare on rare.entry_no = o.entry_no
-where p.verdict = 'accepted'
+where p.ruling = 'accepted'

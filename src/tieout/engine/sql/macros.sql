@@ -189,12 +189,12 @@ create or replace macro digits_swapped(ours, theirs) as
       )[1]
   end;
 
--- why: what a row says, as one name: all that rows are told apart by, whatever their number, their file and how it is
---      written. Rows that say the same are numbered by the rest of their columns, so the order of the file never decides
+-- why: a name for each row of a relation of entries, whatever its number, its file and how it is written. Content is all
+--      that rows are told apart by; those that say the same are numbered by the rest of their columns, so that the order
+--      of the file never decides
 create or replace macro rows_said(entries) as table
   select
-    entry_no, content,
-    cast(row_number() over (partition by content order by source, entry_no) as integer) as copy_no
+    entry_no, content, cast(row_number() over (partition by content order by source, entry_no) as integer) as copy_no
   from (
     select
       entry_no, source,

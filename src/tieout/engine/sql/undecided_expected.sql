@@ -4,4 +4,4 @@
 -- grain: one row per (entry_no)
 -- why:   a row of ours that a reviewer accepted a partner for takes part in nothing else
 from ungrouped_expected
-anti join (from decided_pair where verdict = 'accepted') p on p.ours_row = entry_no
+anti join (from decided_pair where ruling = 'accepted') p on p.ours_row = entry_no

@@ -4,4 +4,4 @@
 -- grain: one row per (ours_row, theirs_row)
 -- why:   rows that are equal in all respects and that a reviewer rejected as a pair do not meet; either may meet another
 from equal_row
-anti join (from decided_pair where verdict = 'rejected') p using (ours_row, theirs_row)
+anti join (from decided_pair where ruling = 'rejected') p using (ours_row, theirs_row)

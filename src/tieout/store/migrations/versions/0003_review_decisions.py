@@ -23,7 +23,7 @@ def upgrade() -> None:
         *_decision(),
         sa.PrimaryKeyConstraint("seq", name="pk_review_decision"),
         sa.ForeignKeyConstraint(["tenant", "run_id"], ["run.tenant", "run.run_id"], name="fk_review_decision_run"),
-        sa.CheckConstraint("verdict in ('accepted', 'rejected', 'undone')", name=op.f("ck_review_decision_verdict")),
+        sa.CheckConstraint("ruling in ('accepted', 'rejected', 'undone')", name=op.f("ck_review_decision_ruling")),
         comment="What reviewers decided about pairs of rows. Rows are only added; the latest about a pair counts.",
     )
     op.create_index("ix_review_decision_tenant_book_leg_seq", "review_decision", ["tenant", "book", "leg", "seq"])
@@ -44,7 +44,7 @@ def _pair() -> list[sa.Column[object]]:
 
 def _decision() -> list[sa.Column[object]]:
     return [
-        sa.Column("verdict", sa.String(8), nullable=False),
+        sa.Column("ruling", sa.String(8), nullable=False),
         sa.Column("decided_us", sa.BigInteger(), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=False),
         sa.Column("run_id", _DIGEST, nullable=False, comment="in which the reviewer saw the pair"),
