@@ -13,6 +13,7 @@ lone as (
   from open_reported o
   semi join ungrouped_reported u using (entry_no)
   anti join scored_match m on m.theirs_row = o.entry_no
+  anti join (select theirs_row from application_row where ours_row is not null) a on a.theirs_row = o.entry_no
 ),
 likely as (
   select entry_no, ref, currency, amount_micros, null::date as day, '' as text, true as is_open

@@ -1,0 +1,173 @@
+"""Which rows of the other side sum to a row, and how likely each such set is more than chance.
+
+Rules only, over values: no database, no clock, nothing depends on row numbers but which of equal rows is taken.
+
+Of a row (the whole) and its candidates (the parts) we ask how much likelier it is that a set of them is what the whole is
+made of than that the whole just happens to have this amount. Before the amount is looked at, a set of k parts is as
+likely as its weights make it among all sets of k: their product over the elementary symmetric polynomial of degree k. If
+it is the set, the sum is the amount for certain; if it is not, the amount is one of so many that a row may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+import numpy.typing as npt
+
+from tieout.engine.settlement.subset_sum import Search, find_subsets
+
+Floats = npt.NDArray[np.float64]
+
+WHOLE_ODDS = 0.2
+"""Before any evidence: how many loose rows that could be sums are sums, to one that is not."""
+EACH_MORE = 0.5
+"""A whole of one part more is so much rarer."""
+DENSITY = 0.1
+"""Amounts lie over some four powers of ten, evenly by their logarithm: a share of about 0.1 / n is the very number n."""
+OTHER_SIGN_BITS = 4.0
+"""A refund inside a payout is so much less likely a part than a payment."""
+SPREAD_BITS = 14.0
+"""A candidate that much less likely than the likeliest is left out."""
+ALL_AT_ONCE = 12
+"""Up to so many candidates every sum there is is made at once: 4,096 of them take as long as one look into a table."""
+MOST_PARTS = 32
+LIMITS = Search(max_size=12, max_found=8, node_budget=20_000)
+LARGEST_SUM = 1 << 62
+LEAST_SHARE = 0.01
+"""A set that is less likely, beside all others, is no alternative to speak of."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A row that may be a sum. `amount_share` is the share of all other rows that have its very amount.
+
+    `step` is the smallest change that amounts of its currency have, `tolerance` what a sum may miss, both in micros.
+    """
+
+    amount: int
+    fee: int = 0
+    amount_share: float = 0.0
+    step: int = 10_000
+    tolerance: int = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A row that may be part of a sum; `weight` in bits is what speaks for it beside its amount."""
+
+    amount: int
+    weight: float
+    fee: int = 0
+    is_other_sign: bool = False
+
+
+@dataclass(frozen=True)
+class FoundSum:
+    """A set of parts, as places among the candidates: how likely to one that the amount is chance or another set."""
+
+    places: tuple[int, ...]
+    odds: float
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The sets that reach a whole, the likeliest first, and in words what is known of others."""
+
+    found: tuple[FoundSum, ...]
+    nodes: int
+    is_complete: bool
+    has_fees: bool = False
+
+    @property
+    def alternatives(self) -> int:
+        """How many other sets are worth speaking of."""
+        every = sum(one.odds for one in self.found)
+        return sum(one.odds >= LEAST_SHARE * every for one in self.found[1:])
+
+    @property
+    def verdict(self) -> str:
+        if not self.is_complete:
+            return f"budget reached after {self.nodes:,} nodes"
+        return f"{self.alternatives + 1} alternatives" if self.alternatives else "unique"
+
+
+def find_sums(whole: Whole, parts: Sequence[Part]) -> Sums | None:
+    """Return the sets of parts that sum to the whole, None without any; parts come the likeliest first.
+
+    Amounts as they stand and of the whole's sign are asked first, then amounts before the fees that rows state, then
+    those of either sign.
+    """
+    same = [at for at, part in enumerate(parts) if not part.is_other_sign]
+    found = _find(whole, parts, same, has_fees=False)
+    if found is None and (whole.fee or any(parts[at].fee for at in same)):
+        found = _find(whole, parts, same, has_fees=True)
+    if found is None and len(same) < len(parts):
+        found = _find(whole, parts, range(len(parts)), has_fees=False)
+    return found
+
+
+def _find(whole: Whole, parts: Sequence[Part], places: Sequence[int], *, has_fees: bool) -> Sums | None:
+    weights = [parts[at].weight - OTHER_SIGN_BITS * parts[at].is_other_sign for at in places]
+    if len(places) < LIMITS.min_size:
+        return None
+    least = max(weights) - SPREAD_BITS
+    kept = [at for at, weight in enumerate(weights) if weight >= least]
+    amounts = [parts[places[at]].amount + (parts[places[at]].fee if has_fees else 0) for at in kept]
+    target = whole.amount + (whole.fee if has_fees else 0)
+    sets, nodes, is_complete = _sets(amounts, target, whole.tolerance)
+    if not sets:
+        return None
+    share = _chance_share(whole, target)
+    chances = _odds([weights[at] for at in kept], sets)
+    odds = [chance / _of_set(whole, target, amounts, members, share) for members, chance in zip(sets, chances, strict=True)]
+    every = sum(odds)
+    found = [
+        FoundSum(tuple(places[kept[at]] for at in members), one / (1.0 + every - one))
+        for members, one in zip(sets, odds, strict=True)
+    ]
+    return Sums(tuple(sorted(found, key=lambda one: (-one.odds, one.places))), nodes, is_complete, has_fees)
+
+
+def _sets(amounts: Sequence[int], target: int, tolerance: int) -> tuple[list[tuple[int, ...]], int, bool]:
+    """Return the sets that reach the target, the nodes that took, and whether every set was looked at."""
+    is_large = sum(map(abs, amounts)) + abs(target) > LARGEST_SUM
+    if len(amounts) > ALL_AT_ONCE or is_large:
+        limits = Search(LIMITS.max_size, LIMITS.max_found, LIMITS.node_budget, tolerance)
+        some = find_subsets(amounts[:MOST_PARTS], target, limits)
+        return list(some.found), some.nodes, some.is_complete and len(amounts) <= MOST_PARTS
+    sums = np.zeros(1, np.int64)
+    for amount in amounts:
+        sums = np.concatenate([sums, sums + amount])
+    hits = np.flatnonzero(np.abs(sums - target) <= tolerance).tolist()
+    sets = [tuple(at for at in range(len(amounts)) if hit >> at & 1) for hit in hits]
+    return [members for members in sets if len(members) >= LIMITS.min_size], len(sums), True
+
+
+def _odds(weights: Sequence[float], sets: Sequence[tuple[int, ...]]) -> list[float]:
+    """Return for each set how likely it is, before the amount is looked at, to one whole that is no sum at all."""
+    ratio = np.exp2(np.array(weights) - max(weights))
+    polynomial = np.zeros(len(ratio) + 1)
+    polynomial[0] = 1.0
+    for one in ratio:
+        polynomial[1:] += polynomial[:-1] * one
+    return [
+        float(WHOLE_ODDS * EACH_MORE ** (len(members) - 1) * ratio[list(members)].prod() / polynomial[len(members)])
+        for members in sets
+    ]
+
+
+def _chance_share(whole: Whole, target: int) -> float:
+    """Return the share of rows that have this very amount by chance, or one within the tolerance."""
+    width = 1 + 2 * (whole.tolerance // whole.step)
+    return max(DENSITY * whole.step / abs(target or whole.step), whole.amount_share) * width
+
+
+def _of_set(whole: Whole, target: int, amounts: Sequence[int], members: Sequence[int], share: float) -> float:
+    """Return the chance of a sum of such amounts: where all are round, they meet sooner."""
+    if whole.tolerance:
+        return min(share, 1.0)
+    common = gcd(target, *(amounts[at] for at in members))
+    return min(max(share, DENSITY * common / abs(target or common)), 1.0)
