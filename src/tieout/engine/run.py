@@ -117,12 +117,6 @@ FACTS = (
     "daily",
 )
 
-HAS_LOOSE_ROWS = """
-    select (select count(*) from ungrouped_expected) + (select count(*) from ungrouped_reported)
-      > 2 * ((select count(*) from scored_choice) + (select count(*) from equal_row where is_match))
-"""
-"""Says whether rows are left without a partner: where none is, nothing can be a part of a sum."""
-
 QUARANTINE_SCHEMA = pa.schema(
     [
         ("side", pa.string()),
@@ -320,7 +314,8 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> l
     runner.run_all(CANDIDATE_STEPS)
     if plan.rules.scoring == "learned":
         _choose_by_learned_weights(runner, plan)
-        if _says(runner.con, HAS_LOOSE_ROWS):
+        runner.run("lone_rows_are_left")
+        if _says(runner.con, "select is_there from leftover"):
             from tieout.engine.sums.steps import find_sums_among_loose_rows  # noqa: PLC0415 - numpy, as above
 
             find_sums_among_loose_rows(runner, plan)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from tieout.engine.plan import Plan, Rules
+from tieout.engine.scoring.pairing import choose_pairs
 from tieout.engine.settlement.steps import APPLICATION_SCHEMA
 from tieout.engine.steps import Runner
 from tieout.engine.sums.choice import Chosen, Pair, Proposal, Row, choose
@@ -18,13 +19,20 @@ from tieout.engine.sums.search import Part, Whole, find_sums
 
 SEARCH_STEPS = ("loose_row", "loose_word", "part_candidate")
 SUM_STEPS = ("choice_beside_sums", "add_sum", "add_sum_group")
+SECOND_STEPS = ("add_second_candidate", "add_second_choice")
 
 
 def find_sums_among_loose_rows(runner: Runner, plan: Plan) -> None:
     """Find rows that several of the other side sum to, among those without a sure partner, and make groups of them."""
     runner.run_all(SEARCH_STEPS)
     runner.run_computed("sum_row", partial(_sum_rows, rules=plan.rules))
-    runner.run_all(SUM_STEPS)
+    runner.run_all([*SUM_STEPS, "second_candidate"])
+
+    def choose_second(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+        return choose_pairs(con.sql(query).to_arrow_table(), plan.rules.review_threshold)
+
+    runner.run_computed("second_confidence", choose_second)
+    runner.run_all(SECOND_STEPS)
 
 
 def _sum_rows(con: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> pa.Table:
