@@ -436,6 +436,8 @@ def _make_run_relation(
             plan.settlement is not None,
         ],
     )
+    # Only where rows are left without a partner does a step tell what they are; all others read that nothing is told.
+    con.execute("create table if not exists told_row (side varchar, entry_no bigint, reason_code varchar)")
 
 
 def _write_quarantine(

@@ -1,5 +1,5 @@
 -- step:  lone_expected
--- in:    open_expected, ungrouped_expected, scored_match, application_row, repeated_reference, expected, reported, run
+-- in:    open_expected, ungrouped_expected, scored_match, application_row, told_row, repeated_reference, expected, reported, run
 -- out:   lone_expected(entry_no, reason_code)
 -- grain: one row per (entry_no)
 -- why:   rows of ours that no pass matched, and what they are: a duplicate when another row of ours has the same
@@ -60,6 +60,7 @@ select
   e.entry_no,
   case
     when c.nth > 1 and (e.ref is not null or c.has_match) then 'duplicate'
+    when e.entry_no in (select entry_no from told_row where side = 'ours' and reason_code = 'duplicate') then 'duplicate'
     when window_days > 0 and date_diff('day', e.day, last_day) between -window_days and window_days - 1
       then 'timing_lag'
     else 'missing'

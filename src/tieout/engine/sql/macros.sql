@@ -188,3 +188,9 @@ create or replace macro digits_swapped(ours, theirs) as
           and substr(abs(ours)::varchar, d[2], 1) = substr(abs(theirs)::varchar, d[1], 1)
       )[1]
   end;
+
+-- why: two rows of one side name the same party where the words they share are rarer than one row in fifty, or are
+--      spelt alike throughout
+create or replace macro is_same_party(text, other, rarities, words) as
+  shared_rarity(rarities, words) >= 4
+    or (text <> '' and other <> '' and jaro_winkler_similarity(text, other) >= 0.85);

@@ -19,7 +19,7 @@ from tieout.engine.sums.search import Part, Whole, find_sums
 
 SEARCH_STEPS = ("loose_row", "loose_word", "part_candidate")
 SUM_STEPS = ("choice_beside_sums", "add_sum", "add_sum_group")
-SECOND_STEPS = ("add_second_candidate", "add_second_choice")
+SECOND_STEPS = ("add_second_candidate", "add_second_choice", "sent_twice", "choice_of_the_first", "told_row")
 
 
 def find_sums_among_loose_rows(runner: Runner, plan: Plan) -> None:
