@@ -27,8 +27,8 @@ from tieout.engine.steps import (
     parse_step,
 )
 
-GIVEN = {"expected", "reported", "advice", "run"}
-"""Relations that no step makes: the two sides and the advice as entries, and the rules of the run."""
+GIVEN = {"expected", "reported", "advice", "run", "told_row"}
+"""Relations that no step makes: the two sides and the advice as entries, the rules of the run, and what is told of rows."""
 MADE = {"unmatched_ours", "unmatched_theirs", "open_invoice", "open_payment", "payment_reference", "application_row"}
 """Steps that are no file, for only a plan knows their columns, or their rows are no query."""
 
@@ -370,11 +370,13 @@ def runs() -> list[Result]:
     alone = reconcile("id | amount\nA | 1\nB | 2", "id | amount\nA | 1\nB | 3")
     few = ("day | amount | text\n2026-01-01 | 1 | rent", "day | amount | text\n2026-01-01 | 2 | rent")
     learned = reconcile(*few, scoring="learned")
+    more = (few[0] + "\n2026-01-01 | 7 | fuel", few[1])
+    learned_of_more = reconcile(*more, scoring="learned")
     given = reconcile(*few, scoring="learned", learned=learned.outcome.learned)
     sides = [table("amount | text | unit\n5 | Elm | I-1"), table("amount | text | unit\n5 | Elm | P-1")]
     advice = table("id | group | amount\nI-1 | P-1 | 5")
     settled = run(*sides, settling_plan(*sides, advice), advice=advice)
-    return [unique, repeated, alone, learned, given, settled]
+    return [unique, repeated, alone, learned, learned_of_more, given, settled]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)
@@ -428,7 +430,7 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     read = {name for step in every for name in step.reads}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
     # Those that decide which steps follow, and what the rules of application read.
-    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line"}
+    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line", "leftover"}
 
 
 def _step_of_any_run(name: str) -> Step:

@@ -17,25 +17,27 @@ taken as (
 lone_ours as (select * from evidence_expected anti join taken on ours_row = entry_no),
 lone_theirs as (select * from evidence_reported anti join taken on theirs_row = entry_no),
 twin as (
-  select c.ours_row, c.theirs_row, c.score, true as is_ours, l.entry_no as copy_row, l.day as copy_day, e.day, l.content
-  from scored_choice c
-  join evidence_expected e on e.entry_no = c.ours_row
-  join lone_ours l on l.currency = e.currency and l.amount_micros = e.amount_micros
+  select
+    h.ours_row, h.theirs_row, h.score, true as is_ours, l.entry_no as copy_row, l.day as copy_day, e.day, l.content,
+    c.score as copy_score
+  from scored_choice h
+  join evidence_expected e on e.entry_no = h.ours_row
+  join scored_candidate c on c.theirs_row = h.theirs_row and c.ours_row <> h.ours_row
+  join lone_ours l on l.entry_no = c.ours_row and l.amount_micros = e.amount_micros
   where is_same_party(e.text, l.text, e.rarities, l.words)
   union all
-  select c.ours_row, c.theirs_row, c.score, false, l.entry_no, l.day, e.day, l.content
-  from scored_choice c
-  join evidence_reported e on e.entry_no = c.theirs_row
-  join lone_theirs l on l.currency = e.currency and l.amount_micros = e.amount_micros
+  select
+    h.ours_row, h.theirs_row, h.score, false, l.entry_no, l.day, e.day, l.content, c.score
+  from scored_choice h
+  join evidence_reported e on e.entry_no = h.theirs_row
+  join scored_candidate c on c.ours_row = h.ours_row and c.theirs_row <> h.theirs_row
+  join lone_theirs l on l.entry_no = c.theirs_row and l.amount_micros = e.amount_micros
   where is_same_party(e.text, l.text, e.rarities, l.words)
 ),
 possible as (
   select
-    t.*, coalesce(s.score, 0) as copy_score, coalesce(t.copy_day < t.day, false) as is_first,
-    abs(date_diff('day', t.day, t.copy_day)) as apart_days
-  from twin t
-  left join scored_candidate s
-    on s.ours_row = if(t.is_ours, t.copy_row, t.ours_row) and s.theirs_row = if(t.is_ours, t.theirs_row, t.copy_row)
+    *, coalesce(copy_day < day, false) as is_first, abs(date_diff('day', day, copy_day)) as apart_days
+  from twin
   cross join run
   where coalesce(apart_days <= window_days, true) and (not is_first or copy_score >= alternative_threshold)
 ),

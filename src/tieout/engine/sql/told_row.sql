@@ -27,10 +27,20 @@ lone as (
     from twice
   ) u using (side, entry_no)
 ),
+quiet as (
+  select side, currency, abs(amount_micros) as magnitude
+  from lone
+  group by all
+  having count(*) filter (amount_micros > 0) * count(*) filter (amount_micros < 0) between 1 and 400
+),
 opposite as (
   select p.side, p.entry_no as plus_row, m.entry_no as minus_row, p.content as plus_content, m.content as minus_content,
     abs(date_diff('day', p.day, m.day)) as apart_days, p.text, m.text as minus_text
-  from (from lone where amount_micros > 0) p
+  from (
+    select l.*
+    from lone l
+    semi join quiet q on q.side = l.side and q.currency = l.currency and q.magnitude = l.amount_micros
+  ) p
   join (from lone where amount_micros < 0) m
     on m.side = p.side and m.currency = p.currency and m.amount_micros = -p.amount_micros
   where coalesce(apart_days <= 31, p.day is null and m.day is null)

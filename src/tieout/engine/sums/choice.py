@@ -84,7 +84,9 @@ def _judge(
     rows = proposals[number].best
     rivals = {other for row in rows for other in wanted[row]} - {number}
     beside = sum(proposals[other].sums.found[0].odds for other in rivals)
-    beside += max((_odds_of(pairs[row]) for row in rows if row in pairs and pairs[row].partner not in rows), default=0.0)
+    beside += max(
+        (_odds_of(pairs[row]) for row in rows if row in pairs and pairs[row].partner not in rows), default=0.0
+    )
     own = min(proposals[number].sums.found[0].odds, MOST_ODDS)
     return round(own / (1.0 + own + beside), PLACES), beside > 0.01 * own
 

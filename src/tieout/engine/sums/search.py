@@ -31,10 +31,15 @@ OTHER_SIGN_BITS = 4.0
 """A refund inside a payout is so much less likely a part than a payment."""
 SPREAD_BITS = 14.0
 """A candidate that much less likely than the likeliest is left out."""
-ALL_AT_ONCE = 12
-"""Up to so many candidates every sum there is is made at once: 4,096 of them take as long as one look into a table."""
-MOST_PARTS = 32
-LIMITS = Search(max_size=12, max_found=8, node_budget=20_000)
+MOST_PARTS = 22
+"""So many candidates, the likeliest, are looked at: all their four million sets in two halves of 2,048 sums."""
+MOST_MEMBERS = 12
+MOST_SETS = 64
+"""Where more sets than these reach a whole, which one it is nobody can tell."""
+MOST_HITS = 256
+"""Sets of any size that are written out, those of one member and of too many among them."""
+NODE_BUDGET = 20_000
+"""For amounts so large that their sums need more than 64 bits."""
 LARGEST_SUM = 1 << 62
 LEAST_SHARE = 0.01
 """A set that is less likely, beside all others, is no alternative to speak of."""
@@ -111,7 +116,7 @@ def find_sums(whole: Whole, parts: Sequence[Part]) -> Sums | None:
 
 def _find(whole: Whole, parts: Sequence[Part], places: Sequence[int], *, has_fees: bool) -> Sums | None:
     weights = [parts[at].weight - OTHER_SIGN_BITS * parts[at].is_other_sign for at in places]
-    if len(places) < LIMITS.min_size:
+    if len(places) < 2 or not _is_in_reach(whole, parts, places, has_fees=has_fees):
         return None
     least = max(weights) - SPREAD_BITS
     kept = [at for at, weight in enumerate(weights) if weight >= least]
@@ -122,7 +127,9 @@ def _find(whole: Whole, parts: Sequence[Part], places: Sequence[int], *, has_fee
         return None
     share = _chance_share(whole, target)
     chances = _odds([weights[at] for at in kept], sets)
-    odds = [chance / _of_set(whole, target, amounts, members, share) for members, chance in zip(sets, chances, strict=True)]
+    odds = [
+        chance / _of_set(whole, target, amounts, members, share) for members, chance in zip(sets, chances, strict=True)
+    ]
     every = sum(odds)
     found = [
         FoundSum(tuple(places[kept[at]] for at in members), one / (1.0 + every - one))
@@ -131,19 +138,50 @@ def _find(whole: Whole, parts: Sequence[Part], places: Sequence[int], *, has_fee
     return Sums(tuple(sorted(found, key=lambda one: (-one.odds, one.places))), nodes, is_complete, has_fees)
 
 
+def _is_in_reach(whole: Whole, parts: Sequence[Part], places: Sequence[int], *, has_fees: bool) -> bool:
+    """Say whether all parts of the whole's sign together make up the whole."""
+    target = whole.amount + (whole.fee if has_fees else 0)
+    reach = sum(parts[at].amount + (parts[at].fee if has_fees else 0) for at in places if not parts[at].is_other_sign)
+    return abs(reach) + whole.tolerance >= abs(target)
+
+
 def _sets(amounts: Sequence[int], target: int, tolerance: int) -> tuple[list[tuple[int, ...]], int, bool]:
-    """Return the sets that reach the target, the nodes that took, and whether every set was looked at."""
-    is_large = sum(map(abs, amounts)) + abs(target) > LARGEST_SUM
-    if len(amounts) > ALL_AT_ONCE or is_large:
-        limits = Search(LIMITS.max_size, LIMITS.max_found, LIMITS.node_budget, tolerance)
+    """Return the sets that reach the target, the nodes that took, and whether every set was looked at.
+
+    Both halves of the list are summed up whole and the sums of one looked up among those of the other.
+    """
+    if sum(map(abs, amounts)) + abs(target) + tolerance > LARGEST_SUM:
+        limits = Search(MOST_MEMBERS, MOST_SETS, NODE_BUDGET, tolerance)
         some = find_subsets(amounts[:MOST_PARTS], target, limits)
         return list(some.found), some.nodes, some.is_complete and len(amounts) <= MOST_PARTS
+    looked_at = amounts[:MOST_PARTS]
+    half = len(looked_at) // 2
+    lower, upper = _every_sum(looked_at[:half]), _every_sum(looked_at[half:])
+    order = np.argsort(upper, kind="stable")
+    ascending, wanted = upper[order], target - lower
+    first = np.searchsorted(ascending, wanted - tolerance, "left")
+    last = np.searchsorted(ascending, wanted + tolerance, "right")
+    reaching = np.flatnonzero(last > first)
+    hit_count = np.cumsum(last[reaching] - first[reaching])
+    reaching = reaching[: int(np.searchsorted(hit_count, MOST_HITS)) + 1]
+    hits = [
+        low | int(order[place]) << half
+        for low in reaching.tolist()
+        for place in range(first[low], min(last[low], first[low] + MOST_HITS))
+    ]
+    is_each_met = not len(hit_count) or hit_count[-1] <= MOST_HITS
+    hits = sorted(hit for hit in hits if 1 < hit.bit_count() <= MOST_MEMBERS)
+    is_complete = bool(is_each_met) and len(amounts) <= MOST_PARTS and len(hits) <= MOST_SETS
+    sets = [tuple(at for at in range(len(looked_at)) if hit >> at & 1) for hit in hits[:MOST_SETS]]
+    return sets, len(lower) + len(upper), is_complete
+
+
+def _every_sum(amounts: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return the sum of every set of amounts, at the place whose bits name its members."""
     sums = np.zeros(1, np.int64)
     for amount in amounts:
         sums = np.concatenate([sums, sums + amount])
-    hits = np.flatnonzero(np.abs(sums - target) <= tolerance).tolist()
-    sets = [tuple(at for at in range(len(amounts)) if hit >> at & 1) for hit in hits]
-    return [members for members in sets if len(members) >= LIMITS.min_size], len(sums), True
+    return sums
 
 
 def _odds(weights: Sequence[float], sets: Sequence[tuple[int, ...]]) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -58,7 +59,7 @@ def _proposals(asked: dict[str, list[Any]], rules: Rules, pairs: dict[Row, Pair]
     """Yield what each row of the query is a sum of, and note the pairs of the rows on the way."""
     starts = _starts(asked["is_ours"], asked["whole_row"])
     steps = _steps(asked["currency"], asked["part_micros"], asked["whole_micros"])
-    for begin, end in zip(starts, starts[1:], strict=False):
+    for begin, end in pairwise(starts):
         is_ours, row, amount = (asked[name][begin] for name in ("is_ours", "whole_row", "whole_micros"))
         whole = Whole(
             amount,
@@ -70,7 +71,8 @@ def _proposals(asked: dict[str, list[Any]], rules: Rules, pairs: dict[Row, Pair]
         parts = [
             Part(*values)
             for values in zip(
-                *(asked[name][begin:end] for name in ("part_micros", "weight", "part_fee", "is_other_sign")), strict=True
+                *(asked[name][begin:end] for name in ("part_micros", "weight", "part_fee", "is_other_sign")),
+                strict=True,
             )
         ]
         sums = find_sums(whole, parts)
@@ -127,7 +129,7 @@ def _reason(one: Chosen, offsets: tuple[int, int]) -> str:
     told = [f"{many} that name the same party sum to it" + (" before fees" if one.proposal.sums.has_fees else "")]
     if one.proposal.sums.alternatives:
         other = {one.proposal.parts[at] for at in one.proposal.sums.found[1].places}
-        telling = sorted(set(one.parts) ^ other)[0] + offsets[1 if is_ours else 0]
+        telling = min(set(one.parts) ^ other) + offsets[1 if is_ours else 0]
         told.append(f"so do others; whether row {telling} belongs to it would settle it")
     elif not one.proposal.sums.is_complete:
         told.append("not every set was looked at; a reference on its rows would settle it")
