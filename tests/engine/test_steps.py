@@ -28,7 +28,7 @@ from tieout.engine.steps import (
 )
 
 GIVEN = {"expected", "reported", "advice", "run", "told_row"}
-"""Relations that no step makes: the two sides and the advice as entries, the rules of the run, and what is told of rows."""
+"""Relations that no step makes: the two sides and the advice as entries, the rules of the run, what is told of rows."""
 MADE = {"unmatched_ours", "unmatched_theirs", "open_invoice", "open_payment", "payment_reference", "application_row"}
 """Steps that are no file, for only a plan knows their columns, or their rows are no query."""
 

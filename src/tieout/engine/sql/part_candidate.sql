@@ -53,6 +53,7 @@ weighed as (
   from near n
   join shared s using (ours_row, theirs_row)
   left join evidence_level l on l.evidence = 'time' and l.level = time_level(n.lag_days)
+  where coalesce(l.weight, 0) > -8000000
 ),
 part as (
   select 'ours' as whole_side, ours_row as whole_row, theirs_row as part_row, is_other_sign, lag_days, weight
@@ -64,4 +65,3 @@ part as (
   where abs(ours_micros) < abs(theirs_micros)
 )
 from part
-where weight > 0

@@ -1,5 +1,5 @@
 -- step:  second_candidate
--- in:    loose_row, loose_word, sum_row, scored_choice, scored_candidate, ungrouped_expected, ungrouped_reported, evidence_level, currency_size, run
+-- in:    loose_row, loose_word, sum_row, scored_choice, scored_candidate, ungrouped_expected, ungrouped_reported, evidence_level, currency_size, word_rarity, run
 -- out:   second_candidate(preference, ours_row, theirs_row, weight, weight_pair, weight_time, weight_amount, weight_unit, weight_text, ours_content, theirs_content)
 -- grain: one row per (preference)
 -- why:   a payment of a third of what was booked shares with it neither an amount nor one that is near, only its party.
@@ -42,8 +42,10 @@ met as (
   join theirs t using (currency, adds, word, met)
 ),
 rare as (
-  select side, entry_no, list_sort(list({word: word, rarity: rarity})) as rarities, list_sort(list(word)) as words
-  from loose_word
+  select side, entry_no, list_sort(list({word: word, rarity: rarity})) as rarities
+  from (select side, entry_no, unnest(words) as word from lone)
+  join word_rarity using (word)
+  where side = 'ours'
   group by all
 ),
 compared as (
@@ -55,7 +57,7 @@ compared as (
       o.text, t.text, array_to_string(o.words, ' '), array_to_string(t.words, ' '),
       list_transform(string_split(o.text, ' ')[1:2], lambda w: left(w, 1))
         = list_transform(string_split(t.text, ' ')[1:2], lambda w: left(w, 1)),
-      shared_rarity(x.rarities, y.words)
+      shared_rarity(x.rarities, t.words)
     ) as text_level,
     [
       unit_level(uo.unit_1, ut.unit_1), unit_level(uo.unit_2, ut.unit_2), unit_level(uo.unit_3, ut.unit_3),
@@ -66,8 +68,7 @@ compared as (
   from met m
   join lone o on o.side = 'ours' and o.entry_no = m.ours_row
   join lone t on t.side = 'theirs' and t.entry_no = m.theirs_row
-  join rare x on x.side = 'ours' and x.entry_no = m.ours_row
-  join rare y on y.side = 'theirs' and y.entry_no = m.theirs_row
+  join rare x on x.entry_no = m.ours_row
   join ungrouped_expected uo on uo.entry_no = m.ours_row
   join ungrouped_reported ut on ut.entry_no = m.theirs_row
   anti join scored_candidate c on c.ours_row = m.ours_row and c.theirs_row = m.theirs_row

@@ -2,10 +2,10 @@
 
 Rules only, over values: no database, no clock, nothing depends on row numbers but which of equal rows is taken.
 
-Of a row (the whole) and its candidates (the parts) we ask how much likelier it is that a set of them is what the whole is
-made of than that the whole just happens to have this amount. Before the amount is looked at, a set of k parts is as
-likely as its weights make it among all sets of k: their product over the elementary symmetric polynomial of degree k. If
-it is the set, the sum is the amount for certain; if it is not, the amount is one of so many that a row may have.
+Of a row (the whole) and its candidates (the parts) we ask how much likelier it is that a set of them is what the whole
+is made of than that the whole just happens to have this amount. Before the amount is looked at, a set of k parts is as
+likely as its weights make it among all sets of k: their product over the elementary symmetric polynomial of degree k.
+If it is the set, the sum is the amount for certain; if it is not, the amount is one of so many that a row may have.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHOLE_ODDS = 0.2
 EACH_MORE = 0.5
 """A whole of one part more is so much rarer."""
 DENSITY = 0.1
-"""Amounts lie over some four powers of ten, evenly by their logarithm: a share of about 0.1 / n is the very number n."""
+"""Amounts lie over some four powers of ten, evenly by their logarithm: a share of about 0.1 / n is the number n."""
 OTHER_SIGN_BITS = 4.0
 """A refund inside a payout is so much less likely a part than a payment."""
 SPREAD_BITS = 14.0
