@@ -1,4 +1,4 @@
-"""Sums, copies and reversals among rows without a key, from rows to facts: what is found and what must not change it."""
+"""Sums, copies and reversals among rows without a key: what is found, and what must not change it."""
 
 from __future__ import annotations
 
