@@ -24,9 +24,10 @@ quiet as (
   group by all
   having sum(ours) * sum(theirs) between 1 and 600
 ),
+telling as materialized (from ours semi join quiet using (currency, word, met)),
 met as (
   select distinct o.entry_no as ours_row, t.entry_no as theirs_row
-  from (from ours semi join quiet using (currency, word, met)) o
+  from telling o
   join theirs t using (currency, word, met)
 ),
 near as (

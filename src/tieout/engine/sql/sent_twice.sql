@@ -14,25 +14,40 @@ taken as (
   union all
   select ours_row, theirs_row from equal_row where is_match
 ),
-lone_ours as (select * from evidence_expected anti join taken on ours_row = entry_no),
-lone_theirs as (select * from evidence_reported anti join taken on theirs_row = entry_no),
-twin as (
-  select
-    h.ours_row, h.theirs_row, h.score, true as is_ours, l.entry_no as copy_row, l.day as copy_day, e.day, l.content,
-    c.score as copy_score
-  from scored_choice h
-  join evidence_expected e on e.entry_no = h.ours_row
-  join scored_candidate c on c.theirs_row = h.theirs_row and c.ours_row <> h.ours_row
-  join lone_ours l on l.entry_no = c.ours_row and l.amount_micros = e.amount_micros
-  where is_same_party(e.text, l.text, e.rarities, l.words)
+likely as materialized (
+  select h.ours_row, h.theirs_row, h.score, true as is_ours, c.ours_row as copy_row, c.score as copy_score
+  from (from scored_candidate anti join (select ours_row from taken) using (ours_row)) c
+  join scored_choice h on h.theirs_row = c.theirs_row
   union all
-  select
-    h.ours_row, h.theirs_row, h.score, false, l.entry_no, l.day, e.day, l.content, c.score
-  from scored_choice h
-  join evidence_reported e on e.entry_no = h.theirs_row
-  join scored_candidate c on c.ours_row = h.ours_row and c.theirs_row <> h.theirs_row
-  join lone_theirs l on l.entry_no = c.theirs_row and l.amount_micros = e.amount_micros
-  where is_same_party(e.text, l.text, e.rarities, l.words)
+  select h.ours_row, h.theirs_row, h.score, false, c.theirs_row, c.score
+  from (from scored_candidate anti join (select theirs_row from taken) using (theirs_row)) c
+  join scored_choice h on h.ours_row = c.ours_row
+),
+equal as materialized (
+  select y.*, l.day as copy_day, e.day, l.content
+  from likely y
+  join evidence_expected e on e.entry_no = y.ours_row
+  join evidence_expected l on l.entry_no = y.copy_row
+  where is_ours and l.amount_micros = e.amount_micros
+  union all
+  select y.*, l.day, e.day, l.content
+  from likely y
+  join evidence_reported e on e.entry_no = y.theirs_row
+  join evidence_reported l on l.entry_no = y.copy_row
+  where not is_ours and l.amount_micros = e.amount_micros
+),
+twin as (
+  select q.*
+  from equal q
+  join evidence_expected e on e.entry_no = q.ours_row
+  join evidence_expected l on l.entry_no = q.copy_row
+  where is_ours and is_same_party(e.text, l.text, e.rarities, l.words)
+  union all
+  select q.*
+  from equal q
+  join evidence_reported e on e.entry_no = q.theirs_row
+  join evidence_reported l on l.entry_no = q.copy_row
+  where not is_ours and is_same_party(e.text, l.text, e.rarities, l.words)
 ),
 possible as (
   select

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tieout.engine.sums.search import FoundSum, Sums
 
@@ -25,7 +26,7 @@ class Proposal:
     def rows(self, one: FoundSum) -> frozenset[Row]:
         return frozenset({self.whole, *((not self.whole[0], self.parts[at]) for at in one.places)})
 
-    @property
+    @cached_property
     def best(self) -> frozenset[Row]:
         return self.rows(self.sums.found[0])
 

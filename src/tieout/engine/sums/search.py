@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
+from functools import cached_property
+from math import gcd, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,8 @@ OTHER_SIGN_BITS = 4.0
 """A refund inside a payout is so much less likely a part than a payment."""
 SPREAD_BITS = 14.0
 """A candidate that much less likely than the likeliest is left out."""
+FEW_PARTS = 7
+"""So few are summed up faster one by one than by arrays."""
 MOST_PARTS = 22
 """So many candidates, the likeliest, are looked at: all their four million sets in two halves of 2,048 sums."""
 MOST_MEMBERS = 12
@@ -86,7 +89,7 @@ class Sums:
     is_complete: bool
     has_fees: bool = False
 
-    @property
+    @cached_property
     def alternatives(self) -> int:
         """How many other sets are worth speaking of."""
         every = sum(one.odds for one in self.found)
@@ -150,6 +153,12 @@ def _sets(amounts: Sequence[int], target: int, tolerance: int) -> tuple[list[tup
 
     Both halves of the list are summed up whole and the sums of one looked up among those of the other.
     """
+    if len(amounts) <= FEW_PARTS:
+        every = [0]
+        for amount in amounts:
+            every += [one + amount for one in every]
+        near = [at for at, one in enumerate(every) if abs(one - target) <= tolerance and at.bit_count() > 1]
+        return [_members(at) for at in near], len(every), len(near) <= MOST_SETS
     if sum(map(abs, amounts)) + abs(target) + tolerance > LARGEST_SUM:
         limits = Search(MOST_MEMBERS, MOST_SETS, NODE_BUDGET, tolerance)
         some = find_subsets(amounts[:MOST_PARTS], target, limits)
@@ -172,8 +181,11 @@ def _sets(amounts: Sequence[int], target: int, tolerance: int) -> tuple[list[tup
     is_each_met = not len(hit_count) or hit_count[-1] <= MOST_HITS
     hits = sorted(hit for hit in hits if 1 < hit.bit_count() <= MOST_MEMBERS)
     is_complete = bool(is_each_met) and len(amounts) <= MOST_PARTS and len(hits) <= MOST_SETS
-    sets = [tuple(at for at in range(len(looked_at)) if hit >> at & 1) for hit in hits[:MOST_SETS]]
-    return sets, len(lower) + len(upper), is_complete
+    return [_members(hit) for hit in hits[:MOST_SETS]], len(lower) + len(upper), is_complete
+
+
+def _members(bits: int) -> tuple[int, ...]:
+    return tuple(at for at in range(bits.bit_length()) if bits >> at & 1)
 
 
 def _every_sum(amounts: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -186,13 +198,13 @@ def _every_sum(amounts: Sequence[int]) -> npt.NDArray[np.int64]:
 
 def _odds(weights: Sequence[float], sets: Sequence[tuple[int, ...]]) -> list[float]:
     """Return for each set how likely it is, before the amount is looked at, to one whole that is no sum at all."""
-    ratio = np.exp2(np.array(weights) - max(weights))
-    polynomial = np.zeros(len(ratio) + 1)
-    polynomial[0] = 1.0
+    largest = max(weights)
+    ratio = [2.0 ** (weight - largest) for weight in weights]
+    polynomial = [1.0]
     for one in ratio:
-        polynomial[1:] += polynomial[:-1] * one
+        polynomial = [now + one * below for now, below in zip([*polynomial, 0.0], [0.0, *polynomial], strict=True)]
     return [
-        float(WHOLE_ODDS * EACH_MORE ** (len(members) - 1) * ratio[list(members)].prod() / polynomial[len(members)])
+        WHOLE_ODDS * EACH_MORE ** (len(members) - 1) * prod(ratio[at] for at in members) / polynomial[len(members)]
         for members in sets
     ]
 
