@@ -165,11 +165,14 @@ day | amount | text
 class Case:
     """What a run says of a few rows that stand beside a world, by their numbers among themselves."""
 
-    def __init__(self, ours: str, theirs: str) -> None:
+    def __init__(self, ours: str, theirs: str, *more_columns: str) -> None:
         world_of_ours, world_of_theirs, _ = world(240, 21)
         self.before = (len(world_of_ours.rows), len(world_of_theirs.rows))
         sides = [
-            Side((*others.rows, *(replace(row, currency="EUR") for row in _rows(text))), COLUMNS)
+            Side(
+                (*others.rows, *(replace(row, currency="EUR") for row in _rows(text, *more_columns))),
+                (*COLUMNS, *more_columns),
+            )
             for others, text in ((world_of_ours, ours), (world_of_theirs, theirs))
         ]
         self.result = reconciled(*sides)
@@ -194,8 +197,9 @@ class Case:
         return (row["ours_row"] or 0) - self.before[0], (row["theirs_row"] or 0) - self.before[1]
 
 
-def _rows(text: str) -> tuple[Row, ...]:
-    return table(f"day | amount | text\n{text.strip()}").rows if text.strip() else ()
+def _rows(text: str, *more_columns: str) -> tuple[Row, ...]:
+    names = " | ".join(("day", "amount", "text", *more_columns))
+    return table(f"{names}\n{text.strip()}").rows if text.strip() else ()
 
 
 def test_a_payment_of_three_invoices_is_their_sum() -> None:
@@ -218,6 +222,32 @@ def test_an_invoice_paid_in_two_parts_of_which_one_has_its_name_mistyped_is_thei
         f"2026-05-10 | 1204.99 | Walnutex supplies\n2026-05-11 | 510.42 | Walnotex supplies\n{known}",
     )
     assert {match for match in case.matches if match[0] == 1} == {(1, 1, "sum", "auto"), (1, 2, "sum", "auto")}
+
+
+def test_a_payout_net_of_a_fee_that_it_states_is_the_sum_of_its_payments_and_the_fee_explains_the_rest() -> None:
+    case = Case(
+        """
+        2026-04-09 | 412.37 | Walnut Textiles | -
+        2026-04-10 | 98.05 | Walnut Textiles | -
+        """,
+        "2026-04-12 | 495.61 | WALNUT TEXTILES | 14.81",
+        "fee",
+    )
+    assert case.matches == {(1, 1, "sum", "auto"), (2, 1, "sum", "auto")}
+    (delta,) = case.told("delta")
+    assert (delta["amount_micros"], delta["fee_micros"], delta["unexplained_micros"]) == (14_810_000, 14_810_000, 0)
+
+
+def test_a_payout_less_a_refund_is_the_sum_of_both() -> None:
+    case = Case(
+        """
+        2026-04-09 | 412.37 | Walnut Textiles
+        2026-04-10 | 698.05 | Walnut Textiles
+        2026-04-10 | -99.43 | Walnut Textiles
+        """,
+        "2026-04-12 | 1010.99 | WALNUT TEXTILES",
+    )
+    assert case.matches == {(row, 1, "sum", "auto") for row in (1, 2, 3)}
 
 
 def test_where_two_sets_fit_as_well_one_is_proposed_and_what_would_settle_it_is_said() -> None:
