@@ -27,8 +27,8 @@ from tieout.engine.steps import (
     parse_step,
 )
 
-GIVEN = {"expected", "reported", "advice", "run", "given_decision"}
-"""Relations that no step makes: the two sides and the advice as entries, the rules and the decisions of the run."""
+GIVEN = {"expected", "reported", "advice", "run", "given_decision", "told_row"}
+"""Relations that no step makes: both sides and the advice as entries, rules and decisions, what is told of rows."""
 MADE = {"unmatched_ours", "unmatched_theirs", "open_invoice", "open_payment", "payment_reference", "application_row"}
 """Steps that are no file, for only a plan knows their columns, or their rows are no query."""
 
@@ -370,6 +370,8 @@ def runs() -> list[Result]:
     alone = reconcile("id | amount\nA | 1\nB | 2", "id | amount\nA | 1\nB | 3")
     few = ("day | amount | text\n2026-01-01 | 1 | rent", "day | amount | text\n2026-01-01 | 2 | rent")
     learned = reconcile(*few, scoring="learned")
+    more = (few[0] + "\n2026-01-01 | 7 | fuel", few[1])
+    learned_of_more = reconcile(*more, scoring="learned")
     given = reconcile(*few, scoring="learned", learned=learned.outcome.learned)
     sides = [table("amount | text | unit\n5 | Elm | I-1"), table("amount | text | unit\n5 | Elm | P-1")]
     advice = table("id | group | amount\nI-1 | P-1 | 5")
@@ -378,7 +380,7 @@ def runs() -> list[Result]:
     plan = plan_for(*sides, scoring="learned")
     reviewed = run(*sides, plan, decisions=decided(*sides, plan, accepted=[(1, 2)], rejected=[(2, 2)]))
     left = run(*sides, plan, decisions=decided(*sides, plan, rejected=[(2, 2)]))
-    return [unique, repeated, alone, learned, given, settled, reviewed, left]
+    return [unique, repeated, alone, learned, learned_of_more, given, settled, reviewed, left]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)
@@ -433,7 +435,7 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     read = {name for step in every for name in step.reads}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
     # Those that decide which steps follow, and what the rules of application and the learning of weights read.
-    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line", "label_level"}
+    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line", "label_level", "leftover"}
 
 
 def _step_of_any_run(name: str) -> Step:

@@ -21,6 +21,7 @@ RULES = {
     "group": "both sides carry the same group reference, or a repeated reference that ties in sum",
     "settlement": "payments applied to invoices: by advice, or because the open amounts of one party sum to them",
     "reviewed": "a reviewer accepted the pair",
+    "sum": "rows that name the party of a row of the other side and sum to it, which chance hardly explains",
     "scored": "the most alike pair left in its block: each row prefers the other to every free row",
     LEARNED: "a pair of the one-to-one pairing that the evidence of all candidates together speaks for most",
     None: "no pass found a partner",

@@ -28,7 +28,13 @@ APART_STEPS = (
     "undecided_reported",
     "scoring_is_possible",
 )
-EQUAL_STEP, CANDIDATE_STEP = "unrejected_equal", "unrejected_candidate"
+UNREJECTED_STEPS = {
+    "match_equal": "unrejected_equal",
+    "block_candidate": "unrejected_candidate",
+    "part_candidate": "unrejected_part",
+    "second_candidate": "unrejected_second",
+}
+"""After a step that finds candidates: the step that leaves out of them what a reviewer rejected."""
 ADD_STEP, LABEL_STEP = "add_accepted", "label_level"
 
 _FIELDS = ("ours_content", "ours_copy", "theirs_content", "theirs_copy", "ruling")
@@ -122,5 +128,4 @@ def not_followed(con: duckdb.DuckDBPyConnection) -> int:
 
 def with_candidates(steps: Iterable[str]) -> list[str]:
     """Return the steps that find candidates, rejected pairs left out of what they find."""
-    after = {"match_equal": EQUAL_STEP, "block_candidate": CANDIDATE_STEP}
-    return [name for step in steps for name in (step, after.get(step)) if name]
+    return [name for step in steps for name in (step, UNREJECTED_STEPS.get(step)) if name]

@@ -344,6 +344,12 @@ def _match(
     runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
     if plan.rules.scoring == "learned":
         _choose_by_learned_weights(runner, plan, decided)
+        runner.run("lone_rows_are_left")
+        if _says(runner.con, "select is_there from leftover"):
+            from tieout.engine.sums.steps import find_sums_among_loose_rows  # noqa: PLC0415 - numpy, as above
+
+            find_sums_among_loose_rows(runner, plan, is_decided=decided is not None)
+            is_grouped = _says(runner.con, "select count(*) from entry_group")
     else:
         runner.run_all(_unrejected(WEIGHTED_STEPS, decided))
         while runner.run_all(ROUND_STEPS).rows:
@@ -496,6 +502,8 @@ def _make_run_relation(
             plan.settlement is not None,
         ],
     )
+    # Only where rows are left without a partner does a step tell what they are; all others read that nothing is told.
+    con.execute("create table if not exists told_row (side varchar, entry_no bigint, reason_code varchar)")
 
 
 def _write_quarantine(

@@ -64,6 +64,7 @@ PASS_WORDS = {
     "reference": "Same reference",
     "group": "Same total of a group",
     "settlement": "Payments applied to invoices",
+    "sum": "Rows that sum to one of the other side",
     "scored": "Similar date, amount and text",
     "reviewed": "Accepted by a reviewer",
 }

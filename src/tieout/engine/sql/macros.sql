@@ -197,3 +197,9 @@ create or replace macro rows_said(entries) as table
       )) as content
     from query_table(entries)
   );
+
+-- why: two rows of one side name the same party where the words they share are rarer than one row in fifty, or are
+--      spelt alike throughout
+create or replace macro is_same_party(text, other, codes, other_codes) as
+  shared_rarity(codes, other_codes) >= 4
+    or (text <> '' and other <> '' and jaro_winkler_similarity(text, other) >= 0.85);
