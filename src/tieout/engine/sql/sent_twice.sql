@@ -24,27 +24,53 @@ likely as materialized (
   join scored_choice h on h.ours_row = c.ours_row
 ),
 equal as materialized (
-  select y.*, l.day as copy_day, e.day, l.content
+  select y.*, l.day as copy_day, e.day, l.content, e.currency, e.amount_micros
   from likely y
   join evidence_expected e on e.entry_no = y.ours_row
   join evidence_expected l on l.entry_no = y.copy_row
   where is_ours and l.amount_micros = e.amount_micros
   union all
-  select y.*, l.day, e.day, l.content
+  select y.*, l.day, e.day, l.content, e.currency, e.amount_micros
   from likely y
   join evidence_reported e on e.entry_no = y.theirs_row
   join evidence_reported l on l.entry_no = y.copy_row
   where not is_ours and l.amount_micros = e.amount_micros
 ),
+placed as (
+  select false as is_ours, e.currency, e.amount_micros, coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), 0) as term
+  from evidence_expected e
+  semi join (select currency, amount_micros from equal where not is_ours) q using (currency, amount_micros)
+  cross join run
+  union all
+  select true, e.currency, e.amount_micros, coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), 0)
+  from evidence_reported e
+  semi join (select currency, amount_micros from equal where is_ours) q using (currency, amount_micros)
+  cross join run
+),
+recurring as (
+  select is_ours, currency, amount_micros, met
+  from (select *, unnest([term - 1, term, term + 1]) as met from placed)
+  group by all
+  having count(*) > 1
+),
+single as (
+  select
+    q.*, coalesce(date_diff('day', date '1970-01-01', coalesce(t.day, o.day)) // (window_days + 1), 0) as met
+  from equal q
+  left join evidence_reported t on q.is_ours and t.entry_no = q.theirs_row
+  left join evidence_expected o on not q.is_ours and o.entry_no = q.ours_row
+  cross join run
+),
+lone_single as (from single anti join recurring using (is_ours, currency, amount_micros, met)),
 twin as (
   select q.*
-  from equal q
+  from lone_single q
   join evidence_expected e on e.entry_no = q.ours_row
   join evidence_expected l on l.entry_no = q.copy_row
   where is_ours and is_same_party(e.text, l.text, e.rarities, l.words)
   union all
   select q.*
-  from equal q
+  from lone_single q
   join evidence_reported e on e.entry_no = q.theirs_row
   join evidence_reported l on l.entry_no = q.copy_row
   where not is_ours and is_same_party(e.text, l.text, e.rarities, l.words)
