@@ -143,3 +143,9 @@ def test_an_absent_amount_is_not_zero(tmp_path):
     summary = Run(deltas=[delta("missing", None)]).write(tmp_path)
     summary["deltas"][0]["amount"] = None
     assert "no amount" in shown(summary)
+
+
+def test_the_pairs_that_a_reviewer_decided_are_counted(tmp_path):
+    summary = a_full_run().write(tmp_path)
+    told = shown({**summary, "review": {**summary["review"], "accepted": 3, "rejected": 1}})
+    assert "Pairs decided by a reviewer: 3 accepted, 1 rejected." in told
