@@ -263,7 +263,9 @@ def keys_of(ours: Side, theirs: Side, plan: Plan) -> tuple[list[RowKey], list[Ro
         ]
         load_sides(con, inputs[0], inputs[1], plan)
         found = [
-            con.execute(f"select content, copy_no from rows_said('{view}') order by entry_no").fetchall()
+            con.execute(
+                f"select content, copy_number(content, source, entry_no) from rows_said('{view}') order by entry_no"
+            ).fetchall()
             for view in ("expected", "reported")
         ]
         con.close()

@@ -157,3 +157,9 @@ def test_payments_that_were_applied_are_counted_by_how(tmp_path):
     lines = [line.split() for line in shown({**summary, "applications": APPLIED}).splitlines()]
     assert ["In", "full", "accepted", "4", "9,980.50", "EUR"] in lines
     assert ["In", "part,", "the", "rest", "stays", "open", "needs", "review", "1", "500.00", "EUR"] in lines
+
+
+def test_the_pairs_that_a_reviewer_decided_are_counted(tmp_path):
+    summary = a_full_run().write(tmp_path)
+    told = shown({**summary, "review": {**summary["review"], "accepted": 3, "rejected": 1}})
+    assert "Pairs decided by a reviewer: 3 accepted, 1 rejected." in told

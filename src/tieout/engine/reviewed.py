@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import orjson
@@ -116,7 +117,18 @@ def set_accepted_apart(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def not_followed(con: duckdb.DuckDBPyConnection) -> int:
+def told_decisions(con: duckdb.DuckDBPyConnection, decided: Decided, *, is_relearned: bool) -> dict[str, Any]:
+    """Return what the summary tells of the decisions; the matches are there."""
+    return {
+        "accepted": decided.accepted,
+        "rejected": decided.rejected,
+        "left_aside": decided.left_aside,
+        "not_followed": _not_followed(con) if decided.rejected else 0,
+        "relearned": is_relearned,
+    }
+
+
+def _not_followed(con: duckdb.DuckDBPyConnection) -> int:
     """Return how many rejected pairs the run matched all the same: those that the settlement ties together."""
     found = con.execute(
         "select count(*) from match cross join run"

@@ -221,8 +221,8 @@ def execute(
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
     summary = summarise(con, plan, run_id, book, sides, told)
     if decided is not None:
-        is_relearned = plan.learned is not None and _learns(plan, decided)
-        summary["review"] |= _told_decisions(con, decided, is_relearned=is_relearned)
+        is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
+        summary["review"] |= reviewed.told_decisions(con, decided, is_relearned=is_relearned)
     return Outcome(summary, tuple(runner.records), _learned(runner, plan, decided))
 
 
@@ -311,16 +311,6 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     )
 
 
-def _told_decisions(con: duckdb.DuckDBPyConnection, decided: Decided, *, is_relearned: bool) -> dict[str, Any]:
-    return {
-        "accepted": decided.accepted,
-        "rejected": decided.rejected,
-        "left_aside": decided.left_aside,
-        "not_followed": reviewed.not_followed(con) if decided.rejected else 0,
-        "relearned": is_relearned,
-    }
-
-
 def _match(
     runner: Runner, plan: Plan, trim_references: Callable[[], None], decided: Decided | None = None
 ) -> list[str]:
@@ -366,8 +356,9 @@ def _unrejected(steps: Sequence[str], decided: Decided | None) -> Sequence[str]:
 
 def _learns(plan: Plan, decided: Decided | None) -> bool:
     """Say whether weights are learned: the plan has none, or reviewers decided about pairs since it learned its own."""
-    is_news = decided is not None and decided.teaches
-    return plan.learned is None or (is_news and decided is not None and plan.learned.labels != decided.digest)
+    if plan.learned is None:
+        return True
+    return decided is not None and decided.teaches and decided.digest != plan.learned.labels
 
 
 def _choose_by_learned_weights(runner: Runner, plan: Plan, decided: Decided | None) -> None:
@@ -381,8 +372,7 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan, decided: Decided | No
     runner.run_all(_unrejected(EVIDENCE_STEPS, decided))
     if plan.learned is None or _learns(plan, decided):
         runner.run_all(CHANCE_STEPS if decided is None else [*CHANCE_STEPS, reviewed.LABEL_STEP])
-        has_labels = decided is not None
-        runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=has_labels))
+        runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=decided is not None))
     else:
         given = learning.table_of(plan.learned)
         runner.run_computed("given_level", lambda _con, _query: given)
@@ -402,14 +392,19 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan, decided: Decided | No
 
 
 def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeights | None:
-    if not any(step.name in ("learned_level", "given_level") for step in runner.records):
+    is_learned = _has_run(runner, "learned_level")
+    if not is_learned and not _has_run(runner, "given_level"):
         return None
     levels = runner.con.sql("select evidence, level, matched, chance from evidence_level order by all").fetchall()
     match_share = next(matched for evidence, _, matched, _ in levels if evidence == PAIR)
-    labels = decided.digest if decided is not None and decided.teaches else ""
-    if plan.learned is not None and not _learns(plan, decided):
-        labels = plan.learned.labels
+    labels = plan.learned.labels if plan.learned is not None else ""
+    if is_learned:
+        labels = decided.digest if decided is not None and decided.teaches else ""
     return LearnedWeights(match_share, tuple(Level(*level) for level in levels if level[0] != PAIR), labels)
+
+
+def _has_run(runner: Runner, step: str) -> bool:
+    return any(record.name == step for record in runner.records)
 
 
 def _match_by_reference(runner: Runner) -> None:
