@@ -12,6 +12,7 @@ from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.core.money import from_micros
 from tieout.engine.loading import SIDES, Input, Loaded, SideName
 from tieout.engine.plan import Plan
+from tieout.engine.why_not import summarise_why_not
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
 MAX_CHECKS_LISTED = 100
@@ -61,6 +62,7 @@ def summarise(
         for side in (*SIDES, *(loaded.side for _, loaded in advice))
     }
     failed = sum(not check["ok"] for check in checks)
+    is_scored = bool(con.execute("select is_possible from scoring").fetchall()[0][0])
     is_clean = not deltas and not review and not any(refused.values()) and not failed
     return {
         "tieout": _version(),
@@ -83,6 +85,7 @@ def summarise(
         "differences": rows(
             'select "column", count(*) as count from difference group by all order by count desc, "column"'
         ),
+        "why_not": summarise_why_not(con, is_scored=is_scored),
         "checks": {
             "total": len(checks),
             "failed": failed,
