@@ -62,7 +62,6 @@ def summarise(
         for side in (*SIDES, *(loaded.side for _, loaded in advice))
     }
     failed = sum(not check["ok"] for check in checks)
-    is_scored = bool(con.execute("select is_possible from scoring").fetchall()[0][0])
     is_clean = not deltas and not review and not any(refused.values()) and not failed
     return {
         "tieout": _version(),
@@ -85,7 +84,7 @@ def summarise(
         "differences": rows(
             'select "column", count(*) as count from difference group by all order by count desc, "column"'
         ),
-        "why_not": summarise_why_not(con, is_scored=is_scored),
+        "why_not": summarise_why_not(con),
         "checks": {
             "total": len(checks),
             "failed": failed,

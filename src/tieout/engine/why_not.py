@@ -11,7 +11,7 @@ import duckdb
 
 from tieout.core.money import from_micros
 from tieout.engine.loading import SideName
-from tieout.engine.steps import Runner
+from tieout.engine.steps import Runner, Step
 
 WHY_NOT_ROWS = 1_000
 """So many unmatched rows of each side and currency, the largest by amount, are asked what would match them."""
@@ -20,7 +20,6 @@ STEPS_A_RULE = 3
 WORTH_MORE = Fraction(11, 10)
 """So many times what a smaller setting of a rule explains, a larger must explain to be told beside it."""
 
-REFERENCE_STEPS = ("lone_row", "near_reference")
 LIKENESS_STEPS = ("near_pair", "near_change", "contested_change", "near_likeness", "likeness_change")
 KINDS = (
     "reference_form",
@@ -36,10 +35,37 @@ KINDS = (
     "amount",
     "text",
     "other_reference",
+    "taken_reference",
     "taken",
     "nothing_near",
 )
 """Every kind of change, the smallest first; the macro `change_rank` has the same order."""
+
+
+CHANGE_COLUMNS = (
+    "side",
+    "entry_no",
+    "kind",
+    "from_value",
+    "to_value",
+    "size",
+    "partner_no",
+    "rival_no",
+    "is_certain",
+    "gap_micros",
+    "lag_days",
+)
+RULE_COLUMNS = (
+    "rule",
+    "from_value",
+    "to_value",
+    "place",
+    "currency",
+    "ours_rows",
+    "theirs_rows",
+    "amount_micros",
+    "basis",
+)
 
 
 @dataclass(frozen=True)
@@ -74,20 +100,61 @@ class RuleChange:
 
 
 def ask_why_not(runner: Runner, *, is_repeated: bool, is_scored: bool) -> None:
-    """Run the steps that say what would match the unmatched rows; where there is none, only an empty fact is made."""
+    """Run the steps that say what would match the unmatched rows; where there is none, only an empty fact is made.
+
+    `is_repeated`: references repeat; `is_scored`: the scored pass has run. A step that has nothing to look at is not
+    run, for to plan one takes longer than a small run should.
+    """
     if not _has_lone_rows(runner.con):
         runner.run("no_why_not")
         return
-    same = "near_same_reference" if is_repeated else "no_near_same_reference"
-    likeness = LIKENESS_STEPS if is_scored else ("no_near_likeness",)
-    runner.run_all([*REFERENCE_STEPS, same, *likeness, "why_not", "tolerance_change"])
+    runner.run("lone_row")
+    is_on_both, is_keyed_on_both = _met_in(runner.con)
+    changes = [
+        name
+        for name, is_run in (
+            ("near_reference", is_keyed_on_both),
+            ("near_same_reference", is_repeated),
+            ("near_taken", is_scored),
+        )
+        if is_run
+    ]
+    rules = ["tolerance_change", *(["surer_change"] if is_scored else [])]
+    steps: list[str | Step] = [*changes, *rules]
+    if is_scored and is_on_both:
+        steps += LIKENESS_STEPS
+        changes.append("near_likeness")
+        rules.append("likeness_change")
+    whole = _together("change_of_row", changes, CHANGE_COLUMNS) if changes else "no_near_change"
+    runner.run_all([*steps, whole, _together("rule_change", rules, RULE_COLUMNS), "why_not"])
+
+
+def _met_in(con: duckdb.DuckDBPyConnection) -> tuple[bool, bool]:
+    """Say whether both sides have unmatched rows, and whether both have some with a reference."""
+    found = con.execute("select count(distinct side), count(distinct side) filter (own_ref is not null) from lone_row")
+    sides, keyed = found.fetchall()[0]
+    return sides > 1, keyed > 1
+
+
+def _together(name: str, tables: Sequence[str], columns: tuple[str, ...]) -> Step:
+    """Return the step that puts what several steps found into one relation."""
+    return Step(
+        name=name,
+        reads=tuple(tables),
+        out=name,
+        columns=columns,
+        grain=(),
+        form="view",
+        why="what the steps that had something to look at found",
+        sql=" union all ".join(f"select {', '.join(columns)} from {table}" for table in tables),
+    )
 
 
 def _has_lone_rows(con: duckdb.DuckDBPyConnection) -> bool:
     return any(con.execute(f"select 1 from {name} limit 1").fetchall() for name in ("lone_expected", "lone_reported"))
 
 
-def summarise_why_not(con: duckdb.DuckDBPyConnection, *, is_scored: bool) -> dict[str, Any]:
+def summarise_why_not(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Return what the summary says: how many rows each kind of change would match, and the rules worth most money."""
     kinds = con.execute(
         "select * from (select side, kind, certainty, currency, count(*), sum(amount_micros::hugeint) from why_not"
@@ -95,16 +162,15 @@ def summarise_why_not(con: duckdb.DuckDBPyConnection, *, is_scored: bool) -> dic
     ).fetchall()
     names = ("side", "kind", "certainty", "currency", "rows")
     told = [{**dict(zip(names, row, strict=False)), "amount": str(from_micros(int(row[5] or 0)))} for row in kinds]
-    changes = rule_changes(con, is_scored=is_scored) if _has_lone_rows(con) else []
+    changes = rule_changes(con) if _has_lone_rows(con) else []
     return {"rows": told, "rules": [_as_summary(change) for change in changes]}
 
 
-def rule_changes(con: duckdb.DuckDBPyConnection, *, is_scored: bool) -> list[RuleChange]:
+def rule_changes(con: duckdb.DuckDBPyConnection) -> list[RuleChange]:
     """Return the settings of rules that explain most money, the best first, a few of each rule."""
-    relation = "tolerance_change" if not is_scored else "(from tolerance_change union all from likeness_change)"
     found = con.execute(
         "select rule, place, from_value, to_value, basis, currency, ours_rows, theirs_rows, amount_micros"
-        f" from {relation} order by rule, place, currency"
+        " from rule_change order by rule, place, currency"
     ).fetchall()
     backlog = _backlog(con)
     settings: dict[tuple[str, int], list[tuple[Any, ...]]] = {}
@@ -136,7 +202,7 @@ def _change_of(rows: Sequence[tuple[Any, ...]], backlog: Mapping[str, int]) -> R
 
 
 def _worth_telling(changes: Sequence[RuleChange]) -> list[RuleChange]:
-    """Return of each rule the settings that explain most; one that explains hardly more than a smaller one is left out."""
+    """Return of each rule the settings that explain most, without those that explain hardly more than a smaller one."""
     kept: dict[str, list[RuleChange]] = {}
     for change in changes:
         former = kept.setdefault(change.rule, [])

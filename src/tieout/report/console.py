@@ -22,6 +22,8 @@ MAX_KINDS = 16
 MAX_COLUMNS = 8
 MAX_CHECKS = 4
 MAX_REASONS = 6
+MAX_RULES = 3
+MAX_LACKS = 3
 MAX_DECISIONS = 12
 MAX_NOTES = 4
 WIDE = 110
@@ -56,6 +58,8 @@ def _sections(summary: Mapping[str, Any], width: int) -> Iterator[tuple[str, Ren
     if summary["deltas"]:
         yield "Differences", _kinds(summary)
     yield "Matching", _matching(summary)
+    if any(summary.get("why_not", {}).values()):
+        yield "What would match more", _why_not(summary["why_not"])
     if summary["differences"]:
         yield "Columns that differ on matched rows", _columns(summary)
     if summary["checks"]["failed"]:
@@ -188,6 +192,25 @@ def _matching(summary: Mapping[str, Any]) -> Group:
     if summary.get("searched"):
         parts.append(Text(f"Searched: {words.plain(summary['searched'], 300)}", style=_QUIET))
     return Group(*parts)
+
+
+def _why_not(told: Mapping[str, Any]) -> Table:
+    """Return the rules worth most money with the option that tries each, and what the unmatched rows lack."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for change in told["rules"][:MAX_RULES]:
+        table.add_row(Text(str(change["what_if"]), style="bold"), Text(words.tell_rule_change(change)[1]))
+    counts: dict[str, int] = {}
+    for item in told["rows"]:
+        counts[item["kind"]] = counts.get(item["kind"], 0) + item["rows"]
+    often = sorted(counts.items(), key=lambda item: -item[1])
+    lacks = [f"{words.humanise(kind, words.CHANGE_WORDS).lower()} {words.count(n)}" for kind, n in often[:MAX_LACKS]]
+    if lacks:
+        table.add_row("a row lacks", Text(", ".join(lacks) + (", …" if len(often) > MAX_LACKS else "")))
+    if told["rules"]:
+        table.add_row("", Text("--what-if best tries the first three", style=_QUIET))
+    return table
 
 
 def _columns(summary: Mapping[str, Any]) -> Text:

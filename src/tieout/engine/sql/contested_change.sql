@@ -34,38 +34,42 @@ shared as (
   from free
   group by all
 ),
-rival as (
-  select c.change_no
+met as (
+  select
+    c.change_no, c.score, c.day as one_day, r.day as other_day, c.units as one_units, r.units as other_units,
+    if(c.side = 'ours', c.amount_micros, r.amount_micros) as ours_micros,
+    if(c.side = 'ours', r.amount_micros, c.amount_micros) as theirs_micros,
+    if(c.side = 'ours', c.text, r.text) as ours_text, if(c.side = 'ours', r.text, c.text) as theirs_text,
+    if(c.side = 'ours', c.words, r.words) as ours_words, if(c.side = 'ours', r.words, c.words) as theirs_words
   from changed c
   join free r on r.side <> c.side and r.entry_no <> c.partner_no and r.currency = c.currency
     and (c.bound_ref is null or r.bound_ref is null)
     and coalesce(abs(date_diff('day', c.day, r.day)) <= c.window_days, true)
-    and could_meet(c.amount_micros, r.amount_micros, c.words, r.words)
-  cross join run
-  where weighted_score(
-    1 / (1 + abs(date_diff('day', c.day, r.day)) / lag_half_days),
-    if(c.side = 'ours', amount_likeness(c.amount_micros, r.amount_micros), amount_likeness(r.amount_micros, c.amount_micros)),
-    unit_likeness(c.units, r.units),
-    if(c.side = 'ours', text_likeness(c.text, r.text, c.words, r.words), text_likeness(r.text, c.text, r.words, c.words)),
-    weight_time, weight_amount, weight_unit, weight_text
-  ) >= c.score
   union all
-  select c.change_no
+  select
+    c.change_no, c.score, p.day, r.day, p.units, r.units,
+    if(c.side = 'ours', r.amount_micros, p.amount_micros), if(c.side = 'ours', p.amount_micros, r.amount_micros),
+    if(c.side = 'ours', r.text, p.text), if(c.side = 'ours', p.text, r.text),
+    if(c.side = 'ours', r.words, p.words), if(c.side = 'ours', p.words, r.words)
   from changed c
   join lone_row p on p.side <> c.side and p.entry_no = c.partner_no
   join free r on r.side = c.side and r.entry_no <> c.entry_no and r.currency = p.currency
     and (p.bound_ref is null or r.bound_ref is null)
     and coalesce(abs(date_diff('day', p.day, r.day)) <= c.window_days, true)
-    and could_meet(p.amount_micros, r.amount_micros, p.words, r.words)
+),
+judged as (
+  select
+    change_no, score, 1 / (1 + abs(date_diff('day', one_day, other_day)) / lag_half_days) as rival_time,
+    amount_likeness(ours_micros, theirs_micros) as rival_amount, unit_likeness(one_units, other_units) as rival_unit,
+    text_likeness(ours_text, theirs_text, ours_words, theirs_words) as rival_text,
+    weighted_score(
+      rival_time, rival_amount, rival_unit, rival_text, weight_time, weight_amount, weight_unit, weight_text
+    ) as rival_score
+  from met
   cross join run
-  where weighted_score(
-    1 / (1 + abs(date_diff('day', p.day, r.day)) / lag_half_days),
-    if(p.side = 'ours', amount_likeness(p.amount_micros, r.amount_micros), amount_likeness(r.amount_micros, p.amount_micros)),
-    unit_likeness(p.units, r.units),
-    if(p.side = 'ours', text_likeness(p.text, r.text, p.words, r.words), text_likeness(r.text, p.text, r.words, p.words)),
-    weight_time, weight_amount, weight_unit, weight_text
-  ) >= c.score
-)
+  where could_meet(ours_micros, theirs_micros, ours_words, theirs_words)
+),
+rival as (select distinct change_no from judged where rival_score >= score)
 select
   a.change_no,
   case

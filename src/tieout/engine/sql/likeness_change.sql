@@ -1,11 +1,11 @@
 -- step:  likeness_change
--- in:    lone_row, scored_candidate, scored_match, ungrouped_expected, run
+-- in:    lone_row, scored_candidate, run
 -- out:   likeness_change(rule, from_value, to_value, place, currency, ours_rows, theirs_rows, amount_micros, basis)
 -- grain: one row per (rule, to_value, currency)
 -- why:   what other rules of likeness would do to the whole backlog, in a few steps each. A wider window: unmatched rows of equal
 --        amount, as many of each amount as the side with fewer has within it (estimate: texts may keep them apart, and unequal
 --        amounts may meet). A lower review threshold: unmatched rows with a candidate that good, no more than the side with
---        fewer has (bound). A lower automatic threshold: matches that no person needs to see (exact)
+--        fewer has (bound)
 with
 told as (
   select * from lone_row where day is not null and amount_micros is not null
@@ -90,11 +90,6 @@ admitted as (
   join lower on b.score >= to_share
   join lone_row l using (side, entry_no)
   group by all
-),
-surer as (
-  select round(auto_threshold - step, 3) as to_share
-  from run, (select unnest([0.05, 0.1, 0.15, 0.2, 0.3]) as step)
-  where round(auto_threshold - step, 3) >= review_threshold
 )
 select
   'window' as rule, window_days::varchar as from_value, to_days::varchar as to_value, to_days as place, currency,
@@ -111,13 +106,3 @@ select
 from admitted
 cross join run
 where ours > 0 and theirs > 0
-union all
-select
-  'auto', auto_threshold::varchar, to_share::varchar, cast(1000 - to_share * 1000 as bigint), coalesce(u.currency, ''), count(*), count(*),
-  coalesce(sum(abs(u.amount_micros::hugeint)), 0), 'exact'
-from scored_match m
-join ungrouped_expected u on u.entry_no = m.ours_row
-join surer on m.confidence >= to_share
-cross join run
-where m.outcome = 'review' and coalesce(m.margin, 1) >= required_margin
-group by all

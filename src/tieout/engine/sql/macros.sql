@@ -194,7 +194,8 @@ create or replace macro digits_swapped(ours, theirs) as
 create or replace macro change_rank(kind) as list_position(
   [
     'reference_form', 'window_days', 'tolerance', 'review_threshold', 'reference', 'reference_part', 'amount_digits',
-    'amount_sign', 'date', 'currency', 'amount', 'text', 'other_reference', 'taken', 'nothing_near'
+    'amount_sign', 'date', 'currency', 'amount', 'text', 'other_reference', 'taken_reference', 'taken',
+    'nothing_near'
   ],
   kind
 );

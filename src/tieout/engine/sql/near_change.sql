@@ -75,22 +75,26 @@ change as (
   where is_one_currency and is_equal and is_near and text <> '' and p_text <> '' and text <> p_text
     and scored < review_threshold
 ),
+faced as (
+  select
+    *, abs(date_diff('day', day, p_day)) as lag_after, unit_likeness(units, p_units) as unit_after,
+    if(side = 'ours', amount_micros, p_micros) as ours_micros, if(side = 'ours', p_micros, amount_micros) as theirs_micros,
+    if(side = 'ours', text, p_text) as ours_text, if(side = 'ours', p_text, text) as theirs_text,
+    if(side = 'ours', words, p_words) as ours_words, if(side = 'ours', p_words, words) as theirs_words
+  from change
+),
 judged as (
   select
-    c.*,
+    f.* exclude (ours_micros, theirs_micros, ours_text, theirs_text, ours_words, theirs_words),
+    1 / (1 + lag_after / lag_half_days) as time_after, amount_likeness(ours_micros, theirs_micros) as amount_after,
+    text_likeness(ours_text, theirs_text, ours_words, theirs_words) as text_after,
     if(
       kind = 'review_threshold', scored,
       weighted_score(
-        1 / (1 + abs(date_diff('day', c.day, p_day)) / lag_half_days),
-        if(c.side = 'ours', amount_likeness(c.amount_micros, p_micros), amount_likeness(p_micros, c.amount_micros)),
-        unit_likeness(c.units, p_units),
-        if(
-          c.side = 'ours', text_likeness(c.text, p_text, c.words, p_words), text_likeness(p_text, c.text, p_words, c.words)
-        ),
-        weight_time, weight_amount, weight_unit, weight_text
+        time_after, amount_after, unit_after, text_after, weight_time, weight_amount, weight_unit, weight_text
       )
     ) as score
-  from change c
+  from faced f
   cross join run
 )
 select

@@ -81,7 +81,7 @@ where s.is_subject and t.gap_micros > tolerance_micros
   and t.gap_micros * 2 <= greatest(abs(t.ours_micros), abs(t.theirs_micros))
 union all
 select
-  side, entry_no, 'taken',
+  side, entry_no, 'taken_reference',
   coalesce(plain_number(gap_micros::decimal(38, 0) * 0.000001::decimal(7, 6)), ''),
   coalesce(
     plain_number(abs(rival_micros::hugeint - partner_micros)::decimal(38, 0) * 0.000001::decimal(7, 6)), ''

@@ -1,24 +1,17 @@
 -- step:  why_not
--- in:    lone_row, near_reference, near_same_reference, near_likeness, run
+-- in:    lone_row, change_of_row, run
 -- out:   why_not(side, row_no, kind, from_value, to_value, size, partner_row, rival_row, certainty, searched, amount_micros, currency, day)
 -- grain: one row per (side, row_no)
 -- form:  fact
 -- why:   for each unmatched row of weight the smallest change that would match it, and with which row. A change that is certain
 --        comes before one that another row may profit by; then the place of its kind in the closed list decides, then its
 --        size (days, micros, characters, millionths), the nearer amount and day, and last the content of the partner.
---        For `taken` the rival is who has the partner; the values are what speaks for this row and for the rival. For
---        `nothing_near` it says among how many rows was searched
+--        Where each partner in reach is taken the rival is who has it; the values are how far this row and the rival are
+--        from it in money (by reference), or their scores. For `nothing_near` it says among how many rows was searched
 with
-change as (
-  from near_reference
-  union all by name
-  from near_same_reference
-  union all by name
-  from near_likeness
-),
 smallest as (
   select c.*
-  from change c
+  from change_of_row c
   left join lone_row p on p.side <> c.side and p.entry_no = c.partner_no
   qualify row_number() over (
     partition by c.side, c.entry_no
@@ -32,7 +25,7 @@ select
   coalesce(s.to_value, '') as to_value, try_cast(s.size as bigint) as size,
   s.partner_no + if(l.side = 'ours', theirs_offset, ours_offset) as partner_row,
   s.rival_no + if(l.side = 'ours', ours_offset, theirs_offset) as rival_row,
-  case when s.kind is null or s.kind = 'taken' then '' when s.is_certain then 'certain' else 'likely' end as certainty,
+  case when s.kind is null or s.kind in ('taken', 'taken_reference') then '' when s.is_certain then 'certain' else 'likely' end as certainty,
   if(
     s.kind is null,
     coalesce(o.row_count, 0) || ' unmatched rows of ' || if(l.side = 'ours', 'theirs', 'ours')
