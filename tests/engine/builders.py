@@ -29,6 +29,7 @@ from tieout.engine.plan import (
     SignedColumn,
 )
 from tieout.engine.run import FACTS, Outcome, execute
+from tieout.engine.why_not import Subject
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
 
@@ -221,6 +222,7 @@ def run(
     *,
     advice: Side | None = None,
     as_text: bool = False,
+    subject: Subject | None = None,
     con: duckdb.DuckDBPyConnection | None = None,
 ) -> Result:
     """Run the leg on both sides. With `as_text` every value is handed over as text and typed by the engine."""
@@ -241,6 +243,7 @@ def run(
             run_id=RUN_ID,
             fact_dir=facts,
             advice=inputs[2] if advice is not None else None,
+            subject=subject,
         )
         contents = {fact: (facts / f"{fact}.parquet").read_bytes() for fact in FACTS}
     found = {fact: pq.read_table(pa.BufferReader(data)).to_pylist() for fact, data in contents.items()}

@@ -23,13 +23,13 @@ WORTH_MORE = Fraction(11, 10)
 LIKENESS_STEPS = ("near_pair", "near_change", "contested_change", "near_likeness", "likeness_change")
 KINDS = (
     "reference_form",
-    "window_days",
-    "tolerance",
-    "review_threshold",
-    "reference",
-    "reference_part",
     "amount_digits",
     "amount_sign",
+    "window_days",
+    "tolerance",
+    "reference",
+    "reference_part",
+    "review_threshold",
     "date",
     "currency",
     "amount",

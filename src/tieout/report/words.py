@@ -88,13 +88,13 @@ SETTLED_WORDS = {
 
 CHANGE_WORDS = {
     "reference_form": "Reference in another form",
-    "window_days": "Wider window",
-    "tolerance": "Larger tolerance",
-    "review_threshold": "Lower review threshold",
-    "reference": "Characters of the reference",
-    "reference_part": "One column of the key",
     "amount_digits": "Two digits of the amount",
     "amount_sign": "Sign of the amount",
+    "window_days": "Wider window",
+    "tolerance": "Larger tolerance",
+    "reference": "Characters of the reference",
+    "reference_part": "One column of the key",
+    "review_threshold": "Lower review threshold",
     "date": "Date",
     "currency": "Currency",
     "amount": "Amount",

@@ -16,7 +16,7 @@ pool as (
   select true, * from told where bound_ref is null
 ),
 first_of_day as (
-  select side, is_bound, currency, amount_micros, day, min(place) as place
+  select side, is_bound, currency, amount_micros, day, arg_min(entry_no, (place, entry_no)) as partner_no
   from pool
   group by all
 ),
@@ -27,13 +27,13 @@ sought as (
   cross join run
 ),
 near as (
-  select s.side, s.entry_no, date_diff('day', f.day, s.day) as lag_days, f.place, f.side as other
+  select s.side, s.entry_no, date_diff('day', f.day, s.day) as lag_days, f.partner_no, f.side as other
   from sought s
   asof join first_of_day f
     on f.side = s.other and f.is_bound = s.is_tied and f.currency = s.currency and f.amount_micros = s.amount_micros
     and s.from_day >= f.day
   union all
-  select s.side, s.entry_no, date_diff('day', s.day, f.day), f.place, f.side
+  select s.side, s.entry_no, date_diff('day', s.day, f.day), f.partner_no, f.side
   from sought s
   asof join first_of_day f
     on f.side = s.other and f.is_bound = s.is_tied and f.currency = s.currency and f.amount_micros = s.amount_micros
@@ -43,7 +43,7 @@ wait as (
   select s.side, s.entry_no, s.currency, s.amount_micros, min(n.lag_days) as lag_days
   from near n
   join told s on s.side = n.side and s.entry_no = n.entry_no
-  join told p on p.side = n.other and p.place = n.place
+  join told p on p.side = n.other and p.entry_no = n.partner_no
   cross join run
   where n.lag_days <= window_days + 31
     and if(

@@ -193,8 +193,8 @@ create or replace macro digits_swapped(ours, theirs) as
 --      decides which of two changes is smaller, only then their size does
 create or replace macro change_rank(kind) as list_position(
   [
-    'reference_form', 'window_days', 'tolerance', 'review_threshold', 'reference', 'reference_part', 'amount_digits',
-    'amount_sign', 'date', 'currency', 'amount', 'text', 'other_reference', 'taken_reference', 'taken',
+    'reference_form', 'amount_digits', 'amount_sign', 'window_days', 'tolerance', 'reference', 'reference_part',
+    'review_threshold', 'date', 'currency', 'amount', 'text', 'other_reference', 'taken_reference', 'taken',
     'nothing_near'
   ],
   kind

@@ -6,7 +6,8 @@
 --        amount that is equal but for the sign, on any day (where more than 200 pairs share it the nearest days before
 --        and after the window), with the same digits in another order, with the same words, or with a word in common and
 --        an amount within a fifth of its logarithm; of two currencies with an equal amount on one day; and what was scored
---        too low. No value that more than 200 pairs share is joined by. A score says whether either row prefers the other to all that
+--        too low. No value that more than 200 pairs share is joined
+--        by, no word that more than 50 rows of a side and a size have. A score says whether either row prefers the other to all that
 --        are unmatched (is_first), and whether neither has another (is_alone)
 with
 subject as (
@@ -27,7 +28,7 @@ first_of_day as (
   from partner
   semi join crowded using (currency, magnitude)
   where day is not null
-  qualify row_number() over (partition by side, currency, amount_micros, day order by place) = 1
+  qualify row_number() over (partition by side, currency, amount_micros, day order by place, entry_no) = 1
 ),
 crowd as (select s.*, day - window_days::integer as from_day, day + window_days::integer as to_day from subject s cross join run),
 dated as (select side, entry_no, currency, amount_micros, day from partner where day is not null and amount_micros is not null),
@@ -69,13 +70,14 @@ word as (
   )
   where length(word) >= 3
 ),
-sized as (select * exclude (size), unnest([size - 1, size, size + 1]) as size from word semi join subject using (side, entry_no)),
-crowded_word as (
-  select currency, word, size
+sized as (
+  select side, entry_no, currency, word, unnest([size - 1, size, size + 1]) as size
   from word
-  group by all
-  having count(*) filter (side = 'ours') * count(*) filter (side = 'theirs') > 200
-    or greatest(count(*) filter (side = 'ours'), count(*) filter (side = 'theirs')) > 200
+  semi join subject using (side, entry_no)
+),
+met_word as (
+  select * from word semi join sized using (currency, word, size)
+  qualify count(*) over (partition by side, currency, word, size) <= 50
 ),
 free as (
   select
@@ -87,6 +89,15 @@ free as (
   semi join (from lone_row where side = 'ours') o on o.entry_no = ours_row
   semi join (from lone_row where side = 'theirs') t on t.entry_no = theirs_row
   where score > 0
+),
+edge as (
+  select 'ours' as side, ours_row as entry_no, theirs_row as partner_no, score, is_first, is_alone
+  from free
+  semi join (from subject where side = 'ours') s on s.entry_no = ours_row
+  union all
+  select 'theirs', theirs_row, ours_row, score, is_first, is_alone
+  from free
+  semi join (from subject where side = 'theirs') s on s.entry_no = theirs_row
 ),
 pair as (
   select s.side, s.entry_no, p.entry_no as partner_no
@@ -109,32 +120,24 @@ pair as (
     on p.side = s.other and p.amount_micros = s.amount_micros and p.day = s.day and p.currency <> s.currency
   union
   select s.side, s.entry_no, p.entry_no
-  from subject s
-  join digit o on o.side = s.side and o.entry_no = s.entry_no
-  join digit p on p.side = s.other and p.currency = o.currency and p.sign = o.sign and p.digits = o.digits
-  anti join crowded_digit c on c.currency = o.currency and c.sign = o.sign and c.digits = o.digits
+  from (from digit semi join subject using (side, entry_no) anti join crowded_digit using (currency, sign, digits)) s
+  join digit p on p.side <> s.side and p.currency = s.currency and p.sign = s.sign and p.digits = s.digits
   union
   select s.side, s.entry_no, p.entry_no
-  from subject s
-  join spelt o on o.side = s.side and o.entry_no = s.entry_no
-  join spelt p on p.side = s.other and p.currency = o.currency and p.said = o.said
-  anti join crowded_text c on c.currency = o.currency and c.said = o.said
+  from (from spelt semi join subject using (side, entry_no) anti join crowded_text using (currency, said)) s
+  join spelt p on p.side <> s.side and p.currency = s.currency and p.said = s.said
   union
   select s.side, s.entry_no, p.entry_no
   from sized s
-  join word p on p.side <> s.side and p.currency = s.currency and p.word = s.word and p.size = s.size
-  anti join crowded_word c on c.currency = s.currency and c.word = s.word and c.size = s.size
+  join met_word p on p.side <> s.side and p.currency = s.currency and p.word = s.word and p.size = s.size
   union
-  select s.side, s.entry_no, if(s.side = 'ours', f.theirs_row, f.ours_row)
-  from subject s
-  join free f on s.entry_no = if(s.side = 'ours', f.ours_row, f.theirs_row)
+  select side, entry_no, partner_no from edge
 )
-select pair.side, pair.entry_no, pair.partner_no, f.score, coalesce(f.is_first, false) as is_first,
-  coalesce(f.is_alone, false) as is_alone
+select
+  pair.side, pair.entry_no, pair.partner_no, e.score, coalesce(e.is_first, false) as is_first,
+  coalesce(e.is_alone, false) as is_alone
 from pair
 join lone_row s on s.side = pair.side and s.entry_no = pair.entry_no
 join lone_row p on p.side <> pair.side and p.entry_no = pair.partner_no
-left join free f
-  on f.ours_row = if(pair.side = 'ours', pair.entry_no, pair.partner_no)
-  and f.theirs_row = if(pair.side = 'ours', pair.partner_no, pair.entry_no)
+left join edge e on e.side = pair.side and e.entry_no = pair.entry_no and e.partner_no = pair.partner_no
 where s.bound_ref is null or p.bound_ref is null

@@ -42,6 +42,12 @@ crowded_day as (
   group by all
   having count(*) filter (side = 'ours') * count(*) filter (side = 'theirs') > 200
 ),
+crowded_plain as (
+  select plain
+  from keyed
+  group by all
+  having count(*) filter (side = 'ours') * count(*) filter (side = 'theirs') > 200
+),
 part as (
   select side, entry_no, unnest(range(1, len(parts) + 1)) as number, unnest(parts) as value
   from keyed
@@ -55,7 +61,7 @@ crowded_part as (
 ),
 pair as (
   select s.side, s.entry_no, p.entry_no as partner_no
-  from subject s
+  from (from subject anti join crowded_plain using (plain)) s
   join partner p on p.side = s.other and p.plain = s.plain
   where s.plain <> ''
   union
@@ -73,10 +79,8 @@ pair as (
     on p.side = s.other and p.currency = s.currency and p.amount_micros = s.amount_micros and p.day = s.day
   union
   select s.side, s.entry_no, t.entry_no
-  from subject s
-  join part o on o.side = s.side and o.entry_no = s.entry_no
-  join part t on t.side = s.other and t.number = o.number and t.value = o.value
-  anti join crowded_part c on c.number = o.number and c.value = o.value
+  from (from part semi join subject using (side, entry_no) anti join crowded_part using (number, value)) s
+  join part t on t.side <> s.side and t.number = s.number and t.value = s.value
   union
   select s.side, s.entry_no, p.entry_no
   from subject s

@@ -55,17 +55,28 @@ met as (
   join first_of p on p.side <> s.side and p.own_ref = s.own_ref and p.currency is null
   where s.is_subject
 ),
+joined as (
+  select 'ours' as side, theirs_row as partner_no, ours_row as rival_no
+  from reference_join
+  semi join (from one where side = 'theirs') p on p.entry_no = theirs_row
+  where ours_row is not null
+  union all
+  select 'theirs', ours_row, theirs_row
+  from reference_join
+  semi join (from one where side = 'ours') p on p.entry_no = ours_row
+  where theirs_row is not null
+),
 taken as (
   select
     s.side, s.entry_no, p.entry_no as partner_no,
-    if(s.side = 'ours', j.ours_row, j.theirs_row) as rival_no, x.amount_micros as rival_micros,
+    j.rival_no, x.amount_micros as rival_micros,
     p.amount_micros as partner_micros,
     abs(s.amount_micros::hugeint - p.amount_micros) as gap_micros, abs(date_diff('day', s.day, p.day)) as lag_days
   from met m
   join lone_row s on s.side = m.side and s.entry_no = m.entry_no
   join one p on p.side <> m.side and p.place = m.place
-  join reference_join j on p.entry_no = if(p.side = 'ours', j.ours_row, j.theirs_row)
-  join one x on x.side = s.side and x.entry_no = if(s.side = 'ours', j.ours_row, j.theirs_row)
+  join joined j on j.side = s.side and j.partner_no = p.entry_no
+  join one x on x.side = s.side and x.entry_no = j.rival_no
   qualify row_number() over (partition by s.side, s.entry_no order by gap_micros nulls last, p.place) = 1
 )
 select
