@@ -358,8 +358,8 @@ def test_a_sum_that_does_not_hold_by_a_micro_stops_the_run(
 
 def test_every_run_asserts_that_money_and_rows_are_conserved(runs: list[Result]) -> None:
     for result in runs:
-        ran = [record.name for record in result.outcome.steps]
-        assert ran[-3:] == ["parts_sum_to_delta", "window_is_conserved", "every_row_ends_once"]
+        ran = {record.name for record in result.outcome.steps}
+        assert ran >= {"parts_sum_to_delta", "window_is_conserved", "every_row_ends_once"}
 
 
 @pytest.fixture(scope="module")
