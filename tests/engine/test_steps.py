@@ -29,7 +29,16 @@ from tieout.engine.steps import (
 
 GIVEN = {"expected", "reported", "advice", "run"}
 """Relations that no step makes: the two sides and the advice as entries, and the rules of the run."""
-MADE = {"unmatched_ours", "unmatched_theirs", "open_invoice", "open_payment", "payment_reference", "application_row"}
+MADE = {
+    "unmatched_ours",
+    "unmatched_theirs",
+    "open_invoice",
+    "open_payment",
+    "payment_reference",
+    "application_row",
+    "change_of_row",
+    "rule_change",
+}
 """Steps that are no file, for only a plan knows their columns, or their rows are no query."""
 
 SQL_FILES = {path.name.removesuffix(".sql"): path for path in (files(steps.__package__) / "sql").iterdir()}
@@ -374,7 +383,9 @@ def runs() -> list[Result]:
     sides = [table("amount | text | unit\n5 | Elm | I-1"), table("amount | text | unit\n5 | Elm | P-1")]
     advice = table("id | group | amount\nI-1 | P-1 | 5")
     settled = run(*sides, settling_plan(*sides, advice), advice=advice)
-    return [unique, repeated, alone, learned, given, settled]
+    one_sided = reconcile("id | amount\nA | 1\nB | 2", "id | amount\nA | 1")
+    copied = reconcile("id | amount\nA | 1\nA | 1", "id | amount\nA | 1")
+    return [unique, repeated, alone, learned, given, settled, one_sided, copied]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)
@@ -427,8 +438,10 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     every = [_step_of_any_run(name) for name in (*STEP_NAMES, "unmatched_ours", "unmatched_theirs")]
     read = {name for step in every for name in step.reads}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
-    # Those that decide which steps follow, and what the rules of application read.
-    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line"}
+    # Those that decide which steps follow, what the rules of application read, and what a made step puts together.
+    together = {"near_reference", "near_same_reference", "near_taken", "near_likeness"}
+    together |= {"tolerance_change", "surer_change", "likeness_change"}
+    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line"} | together
 
 
 def _step_of_any_run(name: str) -> Step:
