@@ -27,6 +27,7 @@ from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.steps import Runner, Step, StepRecord
 from tieout.engine.summary import summarise
+from tieout.engine.why_not import WHY_NOT_ROWS, Subject, ask_why_not
 from tieout.intake.records import Records
 from tieout.store.trees import sql_of
 
@@ -115,6 +116,7 @@ FACTS = (
     "unmatched_ours",
     "unmatched_theirs",
     "candidate",
+    "why_not",
     "quarantine",
     "check",
     "balance",
@@ -178,13 +180,14 @@ def execute(
     on_step: Callable[[str], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
     max_refused_share: float | None = None,
+    subject: Subject | None = None,
 ) -> Outcome:
     """Run the leg and write its facts into `fact_dir` as Parquet.
 
     Raises FastReadFailed when a plain CSV must be read the careful way, StepFailed when the engine cannot go on and
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
     With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit. `decisions` are those
-    of reviewers that count in the run.
+    of reviewers that count in the run. With `subject` that row alone is asked what would match it.
     """
     on_step = _one_at_a_time(on_step)
     done = checkpoint.restore(con) if checkpoint else []
@@ -205,7 +208,7 @@ def execute(
     if max_refused_share is not None:
         for _, loaded in (*sides, *told):
             _assert_plan_fits(con, loaded, plan, max_refused_share)
-    _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice)
+    _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice, subject)
     _write_checks(con, fact_dir, (*sides, *told))
     decided = reviewed.find_decided(runner, decisions) if decisions and decisions.rulings else None
     project = partial(_project, con, plan, loaded_ours, loaded_theirs, is_apart=decided is not None)
@@ -219,6 +222,8 @@ def execute(
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
     }
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
+    is_scored = _says(con, "select is_possible from scoring")
+    ask_why_not(runner, is_repeated=_says(con, "select is_repeated from reference_repeat"), is_scored=is_scored)
     summary = summarise(con, plan, run_id, book, sides, told)
     if decided is not None:
         is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
@@ -454,7 +459,13 @@ def _project(
 
 
 def _make_run_relation(
-    con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, ours: Loaded, theirs: Loaded, advice: Loaded | None
+    con: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    run_id: str,
+    ours: Loaded,
+    theirs: Loaded,
+    advice: Loaded | None,
+    subject: Subject | None,
 ) -> None:
     rules = plan.rules
     has_key = bool(plan.ours.key and plan.theirs.key)
@@ -470,7 +481,8 @@ def _make_run_relation(
           ?::double as weight_text, ?::double as auto_threshold, ?::double as review_threshold,
           ?::double as required_margin, ?::double as lag_half_days, ?::double as alternative_threshold,
           ?::bigint as ours_offset, ?::bigint as theirs_offset, ?::bigint as advice_offset,
-          ?::boolean as has_settlement
+          ?::boolean as has_settlement, ?::boolean as is_learned, ?::bigint as why_rows, ?::varchar as why_side,
+          ?::bigint as why_row
         """,
         [
             run_id[:8],
@@ -495,6 +507,10 @@ def _make_run_relation(
             theirs.offset,
             advice.offset if advice else 0,
             plan.settlement is not None,
+            rules.scoring == "learned",
+            WHY_NOT_ROWS,
+            subject.side if subject else None,
+            subject.row_no if subject else None,
         ],
     )
     # Only where rows are left without a partner does a step tell what they are; all others read that nothing is told.
