@@ -37,11 +37,11 @@ equal as materialized (
   where not is_ours and l.amount_micros = e.amount_micros
 ),
 placed as (
-  select false as is_ours, entry_no, currency, amount_micros, day, text, words, rarities
+  select false as is_ours, entry_no, currency, amount_micros, day, text, codes
   from evidence_expected
   semi join (select currency, amount_micros from equal where not is_ours) q using (currency, amount_micros)
   union all
-  select true, entry_no, currency, amount_micros, day, text, words, rarities
+  select true, entry_no, currency, amount_micros, day, text, codes
   from evidence_reported
   semi join (select currency, amount_micros from equal where is_ours) q using (currency, amount_micros)
 ),
@@ -68,7 +68,7 @@ recurring as (
     on n.is_ours = s.is_ours and n.currency = s.currency and n.amount_micros = s.amount_micros and n.met = s.term
       and n.entry_no <> s.entry_no
   join termed x on x.is_ours = s.is_ours and x.entry_no = n.entry_no
-  where is_same_party(s.text, x.text, s.rarities, x.words)
+  where is_same_party(s.text, x.text, s.codes, x.codes)
 ),
 lone_single as (from equal anti join recurring using (is_ours, ours_row, theirs_row)),
 twin as (
