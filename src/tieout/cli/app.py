@@ -143,6 +143,8 @@ def main(
 
     tieout compare payouts.csv transactions.csv --group-by id=payout_id --amount amount=net
 
+    tieout compare - bank-tuesday.csv --after 3f9a1c2b
+
     Exit codes: 0 the two tie out, 10 differences found, 20 error.
     """
 )
@@ -241,6 +243,14 @@ def compare(
             " auto=0.9, review=0.3, or usual for those worth a try. Repeat for several.",
         ),
     ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Add the rows of these files to those of a run: its plan is used, what it settled stays unless a new"
+            " row could change it. - in place of a file: nothing new on that side.",
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even if the same run is on record.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -284,6 +294,7 @@ def compare(
                 header_line=header_line,
             ),
             what_if=what_if or (),
+            after=after,
             fresh=fresh,
             as_json=as_json,
         )

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tieout.books.compare.actions import CompareRequest, Workspace, compare
+from tieout.books.compare.increment import added_rows, compare_after
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.options import infer_options, reading_of
 from tieout.books.compare.planning import chosen_plan, save_plan
@@ -49,6 +50,7 @@ def compare_files(
     report: Path | None,
     reading: Mapping[SideName, ReadOptions],
     what_if: Sequence[str] = (),
+    after: str | None = None,
     fresh: bool,
     as_json: bool,
 ) -> int:
@@ -56,7 +58,10 @@ def compare_files(
     plan = chosen_plan(plan_file, options) if plan_file is not None and plan_file.exists() else None
     request = CompareRequest(ours, theirs, options, plan, reading=reading, is_fresh=fresh, advice=advice)
     with stepping() as on_step:
-        done = compare(workspace, request, on_step)
+        if after is None:
+            done = compare(workspace, request, on_step)
+        else:
+            done = compare_after(workspace, added_rows(request, after), on_step)
         if plan_file is not None and plan is None:
             save_plan(done.plan, plan_file)
         if report is not None:

@@ -17,7 +17,17 @@ import pyarrow.parquet as pq
 
 from tieout.core.errors import TieoutError
 from tieout.engine.checkpoint import Checkpoint
-from tieout.engine.loading import SIDES, Input, Loaded, SideName, load, refused_by_column, refused_rows
+from tieout.engine.increment import SETTLED_MATCH_STEPS, WEIGHING_STEPS, SettledPairs, keep_settled
+from tieout.engine.loading import (
+    SIDES,
+    Input,
+    Loaded,
+    SideName,
+    load,
+    part_starts,
+    refused_by_column,
+    refused_rows,
+)
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
 from tieout.engine.projection import EntryShape, blank_reference, compared_pairs, entry_projection, entry_shape
@@ -169,6 +179,7 @@ def execute(
     run_id: str,
     fact_dir: Path,
     advice: Input | None = None,
+    settled: SettledPairs | None = None,
     book: str = "compare",
     on_step: Callable[[str], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
@@ -178,9 +189,12 @@ def execute(
 
     Raises FastReadFailed when a plain CSV must be read the careful way, StepFailed when the engine cannot go on and
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
+    `settled` is what the run left that this one comes after.
     With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit.
     """
     on_step = _one_at_a_time(on_step)
+    if plan.rules.scoring == "learned" and plan.learned is None:
+        settled = None  # What other weights settled tells nothing.
     done = checkpoint.restore(con) if checkpoint else []
 
     def after_step(records: list[StepRecord]) -> None:
@@ -201,7 +215,9 @@ def execute(
             _assert_plan_fits(con, loaded, plan, max_refused_share)
     _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice)
     _write_checks(con, fact_dir, (*sides, *told))
-    *left, match_step = _match(runner, plan, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True))
+    *left, match_step = _match(
+        runner, plan, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True), settled
+    )
     _write_quarantine(con, fact_dir, plan, (*sides, *told))
     made: dict[str, str | Step] = {
         "match": match_step,
@@ -242,7 +258,7 @@ def load_sides(
         on_step(f"load_{side}")
         given, side_plan = (ours, plan.ours) if side == "ours" else (theirs, plan.theirs)
         compared = [item.ours if side == "ours" else item.theirs for item in pairs]
-        return load(con, side, given.source, side_plan, compared, is_loaded=is_loaded)
+        return load(con, side, given.whole, side_plan, compared, is_loaded=is_loaded)
 
     # Side by side, because DuckDB's reader of CSV alone leaves a core idle for a quarter of the time.
     loading = {side: partial(load_side, side=side) for side in SIDES}
@@ -298,7 +314,7 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     )
 
 
-def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> list[str]:
+def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None], settled: SettledPairs | None) -> list[str]:
     """Run the passes: by reference, by group, by settlement, by score. Return the steps left that make their facts.
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
@@ -311,30 +327,54 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None]) -> l
     is_grouped = _says(runner.con, "select count(*) from entry_group")
     if not _says(runner.con, "select is_possible from scoring"):
         return [*NO_CHOICE_STEPS, "match" if is_grouped else "match_of_references"]
-    runner.run_all(CANDIDATE_STEPS)
-    if plan.rules.scoring == "learned":
-        _choose_by_learned_weights(runner, plan)
-    else:
-        runner.run_all(WEIGHTED_STEPS)
-        while runner.run_all(ROUND_STEPS).rows:
-            runner.run("add_choice")
-    runner.run_all(CHOICE_STEPS)
+    _score(runner, plan, settled)
     is_scored = _says(runner.con, "select count(*) from scored_match")
     return ["match" if is_grouped or is_scored else "match_of_references"]
 
 
-def _choose_by_learned_weights(runner: Runner, plan: Plan) -> None:
-    """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole."""
+def _score(runner: Runner, plan: Plan, settled: SettledPairs | None) -> None:
+    """Run the scored pass, over what an earlier run settled where there is one."""
+    is_learned = plan.rules.scoring == "learned"
+    if settled is None:
+        runner.run_all(CANDIDATE_STEPS)
+    else:
+        if plan.learned is not None:
+            _take_given_weights(runner, plan.learned)
+        keep_settled(runner, settled, is_learned=is_learned)
+        runner.run_all(CANDIDATE_STEPS[1:])
+    if is_learned:
+        _choose_by_learned_weights(runner, plan, is_over_settled=settled is not None)
+    else:
+        runner.run_all(WEIGHTED_STEPS)
+        while runner.run_all(ROUND_STEPS).rows:
+            runner.run("add_choice")
+    runner.run_all(CHOICE_STEPS if settled is None else SETTLED_MATCH_STEPS)
+
+
+def _take_given_weights(runner: Runner, learned: LearnedWeights) -> None:
+    from tieout.engine.scoring import learning  # noqa: PLC0415 - as below
+
+    given = learning.table_of(learned)
+    runner.run_computed("given_level", lambda _con, _query: given)
+
+
+def _choose_by_learned_weights(runner: Runner, plan: Plan, *, is_over_settled: bool) -> None:
+    """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole.
+
+    Over what is settled the weights and the statistics of all rows are there already.
+    """
     from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
-    runner.run_all(EVIDENCE_STEPS)
-    if plan.learned is None:
-        runner.run_all(CHANCE_STEPS)
-        runner.run_computed("learned_level", learning.learn_levels)
+    if is_over_settled:
+        runner.run_all(WEIGHING_STEPS)
     else:
-        given = learning.table_of(plan.learned)
-        runner.run_computed("given_level", lambda _con, _query: given)
-    runner.run("weighed_candidate")
+        runner.run_all(EVIDENCE_STEPS)
+        if plan.learned is None:
+            runner.run_all(CHANCE_STEPS)
+            runner.run_computed("learned_level", learning.learn_levels)
+        else:
+            _take_given_weights(runner, plan.learned)
+        runner.run("weighed_candidate")
 
     def choose(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
         return pairing.choose_pairs(con.sql(query).to_arrow_table(), plan.rules.review_threshold)
@@ -438,15 +478,11 @@ def _write_quarantine(
     path = fact_dir / "quarantine.parquet"
     tables = []
     for given, loaded in sides:
-        typed = refused_rows(con, loaded, given.source, _side_plan(plan, loaded.side), given.locate)
+        typed = refused_rows(con, loaded, given, _side_plan(plan, loaded.side))
         if loaded.side == "advice" and plan.advice is not None:
-            typed += refused_advice(con, loaded, plan.advice, given.locate)
-        tables.append(_table_of([(loaded.side, given.name, *row) for row in typed], QUARANTINE_SCHEMA))
-        if isinstance(given.source, Records) and given.source.rejected is not None:
-            refused = pq.read_table(given.source.rejected)
-            for name, value in (("file", given.name), ("side", loaded.side)):
-                refused = refused.add_column(0, name, pa.array([value] * len(refused), pa.string()))
-            tables.append(refused.select(QUARANTINE_SCHEMA.names).cast(QUARANTINE_SCHEMA))
+            typed += [(given.name, *row) for row in refused_advice(con, loaded, plan.advice, given.locate)]
+        tables.append(_table_of([(loaded.side, *row) for row in typed], QUARANTINE_SCHEMA))
+        tables += _refused_by_readers(con, given, loaded.side)
     table = pa.concat_tables(tables).sort_by(
         [("side", "ascending"), ("row_no", "ascending"), ("line", "ascending"), ("reason_code", "ascending")]
     )
@@ -454,11 +490,31 @@ def _write_quarantine(
     con.execute(f"create or replace view quarantine as from read_parquet('{_quoted(path)}')")
 
 
+def _refused_by_readers(con: duckdb.DuckDBPyConnection, given: Input, side: SideName) -> list[pa.Table]:
+    """Return what the readers of a side's files refused, numbered on through the files."""
+    refusing = [part for part in given.parts if isinstance(part.source, Records) and part.source.rejected is not None]
+    if not refusing:
+        return []
+    import pyarrow.compute as pc  # noqa: PLC0415 - few files have refused rows
+
+    tables = []
+    for part, start in zip(given.parts, part_starts(con, [part.source for part in given.parts]), strict=True):
+        if not isinstance(part.source, Records) or part.source.rejected is None:
+            continue
+        refused = pq.read_table(part.source.rejected)
+        numbers = pc.add(refused.column("row_no"), start)
+        refused = refused.set_column(refused.schema.get_field_index("row_no"), "row_no", numbers)
+        for name, value in (("file", part.name), ("side", side)):
+            refused = refused.add_column(0, name, pa.array([value] * len(refused), pa.string()))
+        tables.append(refused.select(QUARANTINE_SCHEMA.names).cast(QUARANTINE_SCHEMA))
+    return tables
+
+
 def _write_checks(con: duckdb.DuckDBPyConnection, fact_dir: Path, sides: Sequence[tuple[Input, Loaded]]) -> None:
     rows = [
         (
             loaded.side,
-            given.name,
+            file,
             check.name,
             check.subject,
             check.currency,
@@ -469,7 +525,7 @@ def _write_checks(con: duckdb.DuckDBPyConnection, fact_dir: Path, sides: Sequenc
             check.message,
         )
         for given, loaded in sides
-        for check in given.checks
+        for file, check in given.checks
     ]
     path = fact_dir / "check.parquet"
     pq.write_table(_table_of(rows, CHECK_SCHEMA), path)
