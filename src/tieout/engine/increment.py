@@ -1,7 +1,7 @@
 """The scored pass of a run that comes after another: what that run settled stays, unless today's rows could change it.
 
-A pair that was settled stands in for rows that met as equals, so that no later step searches a partner for its rows.
-Only the search is spared: the passes by reference and by group, the sums and the facts are those of all rows.
+Candidates are found among all rows, for how crowded a block is decides what they are, but only those of rows that are
+not settled are compared. The passes by reference and by group, the sums and the facts are those of all rows.
 """
 
 from __future__ import annotations
@@ -22,14 +22,6 @@ LEAST_WEIGHT = math.log2(LEAST_CONFIDENCE / (1 - LEAST_CONFIDENCE))
 
 _OURS, _THEIRS = b"ours_rows", b"theirs_rows"
 
-BLOCK_STEPS = ("block_same_amount", "block_near_amount", "block_rare_word", "block_same_unit", "block_candidate")
-POPULATION_STEPS = (
-    "match_equal",
-    "block_expected",
-    "block_reported",
-    "every_block_expected",
-    "every_block_reported",
-)
 STATISTIC_STEPS = (
     "unequal_expected",
     "unequal_reported",
@@ -39,7 +31,7 @@ STATISTIC_STEPS = (
     "no_sample_reported",
 )
 WEIGHING_STEPS = ("evidence_expected", "evidence_reported", "compared_candidate", "weighed_candidate")
-SETTLED_MATCH_STEPS = ("without_settled", "score_match", "add_settled_match", "add_settled_candidate", "candidate")
+SETTLED_CHOICE_STEPS = ("score_match", "add_settled_match", "add_settled_candidate", "candidate")
 
 
 @dataclass(frozen=True)
@@ -88,25 +80,19 @@ def settled_pairs(path: Path) -> SettledPairs:
 
 
 def keep_settled(runner: Runner, settled: SettledPairs, *, is_learned: bool) -> None:
-    """Find which settled pairs stand and let them stand for rows that met as equals.
+    """Find which settled pairs stand, and leave as candidates only those of the other rows.
 
     A pair is opened again where a row that is new, or opened again itself, could be the partner of one of its rows:
-    in the same blocks and, weighed among all rows, likelier than chance.
+    a candidate and, weighed among all rows, likelier than chance.
     """
-    runner.run_all([*POPULATION_STEPS, *(STATISTIC_STEPS if is_learned else ())])
     runner.run_computed("settled_row", lambda _con, _query: pq.read_table(settled.path))
     runner.run_computed("former_run", lambda _con, _query: _former(settled))
-    runner.run_all(["settled_pair", *(["likely_settled"] if is_learned else []), "reopened_row"])
-    while True:
-        runner.run_all(["touching_expected", "touching_reported", *BLOCK_STEPS])
-        if is_learned:
-            touched = runner.run_all([*WEIGHING_STEPS, "touched_by_weight"])
-        else:
-            touched = runner.run_all(["score_candidate", "touched_by_score"])
-        if not touched.rows:
-            break
+    likely = (*STATISTIC_STEPS, "settled_pair", "likely_settled") if is_learned else ("settled_pair",)
+    runner.run_all(["every_candidate", *likely, "reopened_row"])
+    weighing = (*WEIGHING_STEPS, "touched_by_weight") if is_learned else ("score_candidate", "touched_by_score")
+    while runner.run_all(["touching_candidate", *weighing]).rows:
         runner.run_all(["still_settled", "touched_row"])
-    runner.run_all(["add_settled", *(["unequal_expected", "unequal_reported"] if is_learned else [])])
+    runner.run("open_candidate")
 
 
 def _former(settled: SettledPairs) -> pa.Table:

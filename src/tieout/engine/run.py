@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tieout.core.errors import TieoutError
 from tieout.engine.checkpoint import Checkpoint
-from tieout.engine.increment import SETTLED_MATCH_STEPS, WEIGHING_STEPS, SettledPairs, keep_settled
+from tieout.engine.increment import SETTLED_CHOICE_STEPS, WEIGHING_STEPS, SettledPairs, keep_settled
 from tieout.engine.loading import (
     SIDES,
     Input,
@@ -335,20 +335,18 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None], sett
 def _score(runner: Runner, plan: Plan, settled: SettledPairs | None) -> None:
     """Run the scored pass, over what an earlier run settled where there is one."""
     is_learned = plan.rules.scoring == "learned"
-    if settled is None:
-        runner.run_all(CANDIDATE_STEPS)
-    else:
-        if plan.learned is not None:
+    runner.run_all(CANDIDATE_STEPS)
+    if settled is not None:
+        if is_learned and plan.learned is not None:
             _take_given_weights(runner, plan.learned)
         keep_settled(runner, settled, is_learned=is_learned)
-        runner.run_all(CANDIDATE_STEPS[1:])
     if is_learned:
-        _choose_by_learned_weights(runner, plan, is_over_settled=settled is not None)
+        _choose_by_learned_weights(runner, plan, is_measured=settled is not None)
     else:
         runner.run_all(WEIGHTED_STEPS)
         while runner.run_all(ROUND_STEPS).rows:
             runner.run("add_choice")
-    runner.run_all(CHOICE_STEPS if settled is None else SETTLED_MATCH_STEPS)
+    runner.run_all(CHOICE_STEPS if settled is None else SETTLED_CHOICE_STEPS)
 
 
 def _take_given_weights(runner: Runner, learned: LearnedWeights) -> None:
@@ -358,23 +356,20 @@ def _take_given_weights(runner: Runner, learned: LearnedWeights) -> None:
     runner.run_computed("given_level", lambda _con, _query: given)
 
 
-def _choose_by_learned_weights(runner: Runner, plan: Plan, *, is_over_settled: bool) -> None:
+def _choose_by_learned_weights(runner: Runner, plan: Plan, *, is_measured: bool) -> None:
     """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole.
 
-    Over what is settled the weights and the statistics of all rows are there already.
+    With `is_measured` the statistics of all rows and the plan's weights are there already.
     """
     from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
-    if is_over_settled:
-        runner.run_all(WEIGHING_STEPS)
-    else:
-        runner.run_all(EVIDENCE_STEPS)
-        if plan.learned is None:
-            runner.run_all(CHANCE_STEPS)
-            runner.run_computed("learned_level", learning.learn_levels)
-        else:
-            _take_given_weights(runner, plan.learned)
-        runner.run("weighed_candidate")
+    runner.run_all(WEIGHING_STEPS[:-1] if is_measured else EVIDENCE_STEPS)
+    if plan.learned is None:
+        runner.run_all(CHANCE_STEPS)
+        runner.run_computed("learned_level", learning.learn_levels)
+    elif not is_measured:
+        _take_given_weights(runner, plan.learned)
+    runner.run("weighed_candidate")
 
     def choose(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
         return pairing.choose_pairs(con.sql(query).to_arrow_table(), plan.rules.review_threshold)
