@@ -1,7 +1,8 @@
 """The scored pass of a run that comes after another: what that run settled stays, unless today's rows could change it.
 
-Candidates are found among all rows, for how crowded a block is decides what they are, but only those of rows that are
-not settled are compared. The passes by reference and by group, the sums and the facts are those of all rows.
+Settled is what the run of all rows would call sure at its first look, at equal amounts; those rows have no part
+in anything that follows. Statistics and candidates of the first look are of all rows, for how crowded a block is decides
+what they are. The passes by reference and by group, the sums and the facts are those of all rows, too.
 """
 
 from __future__ import annotations
@@ -16,21 +17,37 @@ import pyarrow.parquet as pq
 
 from tieout.engine.steps import Runner
 
-LEAST_CONFIDENCE = 0.99
-"""From here on a pair is settled: what else its rows could be has at most one chance in a hundred."""
+LEAST_CONFIDENCE = 0.999
+"""From here on a pair of an equal amount is settled, as it is sure in the step sure_pair."""
 LEAST_WEIGHT = math.log2(LEAST_CONFIDENCE / (1 - LEAST_CONFIDENCE))
 
 _OURS, _THEIRS = b"ours_rows", b"theirs_rows"
 
-STATISTIC_STEPS = (
+POPULATION_STEPS = (
     "unequal_expected",
     "unequal_reported",
     "currency_size",
     "word_rarity",
+    "sample_expected",
+    "sample_reported",
+    "block_sampled_near",
+    "block_candidate",
+    "every_candidate",
     "no_sample_expected",
     "no_sample_reported",
 )
-WEIGHING_STEPS = ("evidence_expected", "evidence_reported", "compared_candidate", "weighed_candidate")
+KEPT_STEPS = (
+    "settled_pair",
+    "likely_settled",
+    "reopened_row",
+    "met_expected",
+    "met_reported",
+    "evidence_expected",
+    "evidence_reported",
+)
+ROUND_STEPS = ("touching_candidate", "compared_candidate", "weighed_candidate", "touched_pair")
+AGAIN_STEPS = ("still_settled", "touched_row")
+LEFT_STEPS = ("left_expected", "left_reported", "block_candidate", "compared_candidate")
 SETTLED_CHOICE_STEPS = ("score_match", "add_settled_match", "add_settled_candidate", "candidate")
 
 
@@ -79,20 +96,19 @@ def settled_pairs(path: Path) -> SettledPairs:
     return SettledPairs(path, int(told[_OURS]), int(told[_THEIRS]))
 
 
-def keep_settled(runner: Runner, settled: SettledPairs, *, is_learned: bool) -> None:
-    """Find which settled pairs stand, and leave as candidates only those of the other rows.
+def keep_settled(runner: Runner, settled: SettledPairs) -> None:
+    """Find which settled pairs stand, and compare the candidates of all other rows.
 
     A pair is opened again where a row that is new, or opened again itself, could be the partner of one of its rows:
     a candidate and, weighed among all rows, likelier than chance.
     """
+    runner.run_all(POPULATION_STEPS)
     runner.run_computed("settled_row", lambda _con, _query: pq.read_table(settled.path))
     runner.run_computed("former_run", lambda _con, _query: _former(settled))
-    likely = (*STATISTIC_STEPS, "settled_pair", "likely_settled") if is_learned else ("settled_pair",)
-    runner.run_all(["every_candidate", *likely, "reopened_row"])
-    weighing = (*WEIGHING_STEPS, "touched_by_weight") if is_learned else ("score_candidate", "touched_by_score")
-    while runner.run_all(["touching_candidate", *weighing]).rows:
-        runner.run_all(["still_settled", "touched_row"])
-    runner.run("open_candidate")
+    runner.run_all(KEPT_STEPS)
+    while runner.run_all(ROUND_STEPS).rows:
+        runner.run_all(AGAIN_STEPS)
+    runner.run_all(LEFT_STEPS)
 
 
 def _former(settled: SettledPairs) -> pa.Table:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tieout.core.errors import TieoutError
 from tieout.engine.checkpoint import Checkpoint
-from tieout.engine.increment import SETTLED_CHOICE_STEPS, WEIGHING_STEPS, SettledPairs, keep_settled
+from tieout.engine.increment import SETTLED_CHOICE_STEPS, SettledPairs, keep_settled
 from tieout.engine.loading import (
     SIDES,
     Input,
@@ -69,10 +69,9 @@ CANDIDATE_STEPS = (
     "block_expected",
     "block_reported",
     "block_same_amount",
-    "block_near_amount",
     "block_rare_word",
     "block_same_unit",
-    "block_candidate",
+    "no_sure_pair",
 )
 EVIDENCE_STEPS = (
     "unequal_expected",
@@ -83,11 +82,14 @@ EVIDENCE_STEPS = (
     "sample_reported",
     "evidence_expected",
     "evidence_reported",
+    "block_sampled_near",
+    "block_candidate",
     "compared_candidate",
 )
 CHANCE_STEPS = ("chance_pair", "chance_level")
+SURE_STEPS = ("sure_pair", "sure_candidate", "block_near_amount", "block_candidate", "compared_candidate")
 CONFIDENCE_STEPS = ("confident_candidate", "confident_choice")
-WEIGHTED_STEPS = ("score_candidate", "scored_choice")
+WEIGHTED_STEPS = ("block_near_amount", "block_candidate", "score_candidate", "scored_choice")
 ROUND_STEPS = ("live_candidate", "mutual_best")
 CHOICE_STEPS = ("score_match", "candidate")
 NO_CHOICE_STEPS = ("no_scored_candidate", "no_scored_match", "no_candidate")
@@ -193,7 +195,7 @@ def execute(
     With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit.
     """
     on_step = _one_at_a_time(on_step)
-    if plan.rules.scoring == "learned" and plan.learned is None:
+    if plan.rules.scoring != "learned" or plan.learned is None:
         settled = None  # What other weights settled tells nothing.
     done = checkpoint.restore(con) if checkpoint else []
 
@@ -334,14 +336,9 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None], sett
 
 def _score(runner: Runner, plan: Plan, settled: SettledPairs | None) -> None:
     """Run the scored pass, over what an earlier run settled where there is one."""
-    is_learned = plan.rules.scoring == "learned"
     runner.run_all(CANDIDATE_STEPS)
-    if settled is not None:
-        if is_learned and plan.learned is not None:
-            _take_given_weights(runner, plan.learned)
-        keep_settled(runner, settled, is_learned=is_learned)
-    if is_learned:
-        _choose_by_learned_weights(runner, plan, is_measured=settled is not None)
+    if plan.rules.scoring == "learned":
+        _choose_by_learned_weights(runner, plan, settled)
     else:
         runner.run_all(WEIGHTED_STEPS)
         while runner.run_all(ROUND_STEPS).rows:
@@ -349,32 +346,36 @@ def _score(runner: Runner, plan: Plan, settled: SettledPairs | None) -> None:
     runner.run_all(CHOICE_STEPS if settled is None else SETTLED_CHOICE_STEPS)
 
 
-def _take_given_weights(runner: Runner, learned: LearnedWeights) -> None:
-    from tieout.engine.scoring import learning  # noqa: PLC0415 - as below
-
-    given = learning.table_of(learned)
-    runner.run_computed("given_level", lambda _con, _query: given)
-
-
-def _choose_by_learned_weights(runner: Runner, plan: Plan, *, is_measured: bool) -> None:
+def _choose_by_learned_weights(runner: Runner, plan: Plan, settled: SettledPairs | None) -> None:
     """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole.
 
-    With `is_measured` the statistics of all rows and the plan's weights are there already.
+    Rows with an equal amount or a rare word in common come first; the pairs that are sure by then take their rows out
+    of the search among amounts that are merely near, where nearly all candidates are.
     """
     from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
-    runner.run_all(WEIGHING_STEPS[:-1] if is_measured else EVIDENCE_STEPS)
+    if settled is None:
+        runner.run_all(EVIDENCE_STEPS)
     if plan.learned is None:
         runner.run_all(CHANCE_STEPS)
         runner.run_computed("learned_level", learning.learn_levels)
-    elif not is_measured:
-        _take_given_weights(runner, plan.learned)
-    runner.run("weighed_candidate")
+    else:
+        given = learning.table_of(plan.learned)
+        runner.run_computed("given_level", lambda _con, _query: given)
+    if settled is not None:
+        keep_settled(runner, settled)
 
     def choose(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
         return pairing.choose_pairs(con.sql(query).to_arrow_table(), plan.rules.review_threshold)
 
-    runner.run_computed("pair_confidence", choose)
+    def judge() -> None:
+        runner.run("weighed_candidate")
+        runner.run_computed("pair_confidence", choose)
+        runner.run("judged_candidate")
+
+    judge()
+    runner.run_all(SURE_STEPS)
+    judge()
     runner.run_all(CONFIDENCE_STEPS)
 
 

@@ -256,7 +256,9 @@ class Runner:
 
     def _measure(self, con: duckdb.DuckDBPyConnection, step: Step) -> tuple[int, str]:
         """Return rows and digest of what a step made. Raises StepContractBroken when its grain is not what it says."""
-        groups = f"count(distinct row({', '.join(step.grain)}))" if step.grain else "count(*)"
+        # As many different hashes as rows prove as many different keys, in two thirds of the time; fewer prove nothing.
+        keys = ", ".join(step.grain)
+        groups = f"count(distinct hash({keys}))" if step.grain else "count(*)"
         if step.form == "fact":
             path = self._path_of(step)
             rows = pq.read_metadata(path).num_rows
@@ -269,11 +271,11 @@ class Runner:
             asked = f"select count(*), {groups}, coalesce(sum(hash(o)::hugeint), 0) from {step.out} o"
             rows, distinct, total = map(int, con.execute(asked).fetchall()[0])
             digest = f"{rows}:{total:x}"
-        if distinct < rows:
-            keys = ", ".join(step.grain)
-            repeated = con.sql(
+        if distinct < rows and (
+            repeated := con.sql(
                 f"select {keys} from {step.out} group by {keys} having count(*) > 1 order by all limit 1"
             ).fetchall()
+        ):
             raise StepContractBroken(
                 f"Step {step.name} promised one row per ({keys}) and has several for {repeated[0]}.", subject=step.name
             )

@@ -98,7 +98,7 @@ def compare_after(workspace: Workspace, request: IncrementRequest, on_step: Prog
         added = {side: future.result() for side, future in taking.items()}
         for side, part in added.items():
             sides[side] = replace(sides[side], more=(*sides[side].more, part))
-        kept = _kept_pairs(workspace, former, scratch / "settled.parquet")
+        kept = _kept_pairs(workspace, former, plan, scratch / "settled.parquet")
         received = [part.artifact.artifact_id for part in added.values()] + ([kept.artifact_id] if kept else [])
         settling = tuple(pool.submit(workspace.store.artifacts.settle, one) for one in received)
         watch.lap("receive")
@@ -161,11 +161,14 @@ def _plan_of(workspace: Workspace, former: Run) -> Plan:
     return plan
 
 
-def _kept_pairs(workspace: Workspace, former: Run, path: Path) -> KeptPairs | None:
-    """Receive what a run settled by likeness as a file, so that the next run depends on nothing but its inputs."""
+def _kept_pairs(workspace: Workspace, former: Run, plan: Plan, path: Path) -> KeptPairs | None:
+    """Receive what a run settled by likeness as a file, so that the next run depends on nothing but its inputs.
+
+    None where it learned no weights: then no pair of it is as sure as that.
+    """
     summary = former.summary or {}
     passes = {item["pass"] for item in summary["matched"]["by_pass"]}
-    if "scored" not in passes:
+    if plan.learned is None or "scored" not in passes:
         return None
     runs = workspace.store.runs
     match, candidate, ours, theirs = (

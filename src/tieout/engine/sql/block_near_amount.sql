@@ -1,14 +1,24 @@
 -- step:  block_near_amount
--- in:    block_expected, block_reported
+-- in:    block_expected, block_reported, sure_pair
 -- out:   near_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
--- why:   rows of one currency whose amounts, of one sign, lie within a sixth, and whose first two words have the same
+-- why:   of the rows that no sure pair took, those of one currency whose amounts, of one sign, lie within a sixth, and whose first two words have the same
 --        initials (or a side has no text). Where more than 200 pairs share initials and size they lie within a term of
 --        the window as well; where 1000 pairs do that too, they share the first word or lie within a hundredth. Beyond that
 --        an amount that is merely near tells nothing: only an equal one or a rare word makes a pair worth comparing
 with
-near as (select *, unnest([size - 1, size, size + 1]) as met from block_expected where amount_micros is not null),
-theirs_near as (select *, size as met from block_reported where amount_micros is not null),
+near as (
+  select *, unnest([size - 1, size, size + 1]) as met
+  from block_expected
+  anti join (select ours_row as entry_no from sure_pair) s using (entry_no)
+  where amount_micros is not null
+),
+theirs_near as (
+  select *, size as met
+  from block_reported
+  anti join (select theirs_row as entry_no from sure_pair) s using (entry_no)
+  where amount_micros is not null
+),
 crowded as (
   select currency, initials, met
   from (

@@ -14,8 +14,8 @@ from (
   from (
     select
       *,
-      row_number() over (partition by ours_row order by preference) as ours_rank,
-      row_number() over (partition by theirs_row order by preference) as theirs_rank
+      row_number() over (partition by ours_row order by score desc, preference) as ours_rank,
+      row_number() over (partition by theirs_row order by score desc, preference) as theirs_rank
     from scored_candidate
   ) c
   left join scored_match m on m.ours_row = c.ours_row and m.theirs_row = c.theirs_row

@@ -6,10 +6,11 @@
 with
 compared as (
   select
-    amount_level(o.amount_micros, t.amount_micros) as amount_level,
+    amount_level(o.amount_micros, t.amount_micros, gap_share(o.amount_micros, t.amount_micros)) as amount_level,
     time_level(date_diff('day', o.day, t.day)) as time_level,
     text_level(
-      o.text, t.text, o.words_in_order, t.words_in_order, o.initials = t.initials, shared_rarity(o.rarities, t.words)
+      spelling(o.text, t.text, o.words_in_order, t.words_in_order), o.initials = t.initials,
+      shared_rarity(o.codes, t.codes)
     ) as text_level,
     unit_level(o.unit_1, t.unit_1) as unit_1_level,
     unit_level(o.unit_2, t.unit_2) as unit_2_level,

@@ -33,28 +33,30 @@ amount_share as (
   from amount_size
   join total using (currency)
   join common using (currency)
+),
+met as (
+  select
+    c.ours_row, c.theirs_row, o.amount_micros as ours_micros, t.amount_micros as theirs_micros,
+    gap_share(o.amount_micros, t.amount_micros) as gap_share, date_diff('day', o.day, t.day) as days,
+    spelling(o.text, t.text, o.words_in_order, t.words_in_order) as spelling, o.initials = t.initials as begins_alike,
+    shared_rarity(o.codes, t.codes) as rarity,
+    unit_level(o.unit_1, t.unit_1) as unit_1_level, unit_level(o.unit_2, t.unit_2) as unit_2_level,
+    unit_level(o.unit_3, t.unit_3) as unit_3_level, unit_level(o.unit_4, t.unit_4) as unit_4_level,
+    unit_level(o.unit_5, t.unit_5) as unit_5_level, unit_level(o.unit_6, t.unit_6) as unit_6_level,
+    o.currency, o.said <> t.said as disagrees, o.content as ours_content, t.content as theirs_content,
+    o.copy_no as ours_copy, t.copy_no as theirs_copy
+  from block_candidate c
+  join evidence_expected o on o.entry_no = c.ours_row
+  join evidence_reported t on t.entry_no = c.theirs_row
 )
 select
-  c.ours_row, c.theirs_row, greatest(coalesce(z.ours_rows, 0), 1) as ours_rows,
+  ours_row, theirs_row, greatest(coalesce(z.ours_rows, 0), 1) as ours_rows,
   greatest(coalesce(z.theirs_rows, 0), 1) as theirs_rows,
-  amount_level(o.amount_micros, t.amount_micros) as amount_level,
-  time_level(date_diff('day', o.day, t.day)) as time_level,
-  text_level(
-    o.text, t.text, o.words_in_order, t.words_in_order, o.initials = t.initials, shared_rarity(o.rarities, t.words)
-  ) as text_level,
-  unit_level(o.unit_1, t.unit_1) as unit_1_level,
-  unit_level(o.unit_2, t.unit_2) as unit_2_level,
-  unit_level(o.unit_3, t.unit_3) as unit_3_level,
-  unit_level(o.unit_4, t.unit_4) as unit_4_level,
-  unit_level(o.unit_5, t.unit_5) as unit_5_level,
-  unit_level(o.unit_6, t.unit_6) as unit_6_level,
-  if(o.amount_micros = t.amount_micros, least(s.share, 1.0), null) as amount_share,
-  abs(o.amount_micros::hugeint - t.amount_micros) as gap_micros,
-  abs(date_diff('day', o.day, t.day)) as lag_days,
-  o.said <> t.said as disagrees,
-  o.content as ours_content, t.content as theirs_content, o.copy_no as ours_copy, t.copy_no as theirs_copy
-from block_candidate c
-join evidence_expected o on o.entry_no = c.ours_row
-join evidence_reported t on t.entry_no = c.theirs_row
-left join currency_size z on z.currency = o.currency
-left join amount_share s on s.currency = o.currency and s.amount_micros = o.amount_micros
+  amount_level(ours_micros, theirs_micros, gap_share) as amount_level, time_level(days) as time_level,
+  text_level(spelling, begins_alike, rarity) as text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level,
+  unit_5_level, unit_6_level, if(ours_micros = theirs_micros, least(s.share, 1.0), null) as amount_share,
+  abs(ours_micros::hugeint - theirs_micros) as gap_micros, abs(days) as lag_days, disagrees, ours_content,
+  theirs_content, ours_copy, theirs_copy
+from met
+left join currency_size z using (currency)
+left join amount_share s on s.currency = met.currency and s.amount_micros = met.ours_micros

@@ -1,16 +1,18 @@
 -- step:  evidence_expected
--- in:    ungrouped_expected, open_expected, block_candidate, sample_expected, word_rarity
--- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words, words_in_order, initials, rarities, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, said, content, copy_no)
+-- in:    ungrouped_expected, open_expected, block_expected, equal_row, sample_expected, word_rarity
+-- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, said, content, copy_no)
 -- grain: one row per (entry_no)
 -- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal evidence have the same
 --        content, copy_no numbers them; said stands for the values that are compared
 with
 wanted as (
-  select ours_row as entry_no from block_candidate
+  select entry_no from block_expected
+  union
+  select ours_row from equal_row where not is_match
   union
   select entry_no from sample_expected
 ),
-row_of as (
+row_of as materialized (
   select *, hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as content
   from ungrouped_expected
   semi join wanted using (entry_no)
@@ -23,20 +25,20 @@ copy as (
   semi join repeated using (content)
   join open_expected e using (entry_no)
 ),
-rare as (
-  select entry_no, list_sort(list({word: word, rarity: rarity})) as rarities
+coded as (
+  select entry_no, list(code order by code) as codes
   from (select entry_no, unnest(words) as word from row_of)
   join word_rarity using (word)
   group by entry_no
 )
 select
-  r.entry_no, r.day, coalesce(r.currency, '') as currency, r.amount_micros, coalesce(r.text, '') as text, r.words,
+  r.entry_no, r.day, coalesce(r.currency, '') as currency, r.amount_micros, coalesce(r.text, '') as text,
   array_to_string(r.words, ' ') as words_in_order,
   array_to_string(list_transform(string_split(coalesce(r.text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
-  coalesce(rare.rarities, []) as rarities,
+  coalesce(coded.codes, []) as codes,
   r.unit_1, r.unit_2, r.unit_3, r.unit_4, r.unit_5, r.unit_6, hash(e.compared) as said,
   r.content, coalesce(copy.copy_no, 1) as copy_no
 from row_of r
 join open_expected e using (entry_no)
-left join rare using (entry_no)
+left join coded using (entry_no)
 left join copy using (entry_no)

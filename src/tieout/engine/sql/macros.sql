@@ -39,10 +39,6 @@ create or replace macro plain_number(units) as rtrim(rtrim(units::varchar, '0'),
 create or replace macro allowed_gap(micros, tolerance_micros, tolerance_ppm) as
   greatest(tolerance_micros::hugeint, abs(micros)::hugeint * tolerance_ppm // 1000000);
 
--- why: what a gap may have in micros before it counts: so many, or so many millionths of ours
-create or replace macro allowed_gap(micros, tolerance_micros, tolerance_ppm) as
-  greatest(tolerance_micros::hugeint, abs(micros)::hugeint * tolerance_ppm // 1000000);
-
 -- why: one compared cell of a pair in one form for all kinds, null where it does not differ: nearly all do not
 create or replace macro cell(nr, title, ours, theirs, gap, differs) as
   if(
@@ -98,9 +94,12 @@ create or replace macro plain_reference(quoted) as regexp_replace(
   regexp_replace(lower(strip_accents(quoted)), '[^\p{L}\p{N}]+', '', 'g'), '(^|\D)0+(\d)', '\1\2', 'g'
 );
 
+-- why: the gap of two amounts as a share of the larger
+create or replace macro gap_share(ours, theirs) as abs(ours::double - theirs) / greatest(abs(ours), abs(theirs));
+
 -- why: how far two amounts are apart, as a level of evidence: 0 equal, 1 to 9 by the gap's share of the larger (negative where
 --      ours is smaller), 10 the same digits in another order, 20 equal but for the sign, 21 of opposite signs
-create or replace macro amount_level(ours, theirs) as
+create or replace macro amount_level(ours, theirs, share) as
   case
     when ours = theirs then 0
     when ours = -theirs then 20
@@ -109,15 +108,8 @@ create or replace macro amount_level(ours, theirs) as
       and list_sort(string_split(abs(ours)::varchar, '')) = list_sort(string_split(abs(theirs)::varchar, '')) then 10
     else
       if(ours > theirs, 1, -1) * case
-        when abs(ours::double - theirs) <= 0.005 * greatest(abs(ours), abs(theirs)) then 1
-        when abs(ours::double - theirs) <= 0.01 * greatest(abs(ours), abs(theirs)) then 2
-        when abs(ours::double - theirs) <= 0.02 * greatest(abs(ours), abs(theirs)) then 3
-        when abs(ours::double - theirs) <= 0.03 * greatest(abs(ours), abs(theirs)) then 4
-        when abs(ours::double - theirs) <= 0.05 * greatest(abs(ours), abs(theirs)) then 5
-        when abs(ours::double - theirs) <= 0.08 * greatest(abs(ours), abs(theirs)) then 6
-        when abs(ours::double - theirs) <= 0.17 * greatest(abs(ours), abs(theirs)) then 7
-        when abs(ours::double - theirs) <= 0.50 * greatest(abs(ours), abs(theirs)) then 8
-        else 9
+        when share <= 0.005 then 1 when share <= 0.01 then 2 when share <= 0.02 then 3 when share <= 0.03 then 4
+        when share <= 0.05 then 5 when share <= 0.08 then 6 when share <= 0.17 then 7 when share <= 0.50 then 8 else 9
       end
   end;
 
@@ -132,36 +124,30 @@ create or replace macro time_level(lag_days) as
     else 8
   end;
 
--- why: the rarities of the words that two texts share, together
-create or replace macro shared_rarity(ours_rarities, theirs_words) as
-  coalesce(list_sum(list_transform(
-    list_filter(ours_rarities, lambda r: list_contains(theirs_words, r.word)), lambda r: r.rarity
-  )), 0);
+-- why: the rarities of the words that two texts share, together; a word's code ends in its rarity
+create or replace macro shared_rarity(ours_codes, theirs_codes) as
+  coalesce(list_sum(list_transform(list_intersect(ours_codes, theirs_codes), lambda c: c % 16777216)), 0) / 100000;
 
--- why: how alike two texts are, as a level of evidence: hundreds where the first two words begin alike, tens by spelling
---      (Jaro-Winkler, 50 equal), ones by the rarity of the words they share; null where a side has no text
-create or replace macro text_level(ours, theirs, ours_ordered, theirs_ordered, begins_alike, rarity) as
+-- why: how alike two texts are spelled, as they stand or with their words in order, from 0 to 1 (equal), by Jaro and Winkler;
+--      null where a side has no text
+create or replace macro spelling(ours, theirs, ours_ordered, theirs_ordered) as
   case
     when ours = '' or theirs = '' then null
-    else
-      if(begins_alike, 100, 0)
-      + case
-        when ours = theirs or ours_ordered = theirs_ordered then 50
-        when greatest(
-          jaro_winkler_similarity(ours, theirs), jaro_winkler_similarity(ours_ordered, theirs_ordered)
-        ) >= 0.92 then 40
-        when greatest(
-          jaro_winkler_similarity(ours, theirs), jaro_winkler_similarity(ours_ordered, theirs_ordered)
-        ) >= 0.82 then 30
-        when greatest(
-          jaro_winkler_similarity(ours, theirs), jaro_winkler_similarity(ours_ordered, theirs_ordered)
-        ) >= 0.72 then 20
-        else 10
-      end
-      + case
-        when rarity = 0 then 0 when rarity < 2.5 then 1 when rarity < 5 then 2 when rarity < 7.5 then 3
-        when rarity < 10 then 4 else 5
-      end
+    when ours = theirs or ours_ordered = theirs_ordered then 1.0
+    else greatest(jaro_winkler_similarity(ours, theirs), jaro_winkler_similarity(ours_ordered, theirs_ordered))
+  end;
+
+-- why: how alike two texts are, as a level of evidence: hundreds where the first two words begin alike, tens by spelling
+--      (50 equal), ones by the rarity of the words they share; null where a side has no text
+create or replace macro text_level(spelling, begins_alike, rarity) as
+  if(begins_alike, 100, 0)
+  + case
+    when spelling = 1 then 50 when spelling >= 0.92 then 40 when spelling >= 0.82 then 30 when spelling >= 0.72 then 20
+    when spelling is not null then 10
+  end
+  + case
+    when rarity = 0 then 0 when rarity < 2.5 then 1 when rarity < 5 then 2 when rarity < 7.5 then 3
+    when rarity < 10 then 4 else 5
   end;
 
 -- why: a hint such as a store, a name or a terminal, as a level of evidence: 2 equal, 1 alike, 0 neither

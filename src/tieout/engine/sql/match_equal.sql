@@ -7,47 +7,42 @@
 --        without a reference meet first, for two rows that both carry one are not paired by likeness. A copy left over
 --        is held against the first row of the other side's copies (not is_match), which shows what it was taken for.
 --        An amount is needed, and a weight of something that is there. The score is 1, and so is that of all evidence
---        that is there. Only rows whose content, as a hash, stands on both sides are put in order: to sort all rows by all
---        they hold took most of the time.
+--        that is there.
 with
 unreferenced as (
   select entry_no from ungrouped_expected where ref is null
   union all
   select entry_no from ungrouped_reported where ref is null
 ),
-content_of as (
-  select
-    'ours' as side, entry_no,
-    hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as content
-  from ungrouped_expected
-  where amount_micros is not null
-  union all
-  select
-    'theirs', entry_no, hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6)
-  from ungrouped_reported
-  where amount_micros is not null
+likely as (
+  select ours.print
+  from (
+    select hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as print
+    from ungrouped_expected
+  ) ours
+  semi join (
+    select hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as print
+    from ungrouped_reported
+  ) theirs using (print)
 ),
-shared as (
-  select content
-  from content_of
-  group by content
-  having count(*) filter (side = 'ours') > 0 and count(*) filter (side = 'theirs') > 0
-),
-likely as (from content_of semi join shared using (content)),
 one as (
   select 'ours' as side, u.*, e.compared, row_number() over (order by e.source, u.entry_no) as place
-  from ungrouped_expected u
-  semi join (from likely where side = 'ours') l on l.entry_no = u.entry_no
+  from (
+    from ungrouped_expected
+    where hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) in (from likely)
+  ) u
   join open_expected e using (entry_no)
   cross join run
-  where is_scored and (select count(*) from unreferenced) > 0
+  where is_scored and u.amount_micros is not null and (select count(*) from unreferenced) > 0
   union all
   select 'theirs', u.*, e.compared, row_number() over (order by e.source, u.entry_no)
-  from ungrouped_reported u
-  semi join (from likely where side = 'theirs') l on l.entry_no = u.entry_no
+  from (
+    from ungrouped_reported
+    where hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) in (from likely)
+  ) u
   join open_reported e using (entry_no)
   cross join run
-  where is_scored and (select count(*) from unreferenced) > 0
+  where is_scored and u.amount_micros is not null and (select count(*) from unreferenced) > 0
 ),
 class as (
   select

@@ -2,9 +2,10 @@
 -- in:    settled_row, every_candidate, ungrouped_expected, ungrouped_reported, equal_row, former_run, run
 -- out:   settled_pair(ours_row, theirs_row, outcome, confidence, alternatives, score, score_time, score_amount, score_unit, score_text, weight_pair, weight_time, weight_amount, weight_unit, weight_text)
 -- grain: one row per (ours_row)
--- why:   the pairs that stand until a round says otherwise: automatic and nearly certain, with both rows still without a
---        partner by reference, by group or by equality, and still a candidate (blocks grow crowded). A new row of the same amount within the window opens a pair at
---        once, for how common an amount is decides what it tells
+-- why:   the pairs that stand until a round says otherwise: automatic, nearly certain and of an equal amount, with both rows
+--        still without a partner by reference, by group or by equality, and still a candidate, for blocks grow crowded. A
+--        new row of the same amount within the window opens a pair at once, for how common an amount is decides what it
+--        tells
 with
 pair as (
   select * replace (ours_row - ours_offset as ours_row, theirs_row - theirs_offset as theirs_row)
@@ -46,8 +47,8 @@ near_new as (
 select p.ours_row, p.theirs_row, p.outcome, p.confidence, p.alternatives, p.score, p.score_time, p.score_amount, p.score_unit, p.score_text, p.weight_pair, p.weight_time, p.weight_amount, p.weight_unit, p.weight_text
 from pair p
 semi join every_candidate c on c.ours_row = p.ours_row and c.theirs_row = p.theirs_row
-semi join ungrouped_expected o on o.entry_no = p.ours_row
-semi join ungrouped_reported t on t.entry_no = p.theirs_row
+join ungrouped_expected o on o.entry_no = p.ours_row
+join ungrouped_reported t on t.entry_no = p.theirs_row and t.amount_micros = o.amount_micros
 anti join (from equal_row where is_match) eo on eo.ours_row = p.ours_row
 anti join (from equal_row where is_match) et on et.theirs_row = p.theirs_row
 anti join (from near_new where side = 'ours') no on no.entry_no = p.ours_row
