@@ -1,8 +1,8 @@
 """The scored pass of a run that comes after another: what that run settled stays, unless today's rows could change it.
 
-Settled is what the run of all rows would call sure at its first look, at equal amounts; those rows have no part
-in anything that follows. Statistics and candidates of the first look are of all rows, for how crowded a block is decides
-what they are. The passes by reference and by group, the sums and the facts are those of all rows, too.
+Settled is what the run of all rows would call sure at its first look, at equal amounts; those rows have no part in what
+follows. Statistics and candidates of the first look are of all rows, for how crowded a block is decides what they are.
+The passes by reference and by group, the sums and the facts are those of all rows, too.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ KEPT_STEPS = (
     "settled_pair",
     "likely_settled",
     "reopened_row",
-    "met_expected",
-    "met_reported",
+    "lone_candidate",
+    "contested_expected",
+    "contested_reported",
     "evidence_expected",
     "evidence_reported",
 )
