@@ -1,4 +1,4 @@
-"""`tieout compare --after` as a user types it, and killed at its own steps: the old result stays or the new is whole."""
+"""`tieout compare --after` as a user types it, and killed at its own steps: the old result stays or the new is there."""
 
 import json
 import os
