@@ -143,3 +143,17 @@ def test_an_absent_amount_is_not_zero(tmp_path):
     summary = Run(deltas=[delta("missing", None)]).write(tmp_path)
     summary["deltas"][0]["amount"] = None
     assert "no amount" in shown(summary)
+
+
+APPLIED = [
+    {"kind": "full", "outcome": "auto", "currency": "EUR", "count": 4, "applied": "9980.5"},
+    {"kind": "partial", "outcome": "review", "currency": "EUR", "count": 1, "applied": "500"},
+]
+
+
+def test_payments_that_were_applied_are_counted_by_how(tmp_path):
+    summary = a_full_run().write(tmp_path)
+    assert "Payments applied" not in shown(summary)
+    lines = [line.split() for line in shown({**summary, "applications": APPLIED}).splitlines()]
+    assert ["In", "full", "accepted", "4", "9,980.50", "EUR"] in lines
+    assert ["In", "part,", "the", "rest", "stays", "open", "needs", "review", "1", "500.00", "EUR"] in lines

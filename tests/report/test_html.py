@@ -196,6 +196,14 @@ def test_counts_on_the_page_are_those_of_the_facts(full):
     assert sum(int(row[2]) for row in quarantine) == pq.read_metadata(folder / "run/quarantine.parquet").num_rows
 
 
+def test_payments_that_were_applied_stand_on_the_page_by_how(tmp_path):
+    summary = a_full_run().write(tmp_path / "run")
+    applied = {"kind": "short_payment", "outcome": "auto", "currency": "EUR", "count": 2, "applied": "2556"}
+    write_report(tmp_path / "run", {**summary, "applications": [applied]}, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert page.table(["Applied", "Outcome"]) == [["Short, with a deduction", "accepted", "2", "2,556.00", "EUR"]]
+
+
 def test_a_match_to_review_shows_what_is_alike_and_what_is_not(full):
     page, _, _ = full
     rows = page.table(["Our row", "Their row", "Confidence"])

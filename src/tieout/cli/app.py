@@ -216,24 +216,30 @@ def compare(
         Path | None, typer.Option(help="Folder for the report and the full result (HTML, CSV, XLSX, Parquet, JSON).")
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="File for the HTML report alone.")] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook (OURS=THEIRS where they differ).")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of a workbook (OURS=THEIRS or OURS=THEIRS=ADVICE where they differ).")
+    ] = None,
     records: Annotated[
-        str | None, typer.Option(help="Dotted path of the array of records in a JSON file (OURS=THEIRS).")
+        str | None, typer.Option(help="Dotted path of the array of records in a JSON file (OURS=THEIRS=ADVICE).")
     ] = None,
     file_format: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="How a file is written where its content leaves it open, such as csv or mt940 (OURS=THEIRS).",
+            help="How a file is written where its content leaves it open, such as csv or mt940 (OURS=THEIRS=ADVICE).",
         ),
     ] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file, such as cp1252 (OURS=THEIRS).")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of a text file, such as cp1252 (OURS=THEIRS=ADVICE).")
+    ] = None,
     delimiter: Annotated[
         str | None,
-        typer.Option(help="Delimiter of a CSV: a character, or comma, semicolon, tab, pipe, space (OURS=THEIRS)."),
+        typer.Option(
+            help="Delimiter of a CSV: a character, or comma, semicolon, tab, pipe, space (OURS=THEIRS=ADVICE)."
+        ),
     ] = None,
     header_line: Annotated[
-        str | None, typer.Option(metavar="LINE", help="Line of a CSV's header, 0 for none (OURS=THEIRS).")
+        str | None, typer.Option(metavar="LINE", help="Line of a CSV's header, 0 for none (OURS=THEIRS=ADVICE).")
     ] = None,
     what_if: Annotated[
         list[str] | None,

@@ -56,6 +56,8 @@ def _sections(summary: Mapping[str, Any], width: int) -> Iterator[tuple[str, Ren
     if summary["deltas"]:
         yield "Differences", _kinds(summary)
     yield "Matching", _matching(summary)
+    if summary.get("applications"):
+        yield "Payments applied to invoices", _applications(summary)
     if summary["differences"]:
         yield "Columns that differ on matched rows", _columns(summary)
     if summary["checks"]["failed"]:
@@ -188,6 +190,22 @@ def _matching(summary: Mapping[str, Any]) -> Group:
     if summary.get("searched"):
         parts.append(Text(f"Searched: {words.plain(summary['searched'], 300)}", style=_QUIET))
     return Group(*parts)
+
+
+def _applications(summary: Mapping[str, Any]) -> Table:
+    table = _table(("Applied", "left"), ("", "left"), ("Number", "right"), ("Amount", "right"), ("", "left"))
+    for item in summary["applications"]:
+        table.add_row(
+            Text(words.humanise(item["kind"], words.APPLICATION_WORDS)),
+            Text(
+                words.humanise(item["outcome"], words.OUTCOME_WORDS),
+                style=_WARN if item["outcome"] == "review" else _GOOD,
+            ),
+            words.count(item["count"]),
+            Text(words.money(item["applied"])),
+            Text(words.plain(item["currency"], 20), style=_QUIET),
+        )
+    return table
 
 
 def _columns(summary: Mapping[str, Any]) -> Text:

@@ -306,6 +306,7 @@ def _environment() -> Environment:
         kind=lambda code: words.humanise(code, words.KIND_WORDS),
         reason=lambda code: words.humanise(code, words.REASON_WORDS),
         passing=lambda code: words.humanise(code, words.PASS_WORDS),
+        application=lambda code: words.humanise(code, words.APPLICATION_WORDS),
         outcome=lambda code: words.humanise(code, words.OUTCOME_WORDS),
         side=lambda code: words.humanise(code, words.SIDE_WORDS),
         code_words=lambda code: words.humanise(code, {}),

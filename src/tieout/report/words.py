@@ -77,6 +77,15 @@ REASON_WORDS = {
     "review": "A possible counterpart awaits review",
 }
 
+APPLICATION_WORDS = {
+    "full": "In full",
+    "partial": "In part, the rest stays open",
+    "short_payment": "Short, with a deduction",
+    "discount": "Less a discount",
+    "over_payment": "More than was open",
+    "credit_note": "A credit note taken off",
+}
+
 SETTLED_WORDS = {
     "discount": "was taken as a discount",
     "short_payment": "was deducted",

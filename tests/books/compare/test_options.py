@@ -251,13 +251,20 @@ def test_number_formats_are_given_as_examples() -> None:
 # How files are read
 
 
-def test_a_reading_holds_for_both_sides_or_for_each() -> None:
-    both = reading_of(delimiter="semicolon")
-    assert {side: reading.csv.delimiter for side, reading in both.items()} == {"ours": ";", "theirs": ";"}
+def test_a_reading_holds_for_all_files_or_for_each() -> None:
+    every = reading_of(delimiter="semicolon")
+    assert {side: reading.csv.delimiter for side, reading in every.items()} == dict.fromkeys(
+        ("ours", "theirs", "advice"), ";"
+    )
     one = reading_of(sheet="March=")
     assert {side: reading.sheet for side, reading in one.items()} == {"ours": "March"}
     each = reading_of(header_line="3=0")
     assert {side: reading.csv.header_line for side, reading in each.items()} == {"ours": 3, "theirs": 0}
+    advice = reading_of(encoding="==cp1252", format="csv==xlsx")
+    assert {side: (reading.csv.encoding, reading.format) for side, reading in advice.items()} == {
+        "ours": ("", "csv"),
+        "advice": ("cp1252", "xlsx"),
+    }
     assert reading_of() == {}
 
 

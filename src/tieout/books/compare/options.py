@@ -66,6 +66,7 @@ class BadReading(TieoutError):
     code = "bad_reading"
 
 
+FILES: tuple[SideName, ...] = (*SIDES, "advice")
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 
 
@@ -78,17 +79,19 @@ def reading_of(
     delimiter: str | None = None,
     header_line: str | None = None,
 ) -> dict[SideName, ReadOptions]:
-    """Return how each side is read from options that hold for both, or OURS=THEIRS; nothing said, no entry.
+    """Return how each file is read: `X` holds for all, OURS=THEIRS for the sides, OURS=THEIRS=ADVICE for each.
+
+    A file of which nothing is said has no entry.
 
     Raises BadReading.
     """
     given = {
-        "format": _both(format),
-        "sheet": _both(sheet),
-        "records": _both(records),
-        "encoding": _both(encoding),
-        "delimiter": _both(delimiter),
-        "header_line": _both(header_line),
+        "format": _each(format),
+        "sheet": _each(sheet),
+        "records": _each(records),
+        "encoding": _each(encoding),
+        "delimiter": _each(delimiter),
+        "header_line": _each(header_line),
     }
     readings = {
         side: ReadOptions(
@@ -101,17 +104,18 @@ def reading_of(
                 header_line=_header_line(given["header_line"][i]),
             ),
         )
-        for i, side in enumerate(SIDES)
+        for i, side in enumerate(FILES)
     }
     return {side: reading for side, reading in readings.items() if reading != ReadOptions()}
 
 
-def _both(given: str | None) -> tuple[str, str]:
-    """Return what is said for either side: `X` holds for both, `X=Y` for ours and theirs, `X=` for ours alone."""
+def _each(given: str | None) -> tuple[str, str, str]:
+    """Return what is said for ours, theirs and the advice: `X` for all, `X=Y` for the sides, `X=` for ours alone."""
     if given is None or given == "=":
-        return given or "", given or ""
-    ours, is_split, theirs = given.partition("=")
-    return (ours, theirs) if is_split else (given, given)
+        return given or "", given or "", given or ""
+    ours, is_split, others = given.partition("=")
+    theirs, _, advice = others.partition("=")
+    return (ours, theirs, advice) if is_split else (given, given, given)
 
 
 def _delimiter(said: str) -> str:
