@@ -1,4 +1,4 @@
-"""`tieout compare --after` as a user types it, and killed at its own steps: the old result stays or the new is there."""
+"""`tieout compare --after` as a user types it, and killed at its steps: the result before stays or the new is there."""
 
 import json
 import os
@@ -132,3 +132,17 @@ def test_a_kill_leaves_the_run_before_and_a_repeat_gives_the_whole(tmp_path):
         results.add(done.stdout.split("\n")[-2])
         assert _current(data) in done.stdout
     assert len(results) == 1
+
+
+def test_the_rows_of_all_files_are_there_for_sql(tmp_path):
+    data = tmp_path / "data"
+    first, second = _files(tmp_path, range(1, 3), 0), _files(tmp_path, range(3, 4), 1)
+    run = _compared(data, *first, "--window-days", 3)["run_id"]
+    run = _compared(data, *second, "--after", run)["run_id"]
+    for table, file in (("recon_statements_raw", "file"), ("recon_statements_norm", "source")):
+        query = f"select {file} as name, min(row_no) as low, max(row_no) as high from {table} group by all order by all"
+        found = json.loads(_call(data, "sql", "--json", "--run", run, query).stdout)
+        assert found == [{"name": "theirs-0.csv", "low": 1, "high": 16}, {"name": "theirs-1.csv", "low": 17, "high": 24}]
+    query = "select entry_id, artifact_id from recon_expected where row_no = 18"
+    (row,) = json.loads(_call(data, "sql", "--json", "--run", run, query).stdout)
+    assert row["entry_id"] == f"{row['artifact_id'][:16]}-2"
