@@ -104,6 +104,8 @@ def test_days_are_added_replayed_and_explained_by_command(tmp_path):
         (("-", "{news}", "--after", "0000"), "run_unknown"),
         (("-", "{news}", "--after", "{run}", "--on", "memo"), "plan_carried"),
         (("-", "{lacking}", "--after", "{run}"), "column_gone"),
+        (("-", "{lacking}", "--after", "{run}", "--overlap"), "column_gone"),
+        (("{news}", "{news}", "--overlap"), "overlap_alone"),
     ],
 )
 def test_what_cannot_be_added_is_refused_in_words(tmp_path, arguments, code):
@@ -142,7 +144,10 @@ def test_the_rows_of_all_files_are_there_for_sql(tmp_path):
     for table, file in (("recon_statements_raw", "file"), ("recon_statements_norm", "source")):
         query = f"select {file} as name, min(row_no) as low, max(row_no) as high from {table} group by all order by all"
         found = json.loads(_call(data, "sql", "--json", "--run", run, query).stdout)
-        assert found == [{"name": "theirs-0.csv", "low": 1, "high": 16}, {"name": "theirs-1.csv", "low": 17, "high": 24}]
+        assert found == [
+            {"name": "theirs-0.csv", "low": 1, "high": 16},
+            {"name": "theirs-1.csv", "low": 17, "high": 24},
+        ]
     query = "select entry_id, artifact_id from recon_expected where row_no = 18"
     (row,) = json.loads(_call(data, "sql", "--json", "--run", run, query).stdout)
     assert row["entry_id"] == f"{row['artifact_id'][:16]}-2"

@@ -257,6 +257,9 @@ def compare(
             " row could change it. - in place of a file: nothing new on that side.",
         ),
     ] = None,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="With --after: the files repeat rows of the run; add only what it lacks.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even if the same run is on record.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -301,6 +304,7 @@ def compare(
             ),
             what_if=what_if or (),
             after=after,
+            overlap=overlap,
             fresh=fresh,
             as_json=as_json,
         )

@@ -317,6 +317,13 @@ def parts_relation(con: duckdb.DuckDBPyConnection, source: Parts, types: dict[st
     return exp.union(*queries, distinct=False).subquery("s") if len(queries) > 1 else queries[0].subquery("s")
 
 
+def as_text(con: duckdb.DuckDBPyConnection, source: Direct | Records, columns: Sequence[str]) -> exp.Select:
+    """Return the query of some columns of a file as the text that each value has, in file order."""
+    types = source_types(con, source)
+    cells = [exp.alias_(as_received(name, types[name]), name, quoted=True) for name in columns]
+    return exp.select(*cells).from_(source_relation(source))
+
+
 def _numbers_of(source: Direct | Records, start: int) -> list[exp.Expr]:
     """Return number and line of each row of a file that begins after `start` others."""
     number: exp.Expr

@@ -151,6 +151,29 @@ def test_a_table_in_python_is_taken(workspace: Workspace, tmp_path: Path) -> Non
     assert done.summary["matched"]["matches"] == 2
 
 
+def test_of_an_overlapping_file_only_the_rows_that_are_lacking_are_added(workspace: Workspace, tmp_path: Path) -> None:
+    coffee = "C-1,2.50,2026-01-05\n"
+    before = first_run(workspace, tmp_path, (FIRST[0] + coffee, FIRST[1]))
+    again = a_file(tmp_path, "again.csv", FIRST[0] + coffee + coffee + SECOND[0])
+    done = compare_after(workspace, IncrementRequest(again, None, before.run.run_id, is_overlapping=True))
+    alone = compare_after(
+        workspace, IncrementRequest(a_file(tmp_path, "alone.csv", coffee + SECOND[0]), None, before.run.run_id)
+    )
+    assert done.summary["ours"]["rows"] == 5
+    assert facts_of(done) == facts_of(alone)
+    assert [part["name"] for part in done.summary["ours"]["parts"]] == ["ours.csv", "again.csv, new rows"]
+    assert replay(workspace, done.run.run_id).differences == ()
+    whole = compare_after(workspace, IncrementRequest(again, None, before.run.run_id))
+    assert whole.summary["ours"]["rows"] == 8
+
+
+def test_an_overlapping_file_may_have_nothing_new(workspace: Workspace, tmp_path: Path) -> None:
+    before = first_run(workspace, tmp_path)
+    again = a_file(tmp_path, "again.csv", FIRST[0])
+    done = compare_after(workspace, IncrementRequest(again, None, before.run.run_id, is_overlapping=True))
+    assert facts_of(done) == facts_of(before)
+
+
 # Refused, with a word on what is wrong
 
 

@@ -327,11 +327,7 @@ def read_carefully(side: Received, folder: Path) -> Received:
     """Return the side read the careful way, for the fast way refused it; of several files those that it refuses."""
     if not side.more:
         return _read_part_carefully(side, folder)
-    con = duckdb.connect()
-    try:
-        refused = [not _reads_fast(con, part.source) for part in side.parts]
-    finally:
-        con.close()
+    refused = [not reads_fast(part.source) for part in side.parts]
     # What is refused only among the others is read carefully as well, file by file.
     is_csv = [isinstance(part.source, Direct) and part.source.dialect is not None for part in side.parts]
     parts = [
@@ -341,11 +337,15 @@ def read_carefully(side: Received, folder: Path) -> Received:
     return replace(parts[0], more=tuple(parts[1:]))
 
 
-def _reads_fast(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> bool:
+def reads_fast(source: Direct | Records) -> bool:
+    """Say whether DuckDB reads a file as it is."""
+    con = duckdb.connect()
     try:
         sample_relation(con, "part", source, None)
     except FastReadFailed:
         return False
+    finally:
+        con.close()
     return True
 
 

@@ -14,20 +14,27 @@ from tieout.books.compare.actions import (
     Job,
     KeptPairs,
     Progress,
+    Received,
     Watch,
     Workspace,
+    compare,
     open_sides,
+    read_carefully,
+    read_side,
     reading_of_plan,
+    reads_fast,
     run_job,
     take,
 )
 from tieout.books.compare.infer import InferOptions
+from tieout.books.compare.overlapping import write_new_rows
 from tieout.core.errors import TieoutError
 from tieout.engine.increment import settled_pairs, write_settled
-from tieout.engine.loading import SIDES, SideName
+from tieout.engine.loading import NOT_PLAIN, SIDES, SideName
 from tieout.engine.plan import Plan
 from tieout.engine.plan_file import plan_from_toml
 from tieout.intake.reading import Limits
+from tieout.store.duck import connect
 from tieout.store.runs import Run
 
 NO_NEWS = "-"
@@ -46,6 +53,12 @@ class PlanCarried(TieoutError):
     code = "plan_carried"
 
 
+class OverlapAlone(TieoutError):
+    """Files are said to overlap with a run, and no run is named."""
+
+    code = "overlap_alone"
+
+
 class RunNotFinished(TieoutError):
     """The run to go on from was never published."""
 
@@ -62,7 +75,8 @@ class AdviceNotCarried(TieoutError):
 class IncrementRequest:
     """New rows of either side or of both, and the run that they come after (the beginning of its id).
 
-    A side is a path or, in Python, a table; None has no news.
+    A side is a path or, in Python, a table; None has no news. With `is_overlapping` the files repeat rows of the run,
+    and only those that it lacks are added.
     """
 
     ours: Any
@@ -70,6 +84,7 @@ class IncrementRequest:
     after: str
     limits: Limits = field(default_factory=Limits)
     is_fresh: bool = False
+    is_overlapping: bool = False
 
 
 def compare_after(workspace: Workspace, request: IncrementRequest, on_step: Progress = lambda _: None) -> Compared:
@@ -96,6 +111,8 @@ def compare_after(workspace: Workspace, request: IncrementRequest, on_step: Prog
         taking = {side: pool.submit(take, workspace, wanted, side, scratch / "new") for side in news}
         sides = open_sides(workspace, former, scratch)
         added = {side: future.result() for side, future in taking.items()}
+        if request.is_overlapping:
+            added = {side: _new_rows(workspace, sides[side], part, plan, side, scratch) for side, part in added.items()}
         for side, part in added.items():
             sides[side] = replace(sides[side], more=(*sides[side].more, part))
         kept = _kept_pairs(workspace, former, plan, scratch / "settled.parquet")
@@ -108,7 +125,60 @@ def compare_after(workspace: Workspace, request: IncrementRequest, on_step: Prog
     return replace(done, timings=watch.timings())
 
 
-def added_rows(request: CompareRequest, after: str) -> IncrementRequest:
+def _new_rows(
+    workspace: Workspace, former: Received, added: Received, plan: Plan, side: SideName, scratch: Path
+) -> Received:
+    """Return what a file adds to the former files of its side, received as a file of its own."""
+    folder = scratch / "lacking" / side
+    folder.mkdir(parents=True)
+    path = folder / "rows.parquet"
+    con = connect(workspace.settings, folder / "duckdb")
+    columns = list((plan.ours if side == "ours" else plan.theirs).columns)
+    try:
+        sources = [part.source for part in former.parts]
+        try:
+            write_new_rows(con, sources, added.source, columns, path)
+        except NOT_PLAIN:
+            former, added = _readable(former, folder / "former"), _readable(added, folder / "added")
+            write_new_rows(con, [part.source for part in former.parts], added.source, columns, path)
+    finally:
+        con.close()
+    artifact = workspace.store.artifacts.receive(
+        path,
+        name=f"{added.name}, new rows",
+        received_by=workspace.settings.actor,
+        received_at=workspace.now(),
+        is_settled=False,
+    )
+    return read_side(artifact, side, CompareRequest(None, None), folder)
+
+
+def _readable(given: Received, folder: Path) -> Received:
+    """Return the files of a side, those that cannot be read quickly read with care."""
+    return given if all(reads_fast(part.source) for part in given.parts) else read_carefully(given, folder)
+
+
+def compare_or_add(
+    workspace: Workspace,
+    request: CompareRequest,
+    after: str | None,
+    *,
+    is_overlapping: bool = False,
+    on_step: Progress = lambda _: None,
+) -> Compared:
+    """Compare two inputs, or with `after` add them to that run; see `compare` and `compare_after`."""
+    if after is not None:
+        return compare_after(workspace, added_rows(request, after, is_overlapping=is_overlapping), on_step)
+    if is_overlapping:
+        raise OverlapAlone(
+            "--overlap says that files repeat rows of a run, and none is named.",
+            subject="--overlap",
+            remedy="Name the run with --after, or leave the option out.",
+        )
+    return compare(workspace, request, on_step)
+
+
+def added_rows(request: CompareRequest, after: str, *, is_overlapping: bool = False) -> IncrementRequest:
     """Return the request for what was asked for in the words of a comparison. Raises PlanCarried."""
     told: dict[str, Any] = {
         "--plan": request.plan,
@@ -125,7 +195,9 @@ def added_rows(request: CompareRequest, after: str) -> IncrementRequest:
             remedy="Leave that out; to compare by another plan, give the whole files without --after.",
         )
     ours, theirs = (None if str(given) == NO_NEWS else given for given in (request.ours, request.theirs))
-    return IncrementRequest(ours, theirs, after, limits=request.limits, is_fresh=request.is_fresh)
+    return IncrementRequest(
+        ours, theirs, after, limits=request.limits, is_fresh=request.is_fresh, is_overlapping=is_overlapping
+    )
 
 
 def _news_of(request: IncrementRequest) -> dict[SideName, Any]:
