@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tieout.books.compare.actions import CompareRequest, compare
+from tieout.books.compare.reviewing import decide, propose
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
 from tieout.store.runs import Window
@@ -156,3 +158,34 @@ def test_a_run_that_learns_is_killed_and_its_repeat_gives_the_same(memos, tmp_pa
     assert again.returncode == 0, again.stderr
     assert again.stdout.split("\n")[-2] == whole.stdout.split("\n")[-2]
     assert "match_equal" not in again.stdout.split("\n")
+
+
+DECIDED = ("review_decision", "undecided_reported", "unrejected_candidate", "label_level", "add_accepted")
+"""Steps that only a run with decisions of reviewers has."""
+
+
+def _decide(data: Path, ours: Path, theirs: Path) -> None:
+    workspace = open_workspace(Settings.from_environment({"TIEOUT_DATA_DIR": str(data)}))
+    try:
+        first = compare(workspace, CompareRequest(ours, theirs))
+        for ruling, pair in (("accepted", (1, 1)), ("rejected", (2, 2))):
+            decide(workspace, propose(workspace, first.run, ruling, [pair]), is_rerun=False)
+    finally:
+        workspace.close()
+
+
+def test_a_run_with_decisions_of_a_reviewer_is_killed_and_its_repeat_gives_the_same(memos, tmp_path):
+    _decide(tmp_path / "whole", *memos)
+    whole = _run(tmp_path / "whole", "never", *memos)
+    assert whole.returncode == 0, whole.stderr
+    assert set(DECIDED) <= set(whole.stdout.split("\n"))
+    _decide(tmp_path / "data", *memos)
+    before = _current(tmp_path / "data")
+    for step in DECIDED:  # each kill goes on from the last one
+        killed = _run(tmp_path / "data", step, *memos)
+        assert killed.returncode == -signal.SIGKILL, step
+        assert _current(tmp_path / "data") == before
+    again = _run(tmp_path / "data", "never", *memos)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.split("\n")[-2] == whole.stdout.split("\n")[-2]
+    assert "decided_pair" not in again.stdout.split("\n")

@@ -28,9 +28,12 @@ from tieout.engine.plan import (
     SidePlan,
     SignedColumn,
 )
-from tieout.engine.run import FACTS, Outcome, execute
+from tieout.engine.reviewed import FACT as REVIEW_FACT
+from tieout.engine.reviewed import Decisions
+from tieout.engine.run import FACTS, Outcome, execute, load_sides
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
+from tieout.store.review import PairKey, RowKey, Ruling
 
 RUN_ID = "0123abcd4567ef89"
 COMPARED: dict[str, Kind] = {"tax": "number", "due": "date", "note": "text"}
@@ -220,6 +223,7 @@ def run(
     plan: Plan,
     *,
     advice: Side | None = None,
+    decisions: Decisions | None = None,
     as_text: bool = False,
     con: duckdb.DuckDBPyConnection | None = None,
 ) -> Result:
@@ -241,10 +245,44 @@ def run(
             run_id=RUN_ID,
             fact_dir=facts,
             advice=inputs[2] if advice is not None else None,
+            decisions=decisions,
         )
-        contents = {fact: (facts / f"{fact}.parquet").read_bytes() for fact in FACTS}
+        made = (*FACTS, REVIEW_FACT) if decisions and decisions.rulings else FACTS
+        contents = {fact: (facts / f"{fact}.parquet").read_bytes() for fact in made}
     found = {fact: pq.read_table(pa.BufferReader(data)).to_pylist() for fact, data in contents.items()}
     return Result(found, contents, outcome)
+
+
+def keys_of(ours: Side, theirs: Side, plan: Plan) -> tuple[list[RowKey], list[RowKey]]:
+    """Return what names each row of both sides in decisions of reviewers, in order of the row number."""
+    with tempfile.TemporaryDirectory() as name:
+        con = duckdb.connect()
+        inputs = [
+            Input(f"{which}.parquet", which, 1, written(side, Path(name) / f"{which}.parquet", as_text=False))
+            for which, side in (("ours", ours), ("theirs", theirs))
+        ]
+        load_sides(con, inputs[0], inputs[1], plan)
+        found = [
+            con.execute(f"select content, copy_no from rows_said('{view}') order by entry_no").fetchall()
+            for view in ("expected", "reported")
+        ]
+        con.close()
+    return [RowKey(*row) for row in found[0]], [RowKey(*row) for row in found[1]]
+
+
+def decided(
+    ours: Side,
+    theirs: Side,
+    plan: Plan,
+    *,
+    accepted: Iterable[tuple[int, int]] = (),
+    rejected: Iterable[tuple[int, int]] = (),
+) -> Decisions:
+    """Return the decisions about pairs of these sides, by row number."""
+    mine, other = keys_of(ours, theirs, plan)
+    rulings: dict[PairKey, Ruling] = {PairKey(mine[o - 1], other[t - 1]): "accepted" for o, t in accepted}
+    rulings.update({PairKey(mine[o - 1], other[t - 1]): "rejected" for o, t in rejected})
+    return Decisions(rulings)
 
 
 def reconcile(ours: str, theirs: str, **choices: Any) -> Result:

@@ -13,7 +13,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from tests.engine.builders import Result, reconcile, run, settling_plan, table
+from tests.engine.builders import Result, decided, plan_for, reconcile, run, settling_plan, table
 from tieout.engine import run as engine_run
 from tieout.engine import steps
 from tieout.engine.plan_steps import unmatched_step
@@ -27,8 +27,8 @@ from tieout.engine.steps import (
     parse_step,
 )
 
-GIVEN = {"expected", "reported", "advice", "run"}
-"""Relations that no step makes: the two sides and the advice as entries, and the rules of the run."""
+GIVEN = {"expected", "reported", "advice", "run", "given_decision"}
+"""Relations that no step makes: the two sides and the advice as entries, the rules and the decisions of the run."""
 MADE = {"unmatched_ours", "unmatched_theirs", "open_invoice", "open_payment", "payment_reference", "application_row"}
 """Steps that are no file, for only a plan knows their columns, or their rows are no query."""
 
@@ -374,7 +374,11 @@ def runs() -> list[Result]:
     sides = [table("amount | text | unit\n5 | Elm | I-1"), table("amount | text | unit\n5 | Elm | P-1")]
     advice = table("id | group | amount\nI-1 | P-1 | 5")
     settled = run(*sides, settling_plan(*sides, advice), advice=advice)
-    return [unique, repeated, alone, learned, given, settled]
+    sides = [table("day | amount | text\n2026-01-01 | 1 | rent\n2026-01-01 | 2 | lease")] * 2
+    plan = plan_for(*sides, scoring="learned")
+    reviewed = run(*sides, plan, decisions=decided(*sides, plan, accepted=[(1, 2)], rejected=[(2, 2)]))
+    left = run(*sides, plan, decisions=decided(*sides, plan, rejected=[(2, 2)]))
+    return [unique, repeated, alone, learned, given, settled, reviewed, left]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)
@@ -400,10 +404,11 @@ def test_the_steps_made_for_a_plan_read_what_they_name() -> None:
 
 
 def _relations(sql: str) -> set[str]:
-    """Return the tables that a query reads, its own common table expressions apart."""
+    """Return the tables that a query reads, its own expressions apart; a macro reads what it is given."""
     tree = sqlglot.parse_one(sql, dialect="duckdb")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
-    return {found.name for found in tree.find_all(exp.Table) if found.name} - own
+    named = {call.expressions[0].name for call in tree.find_all(exp.Anonymous) if call.name == "rows_said"}
+    return {found.name for found in tree.find_all(exp.Table) if found.name} - own | named
 
 
 def test_every_step_file_is_run(runs: list[Result]) -> None:
@@ -427,8 +432,8 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     every = [_step_of_any_run(name) for name in (*STEP_NAMES, "unmatched_ours", "unmatched_theirs")]
     read = {name for step in every for name in step.reads}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
-    # Those that decide which steps follow, and what the rules of application read.
-    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line"}
+    # Those that decide which steps follow, and what the rules of application and the learning of weights read.
+    assert unread == {"reference_repeat", "reference_padding", "scoring", "advice_line", "label_level"}
 
 
 def _step_of_any_run(name: str) -> Step:

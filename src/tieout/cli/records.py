@@ -21,6 +21,8 @@ from tieout.engine.loading import SideName
 from tieout.report.console import render
 from tieout.report.exports import write_out
 from tieout.report.html import write_report
+from tieout.report.words import plain
+from tieout.store.review import PairKey, RowKey, Scope
 from tieout.store.runs import Run
 from tieout.store.sweep import Dropped, apply_retention, sweep
 
@@ -161,10 +163,11 @@ def explain_delta(workspace: Workspace, delta_id: str, *, as_json: bool) -> None
     }
     wanted = {side: sorted({row for row in numbers if row is not None})[:20] for side, numbers in rows.items()}
     places = locate_source_rows(workspace, run, wanted)
+    told = _decisions_of_row(workspace, run, found["decisions"])
     if as_json:
-        print_json({**found, "run_id": run.run_id, "sources": places})
+        print_json({**found, "decisions": told, "run_id": run.run_id, "sources": places})
         return
-    _show_explanation(Console(), found, places)
+    _show_explanation(Console(), {**found, "decisions": told}, places)
 
 
 def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: int, *, as_json: bool) -> None:
@@ -178,13 +181,15 @@ def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: in
         rows["ours"].add(one["ours_row"])
         rows["theirs"].add(one["theirs_row"])
     places = locate_source_rows(workspace, run, {name: sorted(numbers)[:20] for name, numbers in rows.items()})
+    told = _decisions_of_row(workspace, run, found["decisions"])
     if as_json:
-        print_json({**found, "run_id": run.run_id, "sources": places})
+        print_json({**found, "decisions": told, "run_id": run.run_id, "sources": places})
         return
     console = Console()
     console.print(Text(f"row {row_no} of {side}", style="bold"))
     console.print(Text(f"  rule: {found['rule']}"))
     _show_match(console, found["match"])
+    _show_decisions(console, told)
     if found["searched"]:
         console.print(Text(f"  searched: {found['searched']}"))
     if why := found["why_not"]:
@@ -196,6 +201,33 @@ def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: in
     _show_places(console, places)
     if found["candidates"]:
         console.print(_candidates_table(found["candidates"][:10]))
+
+
+def _decisions_of_row(workspace: Workspace, run: Run, decided: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the decisions that count in the run, each with who made it and when."""
+    scope, told = Scope(run.window.book, run.window.leg), []
+    for one in decided:
+        ours, theirs = (RowKey(one[f"{side}_content"], one[f"{side}_copy"]) for side in ("ours", "theirs"))
+        made = workspace.store.reviews.about(scope, PairKey(ours, theirs))
+        made_so = next((found for found in made if found.ruling == one["ruling"]), None)
+        told.append(
+            {
+                "ours_row": one["ours_row"],
+                "theirs_row": one["theirs_row"],
+                "ruling": one["ruling"],
+                "decided_by": made_so.decided_by if made_so else None,
+                "decided_at": made_so.decided_at if made_so else None,
+            }
+        )
+    return told
+
+
+def _show_decisions(console: Console, decisions: list[dict[str, Any]]) -> None:
+    for one in decisions:
+        who = (
+            f" by {plain(one['decided_by'], 40)} on {one['decided_at']:%Y-%m-%d %H:%M} UTC" if one["decided_by"] else ""
+        )
+        console.print(Text(f"  {one['ruling']}{who}: our row {one['ours_row']} and their row {one['theirs_row']}"))
 
 
 def _show_match(console: Console, match: dict[str, Any] | None) -> None:
@@ -226,6 +258,7 @@ def _show_explanation(console: Console, found: dict[str, Any], places: dict[str,
     console.print(Text(f"  {found['meaning']} ({delta['reason_code']})"))
     console.print(Text(f"  rule: {found['rule']}"))
     _show_match(console, found["match"])
+    _show_decisions(console, found["decisions"])
     if found["searched"]:
         console.print(Text(f"  searched: {found['searched']}"))
     for part, value in found["parts"].items():

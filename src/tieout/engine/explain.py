@@ -11,6 +11,7 @@ import duckdb
 from tieout.core.errors import TieoutError
 from tieout.core.money import from_micros
 from tieout.engine.loading import SideName
+from tieout.engine.reviewed import FACT as REVIEW_FACT
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
 
@@ -19,6 +20,7 @@ RULES = {
     "reference": "both rows carry the same reference",
     "group": "both sides carry the same group reference, or a repeated reference that ties in sum",
     "settlement": "payments applied to invoices: by advice, or because the open amounts of one party sum to them",
+    "reviewed": "a reviewer accepted the pair",
     "scored": "the most alike pair left in its block: each row prefers the other to every free row",
     LEARNED: "a pair of the one-to-one pairing that the evidence of all candidates together speaks for most",
     None: "no pass found a partner",
@@ -57,6 +59,9 @@ class _Facts:
     run_dir: Path
     con: duckdb.DuckDBPyConnection
 
+    def has(self, fact: str) -> bool:
+        return (self.run_dir / f"{fact}.parquet").exists()
+
     def rows(self, fact: str, where: str, *values: object) -> list[dict[str, Any]]:
         path = str(self.run_dir / f"{fact}.parquet").replace("'", "''")
         relation = self.con.execute(f"select * from read_parquet('{path}') where {where}", list(values))
@@ -74,7 +79,7 @@ def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
     """Return what became of one row, by its number in the file: its match or why it has none.
 
     Keys: side, row, pass, rule, match, members, candidates (the chosen first, then the likeliest), why_not, deltas and
-    searched. Raises RowUnknown.
+    searched; decisions are those of reviewers about the row. Raises RowUnknown.
     """
     facts = _facts_of(run_dir)
     matched = facts.rows("match", f"{side}_row = ? order by ours_row, theirs_row", row_no)
@@ -100,7 +105,15 @@ def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
         "why_not": None if matched else _why_not(considered),
         "deltas": [_in_units(delta) for delta in deltas],
         "searched": lone[0]["searched"] if lone else "",
+        "decisions": _decisions(facts, f"{side}_row = ?", row_no),
     }
+
+
+def _decisions(facts: _Facts, where: str, *values: object) -> list[dict[str, Any]]:
+    """Return the decisions of reviewers that count in the run, where it has some."""
+    if not facts.has(REVIEW_FACT):
+        return []
+    return facts.rows(REVIEW_FACT, f"{where} order by ruling, ours_row, theirs_row", *values)
 
 
 def _why_not(candidates: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -122,9 +135,10 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
     """Return everything that the facts of a run say about one delta.
 
     Keys: delta, meaning, rule, parts (name to amount, those that are not zero), differences, candidates, members
-    (rows of a group) and searched. Amounts are Decimals. Raises DeltaUnknown.
+    (rows of a group), searched and decisions (of reviewers about its rows). Amounts are Decimals. Raises DeltaUnknown.
     """
-    rows = _facts_of(run_dir).rows
+    facts = _facts_of(run_dir)
+    rows = facts.rows
     found = rows("delta", "delta_id = ?", delta_id)
     if not found:
         raise DeltaUnknown(
@@ -154,6 +168,7 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
         "members": [{"ours_row": row["ours_row"], "theirs_row": row["theirs_row"]} for row in matched],
         "match": matched[0] if matched else None,
         "searched": lone[0]["searched"] if lone else "",
+        "decisions": _decisions(facts, "ours_row = ? or theirs_row = ?", ours, theirs),
     }
 
 

@@ -106,11 +106,13 @@ class Level:
 class LearnedWeights:
     """What a run learned of how rows that belong together differ.
 
-    Of the rows of the smaller side `match_share` have a partner.
+    Of the rows of the smaller side `match_share` have a partner. `labels` is the digest of the reviewers' decisions
+    that it learned from, '' for none.
     """
 
     match_share: float
     levels: tuple[Level, ...] = ()
+    labels: str = ""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ _HEADER = """\
 # million of our amount (10000 is 1%); a gap beyond the larger of both is a difference. `decisions` tells how each
 # choice was made; it is for reading and may be removed. `learned` holds what an earlier run learned of how rows that
 # belong together differ: at a level of an evidence stand so large a share of matched pairs and of any pairs,
-# and their weight is the logarithm of the ratio. Without it a run learns anew from its own rows.
+# and their weight is the logarithm of the ratio. Without it a run learns anew from its own rows, and so does one with
+# decisions of reviewers other than those whose digest is in `labels`.
 """
 
 
@@ -73,7 +74,7 @@ def plan_to_toml(plan: Plan) -> str:
     if plan.settlement is not None:
         document["settlement"] = _settlement_to_dict(plan.settlement)
     if plan.learned is not None:
-        document["learned"] = asdict(plan.learned)
+        document["learned"] = {name: value for name, value in asdict(plan.learned).items() if value != ""}
     return _HEADER + tomli_w.dumps(document)
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.core.errors import TieoutError
+from tieout.engine import reviewed
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.increment import SETTLED_CHOICE_STEPS, SettledPairs, keep_settled
 from tieout.engine.loading import (
@@ -31,6 +32,7 @@ from tieout.engine.loading import (
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
 from tieout.engine.projection import EntryShape, blank_reference, compared_pairs, entry_projection, entry_shape
+from tieout.engine.reviewed import Decided, Decisions
 from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.steps import Runner, Step, StepRecord
@@ -182,6 +184,7 @@ def execute(
     fact_dir: Path,
     advice: Input | None = None,
     settled: SettledPairs | None = None,
+    decisions: Decisions | None = None,
     book: str = "compare",
     on_step: Callable[[str], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
@@ -191,12 +194,12 @@ def execute(
 
     Raises FastReadFailed when a plain CSV must be read the careful way, StepFailed when the engine cannot go on and
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
-    `settled` is what the run left that this one comes after.
-    With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit.
+    With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit. `settled` is what the
+    run left that this one comes after, `decisions` are those of reviewers that count in the run.
     """
     on_step = _one_at_a_time(on_step)
-    if plan.rules.scoring != "learned" or plan.learned is None:
-        settled = None  # What other weights settled tells nothing.
+    if plan.rules.scoring != "learned" or plan.learned is None or (decisions and decisions.rulings):
+        settled = None  # What was settled by other weights, or before a reviewer decided, is asked anew.
     done = checkpoint.restore(con) if checkpoint else []
 
     def after_step(records: list[StepRecord]) -> None:
@@ -217,9 +220,11 @@ def execute(
             _assert_plan_fits(con, loaded, plan, max_refused_share)
     _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice)
     _write_checks(con, fact_dir, (*sides, *told))
-    *left, match_step = _match(
-        runner, plan, lambda: _project(con, plan, loaded_ours, loaded_theirs, is_trimmed=True), settled
-    )
+    decided = reviewed.find_decided(runner, decisions) if decisions and decisions.rulings else None
+    project = partial(_project, con, plan, loaded_ours, loaded_theirs, is_apart=decided is not None)
+    if decided is not None:
+        project()
+    *left, match_step = _match(runner, plan, partial(project, is_trimmed=True), decided, settled)
     _write_quarantine(con, fact_dir, plan, (*sides, *told))
     made: dict[str, str | Step] = {
         "match": match_step,
@@ -228,7 +233,10 @@ def execute(
     }
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
     summary = summarise(con, plan, run_id, book, sides, told)
-    return Outcome(summary, tuple(runner.records), _learned(runner))
+    if decided is not None:
+        is_relearned = plan.learned is not None and _learns(plan, decided)
+        summary["review"] |= _told_decisions(con, decided, is_relearned=is_relearned)
+    return Outcome(summary, tuple(runner.records), _learned(runner, plan, decided))
 
 
 def _one_at_a_time(on_step: Callable[[str], None]) -> Callable[[str], None]:
@@ -316,7 +324,23 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     )
 
 
-def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None], settled: SettledPairs | None) -> list[str]:
+def _told_decisions(con: duckdb.DuckDBPyConnection, decided: Decided, *, is_relearned: bool) -> dict[str, Any]:
+    return {
+        "accepted": decided.accepted,
+        "rejected": decided.rejected,
+        "left_aside": decided.left_aside,
+        "not_followed": reviewed.not_followed(con) if decided.rejected else 0,
+        "relearned": is_relearned,
+    }
+
+
+def _match(
+    runner: Runner,
+    plan: Plan,
+    trim_references: Callable[[], None],
+    decided: Decided | None,
+    settled: SettledPairs | None,
+) -> list[str]:
     """Run the passes: by reference, by group, by settlement, by score. Return the steps left that make their facts.
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
@@ -325,28 +349,47 @@ def _match(runner: Runner, plan: Plan, trim_references: Callable[[], None], sett
     if _says(runner.con, "select is_padded from reference_padding"):
         trim_references()
         _match_by_reference(runner)
+    if decided is not None:
+        runner.run_all(reviewed.APART_STEPS)
     settle_open_items(runner, plan)
+    if decided is not None and plan.settlement is not None:  # which made anew what was set apart
+        runner.run_all(reviewed.APART_STEPS)
+    add = [] if decided is None else [reviewed.ADD_STEP]
     is_grouped = _says(runner.con, "select count(*) from entry_group")
     if not _says(runner.con, "select is_possible from scoring"):
-        return [*NO_CHOICE_STEPS, "match" if is_grouped else "match_of_references"]
-    _score(runner, plan, settled)
+        return [*NO_CHOICE_STEPS, *add, "match" if is_grouped or add else "match_of_references"]
+    _score(runner, plan, decided, settled)
+    runner.run_all(add)
     is_scored = _says(runner.con, "select count(*) from scored_match")
     return ["match" if is_grouped or is_scored else "match_of_references"]
 
 
-def _score(runner: Runner, plan: Plan, settled: SettledPairs | None) -> None:
-    """Run the scored pass, over what an earlier run settled where there is one."""
-    runner.run_all(CANDIDATE_STEPS)
+def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: SettledPairs | None) -> None:
+    """Run the scored pass, over what an earlier run settled where there is that."""
+    runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
     if plan.rules.scoring == "learned":
-        _choose_by_learned_weights(runner, plan, settled)
+        _choose_by_learned_weights(runner, plan, decided, settled)
     else:
-        runner.run_all(WEIGHTED_STEPS)
+        runner.run_all(_unrejected(WEIGHTED_STEPS, decided))
         while runner.run_all(ROUND_STEPS).rows:
             runner.run("add_choice")
     runner.run_all(CHOICE_STEPS if settled is None else SETTLED_CHOICE_STEPS)
 
 
-def _choose_by_learned_weights(runner: Runner, plan: Plan, settled: SettledPairs | None) -> None:
+def _unrejected(steps: Sequence[str], decided: Decided | None) -> Sequence[str]:
+    """Return the steps, with those that leave out what a reviewer rejected."""
+    return steps if decided is None else reviewed.with_candidates(steps)
+
+
+def _learns(plan: Plan, decided: Decided | None) -> bool:
+    """Say whether weights are learned: the plan has none, or reviewers decided about pairs since it learned its own."""
+    is_news = decided is not None and decided.teaches
+    return plan.learned is None or (is_news and decided is not None and plan.learned.labels != decided.digest)
+
+
+def _choose_by_learned_weights(
+    runner: Runner, plan: Plan, decided: Decided | None, settled: SettledPairs | None
+) -> None:
     """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole.
 
     Rows with an equal amount or a rare word in common come first; the pairs that are sure by then take their rows out
@@ -355,10 +398,11 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan, settled: SettledPairs
     from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
     if settled is None:
-        runner.run_all(EVIDENCE_STEPS)
-    if plan.learned is None:
-        runner.run_all(CHANCE_STEPS)
-        runner.run_computed("learned_level", learning.learn_levels)
+        runner.run_all(_unrejected(EVIDENCE_STEPS, decided))
+    if plan.learned is None or _learns(plan, decided):
+        runner.run_all(CHANCE_STEPS if decided is None else [*CHANCE_STEPS, reviewed.LABEL_STEP])
+        has_labels = decided is not None
+        runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=has_labels))
     else:
         given = learning.table_of(plan.learned)
         runner.run_computed("given_level", lambda _con, _query: given)
@@ -374,17 +418,20 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan, settled: SettledPairs
         runner.run("judged_candidate")
 
     judge()
-    runner.run_all(SURE_STEPS)
+    runner.run_all(_unrejected(SURE_STEPS, decided))
     judge()
     runner.run_all(CONFIDENCE_STEPS)
 
 
-def _learned(runner: Runner) -> LearnedWeights | None:
+def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeights | None:
     if not any(step.name in ("learned_level", "given_level") for step in runner.records):
         return None
     levels = runner.con.sql("select evidence, level, matched, chance from evidence_level order by all").fetchall()
     match_share = next(matched for evidence, _, matched, _ in levels if evidence == PAIR)
-    return LearnedWeights(match_share, tuple(Level(*level) for level in levels if level[0] != PAIR))
+    labels = decided.digest if decided is not None and decided.teaches else ""
+    if plan.learned is not None and not _learns(plan, decided):
+        labels = plan.learned.labels
+    return LearnedWeights(match_share, tuple(Level(*level) for level in levels if level[0] != PAIR), labels)
 
 
 def _match_by_reference(runner: Runner) -> None:
@@ -400,9 +447,18 @@ def _says(con: duckdb.DuckDBPyConnection, question: str) -> bool:
 
 
 def _project(
-    con: duckdb.DuckDBPyConnection, plan: Plan, ours: Loaded, theirs: Loaded, *, is_trimmed: bool = False
+    con: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    ours: Loaded,
+    theirs: Loaded,
+    *,
+    is_trimmed: bool = False,
+    is_apart: bool = False,
 ) -> None:
-    """Make the views of entries; `is_trimmed` trims every reference, else only a side that needs it is trimmed."""
+    """Make the views of entries; `is_trimmed` trims every reference, else only a side that needs it is trimmed.
+
+    With `is_apart` rows that a reviewer accepted a partner for have no reference.
+    """
     pairs = compared_pairs(plan)
     shape = entry_shape(plan, ours.types, theirs.types)
     for loaded, side, view in ((ours, plan.ours, "expected"), (theirs, plan.theirs, "reported")):
@@ -419,7 +475,9 @@ def _project(
             shape=shape,
             is_ref_bare=blank is not None and not con.execute(sql_of(blank)).fetchall(),
         )
-        con.execute(f"create or replace view {view} as {sql_of(query)}")
+        con.execute(f"create or replace view {view + '_as_read' * is_apart} as {sql_of(query)}")
+    if is_apart:
+        reviewed.set_accepted_apart(con)
 
 
 def _make_run_relation(

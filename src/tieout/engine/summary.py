@@ -77,7 +77,7 @@ def summarise(
             "theirs_rows": sum(item["theirs_rows"] for item in by_pass),
             "by_pass": by_pass,
         },
-        "review": {"matches": review},
+        "review": {"matches": review, "accepted": 0, "rejected": 0, "left_aside": 0},
         "currencies": [_currency_summary(item) for item in rows(_CURRENCIES)],
         "deltas": [{**item, "amount": None if item["amount"] is None else _units(item["amount"])} for item in deltas],
         "differences": rows(

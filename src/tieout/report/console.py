@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tieout.report import words
-from tieout.report.verdict import rank_currencies, sort_decisions, tell_verdict
+from tieout.report.verdict import rank_currencies, sort_decisions, tell_decisions, tell_verdict
 
 SHORT_ID = 12
 MAX_CURRENCIES = 8
@@ -187,6 +187,8 @@ def _matching(summary: Mapping[str, Any]) -> Group:
         )
     parts: list[RenderableType] = [how, Text()] if summary["matched"]["by_pass"] else []
     parts.append(where)
+    if decided := tell_decisions(summary):
+        parts.append(Text(decided))
     if summary.get("searched"):
         parts.append(Text(f"Searched: {words.plain(summary['searched'], 300)}", style=_QUIET))
     return Group(*parts)

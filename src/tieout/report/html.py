@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from tieout.report import charts, words
 from tieout.report.facts import Facts, Row, open_facts
 from tieout.report.saving import replace_file
-from tieout.report.verdict import deltas_by_currency, rank_currencies, sort_decisions, tell_verdict
+from tieout.report.verdict import deltas_by_currency, rank_currencies, sort_decisions, tell_decisions, tell_verdict
 
 MAX_PICTURED_CURRENCIES = 3
 MAX_BARS = 120
@@ -111,6 +111,7 @@ def render_page(facts: Facts, summary: Mapping[str, Any], *, as_of: date | None 
             as_of=day,
             style=Markup(_style()),  # noqa: S704 our own file
             verdict=tell_verdict(summary),
+            decided=tell_decisions(summary),
             parts=_parts_tables(summary["currencies"]),
             stories=_currency_stories(facts, summary, day),
             told_apart=_untold_currencies(summary),

@@ -47,6 +47,16 @@ def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def tell_decisions(summary: Mapping[str, Any]) -> str:
+    """Say how many pairs a reviewer decided; nothing where none did."""
+    review = summary["review"]
+    told = [f"{words.count(review[key])} {said}" for key, said in words.DECIDED_WORDS if review.get(key)]
+    if not told:
+        return ""
+    relearned = " The weights were learned anew with them." if review.get("relearned") else ""
+    return f"Pairs decided by a reviewer: {', '.join(told)}.{relearned}"
+
+
 def _tell_no_difference(plan: Mapping[str, Any]) -> str:
     return "Every amount agrees." if _has_amounts(plan) else "No difference found; no amounts were compared."
 

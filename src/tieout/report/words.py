@@ -65,7 +65,16 @@ PASS_WORDS = {
     "group": "Same total of a group",
     "settlement": "Payments applied to invoices",
     "scored": "Similar date, amount and text",
+    "reviewed": "Accepted by a reviewer",
 }
+
+DECIDED_WORDS = (
+    ("accepted", "accepted"),
+    ("rejected", "rejected"),
+    ("left_aside", "left aside, for a row of it is not in the files"),
+    ("not_followed", "rejected and settled all the same"),
+)
+"""What became of the decisions of reviewers, by the key in the summary."""
 
 OUTCOME_WORDS = {"auto": "accepted", "review": "needs review"}
 

@@ -10,6 +10,7 @@ from typing import Self
 from tieout.core.settings import Settings
 from tieout.store.artifacts import Artifacts
 from tieout.store.folders import Folders, bind_folder
+from tieout.store.review import Reviews
 from tieout.store.runs import Runs
 from tieout.store.sources import Sources
 from tieout.store.state import State, open_state
@@ -34,6 +35,10 @@ class Store:
     @property
     def sources(self) -> Sources:
         return Sources(self.state, self.folders, self.tenant)
+
+    @property
+    def reviews(self) -> Reviews:
+        return Reviews(self.state, self.tenant)
 
     def close(self) -> None:
         """Close the state database."""

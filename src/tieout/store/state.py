@@ -75,7 +75,7 @@ class Schema:
         command.upgrade(config, "head")
 
 
-SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002"))
+SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003"))
 
 
 class StateUnavailable(TieoutError):

@@ -230,3 +230,28 @@ source_load = Table(
     Index("ix_source_load_artifact_id", "artifact_id"),
     comment="Files that were loaded into a source. Rows are added; only undone_us and undone_by are ever set.",
 )
+
+review_decision = Table(
+    "review_decision",
+    metadata,
+    Column("seq", _SEQUENCE, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("book", Text, nullable=False),
+    Column("leg", Text, nullable=False),
+    Column("ours_content", _DIGEST, nullable=False, comment="digest of what the row of ours says"),
+    Column("ours_copy", Integer, nullable=False, comment="from 1, which of the rows that say the same"),
+    Column("theirs_content", _DIGEST, nullable=False),
+    Column("theirs_copy", Integer, nullable=False),
+    Column("ruling", String(8), nullable=False),
+    Column("decided_us", Instant, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("run_id", _DIGEST, nullable=False, comment="in which the reviewer saw the pair"),
+    Column("ours_row", BigInteger, nullable=False, comment="row number in that run"),
+    Column("theirs_row", BigInteger, nullable=False),
+    Column("ours_told", Text, nullable=False, comment="what the row says, for people"),
+    Column("theirs_told", Text, nullable=False),
+    ForeignKeyConstraint(["tenant", "run_id"], ["run.tenant", "run.run_id"]),
+    CheckConstraint(text("ruling in ('accepted', 'rejected', 'undone')"), name="ruling"),
+    Index("ix_review_decision_tenant_book_leg_seq", "tenant", "book", "leg", "seq"),
+    comment="What reviewers decided about pairs of rows. Rows are only added; the latest about a pair counts.",
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -64,6 +66,18 @@ def test_what_was_planted_is_found_again() -> None:
 def test_where_nothing_belongs_together_nothing_is_found() -> None:
     learned = learn(planted(0, {0: 1.0}, {0: 1.0}))
     assert learned.match_share < 0.05
+
+
+def test_pairs_that_a_reviewer_accepted_count_as_certain() -> None:
+    """Amounts of opposite signs: no pair of the rows says that they belong together, forty labels do."""
+    sample = planted(100, {0: 1.0}, {0: 1.0})
+    levels = {f"{name}_level": pa.nulls(40, pa.int32()) for name in EVIDENCE}
+    levels |= {"amount_level": pa.array([20] * 40, pa.int32()), "time_level": pa.array([0] * 40, pa.int32())}
+    plain, taught = learn(sample), learn(replace(sample, labels=pa.table(levels)))
+    assert share_of(plain, "amount", 20) < 0.01
+    assert share_of(taught, "amount", 20) == pytest.approx(40 / (40 + 100 + 5), abs=0.03)
+    assert {(item.evidence, item.level): item.chance for item in taught.levels}["amount", 20] < 0.001
+    assert taught.match_share == pytest.approx(plain.match_share, abs=0.01)
 
 
 def test_an_evidence_that_no_candidate_has_is_left_out() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ from tieout.engine.increment import SettledPairs, settled_pairs
 from tieout.engine.loading import SIDES, FastReadFailed, Input, SideName, sample_relation
 from tieout.engine.plan import Plan, SidePlan
 from tieout.engine.plan_file import plan_from_toml, plan_to_toml
+from tieout.engine.reviewed import FACT as REVIEW_FACT
+from tieout.engine.reviewed import Decisions, read_decisions
 from tieout.engine.run import FACTS, Outcome, PlanMisfit, execute
 from tieout.intake.csv_careful import locate_rows, read_csv_carefully
 from tieout.intake.csv_dialect import CsvHints
@@ -36,7 +38,8 @@ from tieout.store.artifacts import Artifact
 from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
 from tieout.store.opening import Store
-from tieout.store.publish import ActiveRun, begin_run, fail_run, publish
+from tieout.store.publish import OUT_FOLDER, ActiveRun, begin_run, fail_run, publish
+from tieout.store.review import Scope, standing_after
 from tieout.store.runs import Run, RunFile, RunInput, RunRequest, Window, measure_file
 
 BOOK = "compare"
@@ -49,6 +52,8 @@ FACT_FOLDER = "facts"
 CHECKPOINT_FOLDER = "checkpoint"
 SETTLED = "settled"
 """Among the inputs of a run, in place of a side: the pairs of the run that it came after."""
+DECISIONS = "decisions"
+"""The input of a run that holds the decisions of reviewers that count in it."""
 
 Progress = Callable[[str], None]
 
@@ -152,6 +157,7 @@ class Job:
 
     `settling` are the received files on their way to the disk, where they must be before the run is published.
     A run that comes after another has that one's `window`, and what that one `settled`.
+    `decisions` are those of reviewers that count, None where there are none.
     """
 
     workspace: Workspace
@@ -162,6 +168,7 @@ class Job:
     settling: tuple[Future[None], ...] = ()
     window: Window | None = None
     settled: KeptPairs | None = None
+    decisions: Decisions | None = None
 
 
 def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = lambda _: None) -> Compared:
@@ -183,7 +190,8 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
         settle = workspace.store.artifacts.settle
         settling = tuple(pool.submit(settle, side.artifact.artifact_id) for side in sides.values())
         watch.lap("receive")
-        job = Job(workspace, request, sides, scratch, on_step, settling)
+        decisions = standing_decisions(workspace, scope_of(sides["ours"].name, sides["theirs"].name))
+        job = Job(workspace, request, sides, scratch, on_step, settling, decisions=decisions)
         plan = request.plan or _infer(job)
         watch.lap("infer")
         try:
@@ -364,7 +372,7 @@ def run_job(job: Job, plan: Plan, *, is_final: bool = False) -> Compared:
     """
     workspace, on_step = job.workspace, job.on_step
     runs = workspace.store.runs
-    asked = _run_request(job, plan)
+    asked = _run_request(job, plan, _keep_decisions(job))
     with begin_run(runs, asked, now=workspace.now(), on_wait=lambda: on_step("wait")) as active:
         former = active.former
         if former is not None and not job.request.is_fresh and former.files_dropped_at is None:
@@ -420,13 +428,46 @@ def _advice_of(sides: Mapping[SideName, Received]) -> Input | None:
     return sides["advice"].as_input() if "advice" in sides else None
 
 
-def _run_request(job: Job, plan: Plan) -> RunRequest:
-    ours, theirs = job.sides["ours"], job.sides["theirs"]
+def scope_of(ours_name: str, theirs_name: str) -> Scope:
+    """Return the scope of reviewers' decisions about two inputs: their names, whatever is in the files by now.
+
+    Rows of equal content under other names are another account's, and a decision about these says nothing of those.
+    """
+    return Scope(BOOK, f"{ours_name} ~ {theirs_name}")
+
+
+def standing_decisions(workspace: Workspace, scope: Scope) -> Decisions | None:
+    """Return the decisions that count now, None where there are none."""
+    rulings = standing_after(workspace.store.reviews.standing(scope), ())
+    return Decisions(rulings) if rulings else None
+
+
+def decisions_of(workspace: Workspace, run: Run) -> Decisions | None:
+    """Return the decisions that count in a run on record, None where there are none. Raises ArtifactRemoved."""
+    given = next((given for given in run.inputs if given.side == DECISIONS), None)
+    return None if given is None else read_decisions(workspace.store.artifacts.get(given.artifact_id).path)
+
+
+def _keep_decisions(job: Job) -> tuple[RunInput, ...]:
+    """Keep the decisions as a file among the inputs of the run, so that it stays what it is when others are made."""
+    if job.decisions is None:
+        return ()
+    workspace, path = job.workspace, job.scratch / f"{DECISIONS}.jsonl"
+    path.write_text(job.decisions.text, encoding="utf-8")
+    artifact = workspace.store.artifacts.receive(
+        path, name=DECISIONS, received_by=workspace.settings.actor, received_at=workspace.now()
+    )
+    return (RunInput(DECISIONS, DECISIONS, artifact.artifact_id),)
+
+
+def _run_request(job: Job, plan: Plan, decisions: tuple[RunInput, ...] = ()) -> RunRequest:
+    scope = scope_of(job.sides["ours"].name, job.sides["theirs"].name)
     parts = [(side, part) for side, given in job.sides.items() for part in given.parts]
+    files = [RunInput(side, part.name, part.artifact.artifact_id) for side, part in parts]
     kept = [] if job.settled is None else [RunInput(SETTLED, job.settled.name, job.settled.artifact_id)]
     return RunRequest(
-        window=job.window or Window(BOOK, f"{ours.name} ~ {theirs.name}", WINDOW),
-        inputs=(*(RunInput(side, part.name, part.artifact.artifact_id) for side, part in parts), *kept),
+        window=job.window or Window(scope.book, scope.leg, WINDOW),
+        inputs=(*files, *kept, *decisions),
         config=plan_to_toml(plan),
         code_version=__version__,
         code_digest=code_digest(),
@@ -452,6 +493,7 @@ def _execute(job: Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Outc
                     fact_dir=fact_dir,
                     advice=_advice_of(sides),
                     settled=job.settled.pairs if job.settled else None,
+                    decisions=job.decisions,
                     on_step=on_step,
                     checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
                     max_refused_share=None if is_final else MAX_REFUSED_SHARE,
@@ -472,7 +514,7 @@ def write_outputs(out_dir: Path, fact_dir: Path, outcome: Outcome, plan: Plan) -
     files = []
     rows = {step.name: step.rows for step in outcome.steps}
     with storing(str(out_dir)):
-        for fact in FACTS:
+        for fact in (*FACTS, *(name for name in (REVIEW_FACT,) if name in rows)):
             name = f"{fact}.parquet"
             (fact_dir / name).replace(out_dir / name)
             files.append(measure_file(out_dir, name, row_count=rows.get(fact)))
@@ -515,9 +557,7 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
     for given in run.inputs:
         workspace.store.artifacts.verify(given.artifact_id)
     with workspace.store.folders.scratch("compare") as scratch:
-        sides, settled = open_sides(workspace, run, scratch), open_settled(workspace, run)
-        job = Job(workspace, CompareRequest(None, None), sides, scratch, on_step, settled=settled)
-        outcome, files = _execute_in(job, run, plan)
+        outcome, files = _execute_in(_job_of(workspace, run, scratch, on_step), run, plan)
     recorded_steps = [(step["name"], step["digest"]) for step in run.steps]
     replayed_steps = [(step.name, step.digest) for step in outcome.steps]
     differences = _differences(recorded_steps, replayed_steps)
@@ -531,8 +571,45 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
 def run_in_scratch(workspace: Workspace, run: Run, plan: Plan, on_step: Progress = lambda _: None) -> Outcome:
     """Run the inputs of a run again with another plan, publishing nothing. Raises ArtifactRemoved, ArtifactDamaged."""
     with workspace.store.folders.scratch("compare") as scratch:
-        job = Job(workspace, CompareRequest(None, None), open_sides(workspace, run, scratch), scratch, on_step)
+        job = replace(_job_of(workspace, run, scratch, on_step), settled=None)
         return _execute_in(job, run, plan)[0]
+
+
+@contextmanager
+def tried_in_scratch(
+    workspace: Workspace, run: Run, decisions: Decisions | None, on_step: Progress = lambda _: None
+) -> Iterator[tuple[Outcome, Path]]:
+    """Run the inputs of a run again with other decisions, publishing nothing; give its outcome and folder of facts."""
+    with workspace.store.folders.scratch("compare") as scratch:
+        job = replace(_job_of(workspace, run, scratch, on_step), decisions=decisions)
+        yield _execute_in(job, run, plan_from_toml(run.config))[0], scratch / OUT_FOLDER
+
+
+def run_again(workspace: Workspace, run: Run, on_step: Progress = lambda _: None) -> Compared:
+    """Run the files of a run again with the decisions that count now, and publish it."""
+    watch = Watch()
+    plan = plan_from_toml(run.config)
+    with workspace.store.folders.scratch("compare") as scratch:
+        job = _job_of(workspace, run, scratch, on_step)
+        scope = scope_of(job.sides["ours"].name, job.sides["theirs"].name)
+        done = run_job(replace(job, decisions=standing_decisions(workspace, scope)), plan, is_final=True)
+        watch.lap("engine")
+    return replace(done, timings=watch.timings())
+
+
+def _job_of(workspace: Workspace, run: Run, scratch: Path, on_step: Progress) -> Job:
+    """Return the job that does a run again as it was, from the files as received."""
+    sides, decisions = open_sides(workspace, run, scratch), decisions_of(workspace, run)
+    return Job(
+        workspace,
+        CompareRequest(None, None),
+        sides,
+        scratch,
+        on_step,
+        window=run.window,
+        settled=open_settled(workspace, run),
+        decisions=decisions,
+    )
 
 
 def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, Received]:
@@ -540,7 +617,7 @@ def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, 
     request = CompareRequest(None, None, reading=reading_of_plan(plan_from_toml(run.config)))
     sides: dict[SideName, Received] = {}
     for position, given in enumerate(run.inputs):
-        if given.side == SETTLED:
+        if given.side in (SETTLED, DECISIONS):
             continue
         side: SideName = "ours" if given.side == "ours" else "theirs" if given.side == "theirs" else "advice"
         artifact = replace(workspace.store.artifacts.get(given.artifact_id), name=given.name)
@@ -604,7 +681,7 @@ def _name(file: RunFile) -> str:
 
 def _execute_in(job: Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]]:
     workspace, sides, scratch, on_step = job.workspace, job.sides, job.scratch, job.on_step
-    fact_dir, out_dir = scratch / FACT_FOLDER, scratch / "out"
+    fact_dir, out_dir = scratch / FACT_FOLDER, scratch / OUT_FOLDER
     fact_dir.mkdir()
     out_dir.mkdir()
     while True:
@@ -619,6 +696,7 @@ def _execute_in(job: Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]]
                 fact_dir=fact_dir,
                 advice=_advice_of(sides),
                 settled=job.settled.pairs if job.settled else None,
+                decisions=job.decisions,
                 on_step=on_step,
             )
             return outcome, write_outputs(out_dir, fact_dir, outcome, plan)

@@ -24,6 +24,8 @@ from tieout.books.compare.actions import (
     reading_of_plan,
     reads_fast,
     run_job,
+    scope_of,
+    standing_decisions,
     take,
 )
 from tieout.books.compare.infer import InferOptions
@@ -119,7 +121,18 @@ def compare_after(workspace: Workspace, request: IncrementRequest, on_step: Prog
         received = [part.artifact.artifact_id for part in added.values()] + ([kept.artifact_id] if kept else [])
         settling = tuple(pool.submit(workspace.store.artifacts.settle, one) for one in received)
         watch.lap("receive")
-        job = Job(workspace, wanted, sides, scratch, on_step, settling, window=former.window, settled=kept)
+        decisions = standing_decisions(workspace, scope_of(sides["ours"].name, sides["theirs"].name))
+        job = Job(
+            workspace,
+            wanted,
+            sides,
+            scratch,
+            on_step,
+            settling,
+            window=former.window,
+            settled=None if decisions else kept,
+            decisions=decisions,
+        )
         done = run_job(job, plan)
         watch.lap("engine")
     return replace(done, timings=watch.timings())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -81,3 +81,10 @@ def chances_of_lags(
         create(con, f"infer_day_{side}", query)
     found = con.execute(_text("lag_chance"), {"days": days}).fetchall()
     return {int(distance): float(pairs) for distance, pairs in found}
+
+
+def rows_of_file(con: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Return the rows of a SQL file with parameters, by name of the column."""
+    found = con.execute(_text(name), dict(parameters))
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

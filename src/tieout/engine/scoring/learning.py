@@ -5,6 +5,11 @@ weighs log2(m / u), m being the share of pairs that belong together at that leve
 brought together. u is counted; m is found by expectation maximisation, where the chance that a pair belongs together
 takes into account that a row has at most one partner: of all one-to-one pairings each weighs the product of the ratios
 of its pairs (the monomer-dimer model). Callers import this where they use it, for it brings numpy.
+
+Where a reviewer decided about pairs, those are labels: in the expectation a pair that was accepted is held at 1 and one
+that was rejected at 0 (it is no candidate), the others stay estimates (Nigam, McCallum, Thrun and Mitchell, Text
+Classification from Labeled and Unlabeled Documents using EM, 2000; for records Larsen and Rubin, Iterative Automated
+Record Linkage Using Mixture Models, 2001).
 """
 
 from __future__ import annotations
@@ -61,7 +66,8 @@ class Sample:
 
     `candidates` has the columns of the step compared_candidate, is_ours_sampled and is_theirs_sampled: every candidate
     of a sampled row and every candidate of its partners. `chance` has evidence, level and pairs, and `sizes` currency,
-    ours_rows and theirs_rows; so many rows of each side were sampled.
+    ours_rows and theirs_rows; so many rows of each side were sampled. `labels` has the levels of the pairs that a
+    reviewer accepted, whose rows are among no candidates.
     """
 
     candidates: pa.Table
@@ -69,17 +75,22 @@ class Sample:
     sizes: pa.Table
     ours_sampled: int
     theirs_sampled: int
+    labels: pa.Table | None = None
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """One evidence: its levels, at which of them each pattern stands (len(levels) for none), and what is usual."""
+    """One evidence: its levels, at which of them each pattern stands (len(levels) for none), and what is usual.
+
+    `labelled` counts the accepted pairs at each level.
+    """
 
     name: str
     levels: tuple[int, ...]
     place: Whole
     chance_pairs: Floats
     usual: Floats
+    labelled: Floats
 
 
 @dataclass(frozen=True)
@@ -100,14 +111,20 @@ class _Pairs:
     is_theirs: Flags
 
 
-def learn_levels(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """Return the table of the step learned_level, from its query's rows and the relations that it names."""
+def learn_levels(con: duckdb.DuckDBPyConnection, query: str, *, has_labels: bool = False) -> pa.Table:
+    """Return the table of the step learned_level, from its query's rows and the relations that it names.
+
+    With `has_labels` it learns from those of the step label_level as well.
+    """
     candidates = con.sql(query).to_arrow_table()
-    sampled = [con.sql(f"select count(*) from sample_{side}").fetchall()[0][0] for side in ("expected", "reported")]
+    ours, theirs = (
+        con.sql(f"select count(*) from sample_{side}").fetchall()[0][0] for side in ("expected", "reported")
+    )
     chance, sizes = (
         con.sql(f"from {name} order by all").to_arrow_table() for name in ("chance_level", "currency_size")
     )
-    return table_of(learn(Sample(candidates, chance, sizes, *sampled)))
+    labels = con.sql("from label_level order by all").to_arrow_table() if has_labels else None
+    return table_of(learn(Sample(candidates, chance, sizes, ours, theirs, labels)))
 
 
 def table_of(learned: LearnedWeights) -> pa.Table:
@@ -177,7 +194,7 @@ def _read(sample: Sample) -> tuple[_Pairs, list[_Evidence]]:
         is_ours=_column(table, "is_ours_sampled").astype(bool),
         is_theirs=_column(table, "is_theirs_sampled").astype(bool),
     )
-    return pairs, [_evidence(name, place[first], sample.chance) for name, place in zip(present, places, strict=True)]
+    return pairs, [_evidence(name, place[first], sample) for name, place in zip(present, places, strict=True)]
 
 
 def activity(match_share: float, ours_rows: Floats, theirs_rows: Floats) -> Floats:
@@ -197,13 +214,16 @@ def _places(candidates: pa.Table, name: str) -> Whole:
     return np.asarray(np.where(values == _NONE, len(levels), np.searchsorted(levels, values)), np.int64)
 
 
-def _evidence(name: str, place: Whole, chance: pa.Table) -> _Evidence:
+def _evidence(name: str, place: Whole, sample: Sample) -> _Evidence:
     levels = tuple(sorted(USUAL[name]))
-    rows = zip(*(chance.column(part).to_pylist() for part in ("evidence", "level", "pairs")), strict=True)
+    rows = zip(*(sample.chance.column(part).to_pylist() for part in ("evidence", "level", "pairs")), strict=True)
     counts = {level: pairs for evidence, level, pairs in rows if evidence == name}
     usual = np.array([USUAL[name][level] for level in levels])
     chance_pairs = np.array([counts.get(level, 0) for level in levels], np.float64)
-    return _Evidence(name, levels, place, chance_pairs, usual / usual.sum())
+    labelled = np.zeros(len(levels))
+    if sample.labels is not None:
+        labelled += np.bincount(_places(sample.labels, name), minlength=len(levels) + 1)[:-1]
+    return _Evidence(name, levels, place, chance_pairs, usual / usual.sum(), labelled)
 
 
 def _by_chance(item: _Evidence, met_by_chance: float, matched: Floats) -> Floats:
@@ -215,7 +235,7 @@ def _by_chance(item: _Evidence, met_by_chance: float, matched: Floats) -> Floats
 
 def _matched(item: _Evidence, belongs: Floats) -> Floats:
     """Return m: the share of each level among the pairs that belong together, leaning on what is usual."""
-    counts = np.bincount(item.place, belongs, len(item.levels) + 1)[:-1] + PRIOR_PAIRS * item.usual
+    counts = np.bincount(item.place, belongs, len(item.levels) + 1)[:-1] + item.labelled + PRIOR_PAIRS * item.usual
     return np.asarray(counts / counts.sum())
 
 

@@ -9,7 +9,7 @@ with pair as (
   from reference_join
   where differs and ours_row is not null and theirs_row is not null
   union all
-  select ours_row, theirs_row, 'scored', confidence from scored_match
+  select ours_row, theirs_row, pass, confidence from scored_match
 )
 select
   p.ours_row as match_id, p.ours_row, p.theirs_row, p.pass, p.confidence,

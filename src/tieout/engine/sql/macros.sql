@@ -174,3 +174,26 @@ create or replace macro digits_swapped(ours, theirs) as
           and substr(abs(ours)::varchar, d[2], 1) = substr(abs(theirs)::varchar, d[1], 1)
       )[1]
   end;
+
+-- why: a name for each row of a relation of entries, whatever its number, its file and how it is written. Content is all
+--      that rows are told apart by; those that say the same are numbered by the rest of their columns, so that the order
+--      of the file never decides
+create or replace macro rows_said(entries) as table
+  select
+    entry_no, content, cast(row_number() over (partition by content order by source, entry_no) as integer) as copy_no
+  from (
+    select
+      entry_no, source,
+      sha256(array_to_string(
+        list_transform(
+          [
+            ref::varchar, group_ref::varchar, day::varchar, occurred_us::varchar, nullif(currency, ''),
+            amount_micros::varchar, quantity_micros::varchar, fee_micros::varchar, fx_rate_nanos::varchar, text, unit_1,
+            unit_2, unit_3, unit_4, unit_5, unit_6
+          ],
+          lambda said: coalesce(trim(said), chr(30))
+        ),
+        chr(31)
+      )) as content
+    from query_table(entries)
+  );

@@ -27,7 +27,7 @@ from (
   from application_row
   where ours_row is not null
   union all
-  select ours_row, ours_row, theirs_row, 'scored', outcome, confidence, alternatives from scored_match
+  select ours_row, ours_row, theirs_row, pass, outcome, confidence, alternatives from scored_match
 )
 cross join run
 order by ours_row, theirs_row

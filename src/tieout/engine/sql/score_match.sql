@@ -1,6 +1,6 @@
 -- step:  score_match
 -- in:    scored_choice, scored_candidate, equal_row, run
--- out:   scored_match(ours_row, theirs_row, outcome, confidence, alternatives, margin)
+-- out:   scored_match(ours_row, theirs_row, pass, outcome, confidence, alternatives, margin)
 -- grain: one row per (ours_row)
 -- why:   a choice is automatic when its score reaches the threshold (inclusive) and stands clear of its runner-up by
 --        the margin; otherwise it waits for a person. Alternatives are the other candidates of either row that
@@ -24,7 +24,7 @@ other as (
   group by ours_row
 )
 select
-  h.ours_row, h.theirs_row,
+  h.ours_row, h.theirs_row, 'scored' as pass,
   if(h.score >= auto_threshold and round(h.score - h.runner_up, 9) >= required_margin, 'auto', 'review') as outcome,
   h.score as confidence,
   cast(coalesce(o.alternatives, 0) as integer) as alternatives,
@@ -33,6 +33,6 @@ from scored_choice h
 left join other o using (ours_row)
 cross join run
 union all
-select ours_row, theirs_row, if(auto_threshold <= 1, 'auto', 'review'), 1, 0, 1
+select ours_row, theirs_row, 'scored', if(auto_threshold <= 1, 'auto', 'review'), 1, 0, 1
 from equal_row, run
 where is_match

@@ -1,0 +1,10 @@
+-- step:  decided_pair
+-- in:    expected, reported, given_decision
+-- out:   decided_pair(ours_row, theirs_row, ruling, ours_content, ours_copy, theirs_content, theirs_copy)
+-- grain: one row per (ours_row, theirs_row)
+-- why:   which rows of these files a reviewer decided about: those that say what the decision says, whatever their number
+select
+  o.entry_no as ours_row, t.entry_no as theirs_row, d.ruling, d.ours_content, d.ours_copy, d.theirs_content, d.theirs_copy
+from given_decision d
+join rows_said('expected') o on o.content = d.ours_content and o.copy_no = d.ours_copy
+join rows_said('reported') t on t.content = d.theirs_content and t.copy_no = d.theirs_copy
