@@ -24,6 +24,7 @@ from tieout.books.compare.increment import (
     compare_after,
 )
 from tieout.books.compare.infer import InferOptions
+from tieout.books.compare.reviewing import decide, propose
 from tieout.books.compare.sources import locate_source_rows
 from tieout.engine.loading import ColumnGone
 from tieout.engine.run import FACTS
@@ -278,4 +279,17 @@ def test_by_likeness_a_chain_finds_the_pairs_of_all_files_and_keeps_what_is_sett
     steps = {step["name"]: step["rows"] for step in done.run.steps}
     assert steps["left_expected"] < steps["block_expected"] or steps["still_settled"] > 0
     assert done.run.inputs[-1].side == "settled"
+    assert replay(workspace, done.run.run_id).differences == ()
+
+
+def test_where_a_reviewer_decided_all_rows_are_scored_anew(workspace: Workspace, tmp_path: Path) -> None:
+    head = "amount,day,memo\n"
+    first, second = payments(range(1, 15)), payments(range(15, 17))
+    files = [a_file(tmp_path, f"{side}.csv", first[place], head) for place, side in enumerate(("ours", "theirs"))]
+    before = compare(workspace, CompareRequest(*files, InferOptions(window_days=3)))
+    decide(workspace, propose(workspace, before.run, "rejected", [(1, 1)]), is_rerun=False)
+    news = a_file(tmp_path, "theirs-2.csv", second[1], head)
+    done = compare_after(workspace, IncrementRequest(None, news, before.run.run_id))
+    assert (1, 1) not in {(row["ours_row"], row["theirs_row"]) for row in facts_of(done)["match"]}
+    assert [given.side for given in done.run.inputs] == ["ours", "theirs", "theirs", "decisions"]
     assert replay(workspace, done.run.run_id).differences == ()
