@@ -46,7 +46,7 @@ KEPT_STEPS = (
     "evidence_expected",
     "evidence_reported",
 )
-ROUND_STEPS = ("touching_candidate", "compared_candidate", "weighed_candidate", "touched_pair")
+ROUND_STEPS = ("compared_candidate", "weighed_candidate", "touched_pair")
 AGAIN_STEPS = ("still_settled", "touched_row")
 LEFT_STEPS = ("left_expected", "left_reported", "block_candidate", "compared_candidate")
 SETTLED_CHOICE_STEPS = ("score_match", "add_settled_match", "add_settled_candidate", "candidate")
@@ -107,7 +107,7 @@ def keep_settled(runner: Runner, settled: SettledPairs) -> None:
     runner.run_computed("settled_row", lambda _con, _query: pq.read_table(settled.path))
     runner.run_computed("former_run", lambda _con, _query: _former(settled))
     runner.run_all(KEPT_STEPS)
-    while runner.run_all(ROUND_STEPS).rows:
+    while runner.run("touching_candidate").rows and runner.run_all(ROUND_STEPS).rows:
         runner.run_all(AGAIN_STEPS)
     runner.run_all(LEFT_STEPS)
 
