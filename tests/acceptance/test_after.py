@@ -122,7 +122,7 @@ def test_what_cannot_be_added_is_refused_in_words(tmp_path, arguments, code):
 def test_a_kill_leaves_the_run_before_and_a_repeat_gives_the_whole(tmp_path):
     first, second = _files(tmp_path, range(1, 9), 0), _files(tmp_path, range(9, 11), 1)
     results = set()
-    for step in ("never", "receive", "load_ours", "settled_pair", "left_expected", "add_settled_match", "publish"):
+    for step in ("never", "receive", "load_ours", "settled_pair", "left_expected", "add_settled_choice", "publish"):
         data = tmp_path / step
         before = _compared(data, *first, "--window-days", 3)["run_id"]
         done = _call(data, step, *second, before, is_child=True)

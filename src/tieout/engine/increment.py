@@ -49,7 +49,7 @@ KEPT_STEPS = (
 ROUND_STEPS = ("compared_candidate", "weighed_candidate", "touched_pair")
 AGAIN_STEPS = ("still_settled", "touched_row")
 LEFT_STEPS = ("left_expected", "left_reported", "block_candidate", "compared_candidate")
-SETTLED_CHOICE_STEPS = ("score_match", "add_settled_match", "add_settled_candidate", "candidate")
+ADD_SETTLED_STEPS = ("add_settled_choice", "add_settled_candidate")
 
 
 @dataclass(frozen=True)

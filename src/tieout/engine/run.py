@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from tieout.core.errors import TieoutError
 from tieout.engine import reviewed
 from tieout.engine.checkpoint import Checkpoint
-from tieout.engine.increment import SETTLED_CHOICE_STEPS, SettledPairs, keep_settled
+from tieout.engine.increment import ADD_SETTLED_STEPS, SettledPairs, keep_settled
 from tieout.engine.loading import (
     SIDES,
     Input,
@@ -373,7 +373,7 @@ def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: Settled
         runner.run_all(_unrejected(WEIGHTED_STEPS, decided))
         while runner.run_all(ROUND_STEPS).rows:
             runner.run("add_choice")
-    runner.run_all(CHOICE_STEPS if settled is None else SETTLED_CHOICE_STEPS)
+    runner.run_all(CHOICE_STEPS)
 
 
 def _unrejected(steps: Sequence[str], decided: Decided | None) -> Sequence[str]:
@@ -420,7 +420,7 @@ def _choose_by_learned_weights(
     judge()
     runner.run_all(_unrejected(SURE_STEPS, decided))
     judge()
-    runner.run_all(CONFIDENCE_STEPS)
+    runner.run_all(CONFIDENCE_STEPS if settled is None else [*CONFIDENCE_STEPS, *ADD_SETTLED_STEPS])
 
 
 def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeights | None:
