@@ -58,8 +58,9 @@ def test_confidence_keeps_what_it_promises(judged: duckdb.DuckDBPyConnection) ->
 
 
 def test_no_row_stands_in_two_matches(judged: duckdb.DuckDBPyConnection) -> None:
-    twice = judged.sql("select ours_row from found group by match_id, ours_row having count(*) > 1").fetchall()
-    twice += judged.sql(
-        "select theirs_row from found group by theirs_row having count(distinct match_id) > 1"
-    ).fetchall()
+    twice = judged.sql("select ours_row from found group by ours_row, theirs_row having count(*) > 1").fetchall()
+    for side in ("ours", "theirs"):
+        twice += judged.sql(
+            f"select {side}_row from found group by {side}_row having count(distinct match_id) > 1"
+        ).fetchall()
     assert twice == []

@@ -31,6 +31,7 @@ from tieout.engine.plan import (
 from tieout.engine.reviewed import FACT as REVIEW_FACT
 from tieout.engine.reviewed import Decisions
 from tieout.engine.run import FACTS, Outcome, execute, load_sides
+from tieout.engine.why_not import Subject
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
 from tieout.store.review import PairKey, RowKey, Ruling
@@ -225,6 +226,7 @@ def run(
     advice: Side | None = None,
     decisions: Decisions | None = None,
     as_text: bool = False,
+    subject: Subject | None = None,
     con: duckdb.DuckDBPyConnection | None = None,
 ) -> Result:
     """Run the leg on both sides. With `as_text` every value is handed over as text and typed by the engine."""
@@ -246,6 +248,7 @@ def run(
             fact_dir=facts,
             advice=inputs[2] if advice is not None else None,
             decisions=decisions,
+            subject=subject,
         )
         made = (*FACTS, REVIEW_FACT) if decisions and decisions.rulings else FACTS
         contents = {fact: (facts / f"{fact}.parquet").read_bytes() for fact in made}
@@ -263,7 +266,9 @@ def keys_of(ours: Side, theirs: Side, plan: Plan) -> tuple[list[RowKey], list[Ro
         ]
         load_sides(con, inputs[0], inputs[1], plan)
         found = [
-            con.execute(f"select content, copy_no from rows_said('{view}') order by entry_no").fetchall()
+            con.execute(
+                f"select content, copy_number(content, source, entry_no) from rows_said('{view}') order by entry_no"
+            ).fetchall()
             for view in ("expected", "reported")
         ]
         con.close()

@@ -105,6 +105,18 @@ def test_only_what_is_left_may_have_been_decided() -> None:
     assert pairs(reviewed(ours, theirs, PLAN, rejected=[(1, 1)])) == {}
 
 
+def test_a_pair_in_two_currencies_may_be_accepted_and_the_money_still_ties() -> None:
+    ours = table("day | currency | amount | text\n2026-01-05 | EUR | 10.00 | alba foods")
+    theirs = table("day | currency | amount | text\n2026-01-05 | USD | 11.00 | alba foods")
+    plan = plan_for(ours, theirs, compared=(), window_days=3, scoring="learned", review_threshold=0.1)
+    found = reviewed(ours, theirs, plan, accepted=[(1, 1)])
+    assert pairs(found) == {(1, 1): ("reviewed", "auto")}
+    assert found.lines("delta", "kind", "currency", "amount") == [
+        ("currency_mismatch", "EUR", "10"),
+        ("currency_mismatch", "USD", "-11"),
+    ]
+
+
 def test_a_run_without_decisions_runs_no_step_of_theirs() -> None:
     names = {step.name for step in run(OURS, THEIRS, PLAN).outcome.steps}
     with_them = {step.name for step in reviewed(OURS, THEIRS, PLAN, accepted=[(1, 2)]).outcome.steps}

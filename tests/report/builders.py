@@ -38,6 +38,23 @@ SCHEMAS = {
             ("reason", _TEXT),
         ]
     ),
+    "why_not": pa.schema(
+        [
+            ("side", _TEXT),
+            ("row_no", _BIG),
+            ("kind", _TEXT),
+            ("from_value", _TEXT),
+            ("to_value", _TEXT),
+            ("size", _BIG),
+            ("partner_row", _BIG),
+            ("rival_row", _BIG),
+            ("certainty", _TEXT),
+            ("searched", _TEXT),
+            ("amount_micros", _BIG),
+            ("currency", _TEXT),
+            ("day", _DAY),
+        ]
+    ),
     "match": pa.schema(
         [
             ("match_id", _BIG),
@@ -248,6 +265,42 @@ def quarantined(line: int, **more: Any) -> Row:
     }
 
 
+def change(side: str, row_no: int, kind: str, before: str, after: str, **more: Any) -> Row:
+    """Return what would match an unmatched row."""
+    return {
+        "side": side,
+        "row_no": row_no,
+        "kind": kind,
+        "from_value": before,
+        "to_value": after,
+        "size": 1,
+        "partner_row": 31,
+        "rival_row": None,
+        "certainty": "certain",
+        "searched": "",
+        "amount_micros": micros("4100.55"),
+        "currency": "EUR",
+        "day": date(2026, 3, 3),
+        **more,
+    }
+
+
+def rule_change(rule: str, before: str, after: str, **more: Any) -> Row:
+    """Return what another setting of a rule would explain, as the summary says it."""
+    return {
+        "rule": rule,
+        "from": before,
+        "to": after,
+        "basis": "exact",
+        "ours_rows": 2,
+        "theirs_rows": 2,
+        "amounts": {"EUR": "1234.500000"},
+        "explains": 0.5,
+        "what_if": f"{rule}={after}",
+        **more,
+    }
+
+
 @dataclass
 class Run:
     """What a run found, to be written with `write`. `totals` gives expected and tolerated money by currency."""
@@ -259,6 +312,8 @@ class Run:
     unmatched_ours: Sequence[Row] = ()
     unmatched_theirs: Sequence[Row] = ()
     candidates: Sequence[Row] = ()
+    why_not: Sequence[Row] = ()
+    rules: Sequence[Row] = ()
     quarantine: Sequence[Row] = ()
     checks: Sequence[Row] = ()
     totals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -279,6 +334,7 @@ class Run:
             "delta": deltas,
             "difference": self.differences,
             "candidate": self.candidates,
+            "why_not": self.why_not,
             "quarantine": self.quarantine,
             "check": self.checks,
             "balance": self.balance(),
@@ -290,6 +346,11 @@ class Run:
             schema = unmatched_schema(side, self.own_columns)
             pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), run_dir / f"unmatched_{side}.parquet")
         return self.summary(deltas)
+
+    def _changes(self) -> list[Row]:
+        kinds = Counter((row["side"], row["kind"], row["certainty"], row["currency"]) for row in self.why_not)
+        names = ("side", "kind", "certainty", "currency")
+        return [{**dict(zip(names, key, strict=True)), "rows": number, "amount": "0"} for key, number in kinds.items()]
 
     def balance(self) -> list[Row]:
         rows = []
@@ -328,6 +389,7 @@ class Run:
             "tieout": "0.1.0",
             "run_id": "1a2b3c4d5e6f",
             "book": "compare",
+            "why_not": {"rules": list(self.rules), "rows": self._changes()},
             "result": "ties_out" if is_clean else "differences",
             "exit_code": 0 if is_clean else 10,
             "ours": self._side("ours", self.ours_name, self.ours_rows, self.unmatched_ours),
@@ -511,6 +573,16 @@ def a_full_run() -> Run:
                 "rank": 1,
                 "chosen": True,
             }
+        ],
+        why_not=[
+            change("ours", 12, "amount_digits", "4100.55", "4010.55", size=90_000_000),
+            change("ours", 13, "text", "[bold]not bold[/bold] \x1b[31mred", "<b>Refund</b>", certainty="likely"),
+            change("ours", 14, "nothing_near", "", "", searched="2 unmatched rows of theirs", amount_micros=None),
+            change("theirs", 31, "taken", "0.9", "1.0", partner_row=20, rival_row=21, certainty=""),
+        ],
+        rules=[
+            rule_change("window", "3", "7", basis="estimate", amounts={"EUR": "4100.550000", "USD": "1.000000"}),
+            rule_change("tolerance", "0", "0.5%", ours_rows=1),
         ],
         quarantine=[
             quarantined(10),

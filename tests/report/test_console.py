@@ -157,3 +157,18 @@ def test_payments_that_were_applied_are_counted_by_how(tmp_path):
     lines = [line.split() for line in shown({**summary, "applications": APPLIED}).splitlines()]
     assert ["In", "full", "accepted", "4", "9,980.50", "EUR"] in lines
     assert ["In", "part,", "the", "rest", "stays", "open", "needs", "review", "1", "500.00", "EUR"] in lines
+
+
+def test_the_pairs_that_a_reviewer_decided_are_counted(tmp_path):
+    summary = a_full_run().write(tmp_path)
+    told = shown({**summary, "review": {**summary["review"], "accepted": 3, "rejected": 1}})
+    assert "Pairs decided by a reviewer: 3 accepted, 1 rejected." in told
+
+
+def test_what_would_match_more_names_rules_with_their_option_and_takes_five_lines(tmp_path):
+    text = shown(a_full_run().write(tmp_path), 100)
+    section = text.partition("What would match more")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(section) <= 5
+    assert " ".join(section[0].split()) == "window=7 about 2 rows a side would match: 4,100.55 EUR, 1.00 USD"
+    assert "--what-if best" in section[-1]
+    assert "What would match more" not in shown(a_clean_run().write(tmp_path / "clean"))

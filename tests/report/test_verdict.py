@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 from tests.report.builders import Run, a_clean_run, a_decision, a_full_run, check, delta, match, quarantined
-from tieout.report.verdict import deltas_by_currency, rank_currencies, sort_decisions, tell_verdict
+from tieout.report.verdict import deltas_by_currency, rank_currencies, sort_decisions, tell_decisions, tell_verdict
 
 
 def verdict_of(run, tmp_path):
@@ -77,3 +77,15 @@ def test_the_least_sure_decision_comes_first(tmp_path):
         decisions=[a_decision("b", confidence=0.9), a_decision("a", confidence=0.9), a_decision("c", confidence=0.2)]
     )
     assert [item["subject"] for item in sort_decisions(run.write(tmp_path))] == ["c", "a", "b"]
+
+
+def test_how_many_pairs_a_reviewer_decided_is_said_and_nothing_where_none_did(tmp_path):
+    summary = a_full_run().write(tmp_path)
+    assert tell_decisions(summary) == ""
+    none = {"accepted": 0, "rejected": 0, "left_aside": 0, "not_followed": 0, "relearned": False}
+    assert tell_decisions({**summary, "review": {**summary["review"], **none}}) == ""
+    some = {**none, "accepted": 1200, "left_aside": 2, "relearned": True}
+    assert tell_decisions({**summary, "review": {**summary["review"], **some}}) == (
+        "Pairs decided by a reviewer: 1,200 accepted, 2 left aside, for a row of it is not in the files."
+        " The weights were learned anew with them."
+    )

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report.builders import delta, micros
+from tests.report.builders import change, delta, micros, rule_change
+from tieout.engine.why_not import KINDS
 from tieout.report import words
 
 
@@ -132,3 +133,60 @@ def test_an_unknown_code_is_said_as_words():
     assert words.counted(1, "match", "matches") == "1 match"
     assert words.counted(2000, "match", "matches") == "2,000 matches"
     assert words.size(2_340_000) == "2.3 MB"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (change("ours", 3, "window_days", "3", "7"), "a window of 7 days instead of 3 would match row 31 of theirs"),
+        (
+            change("theirs", 3, "reference", "INV-1\x1b[31m", "INV-2", size=2),
+            "2 characters of the reference: INV-2 instead of INV-1 would match row 31 of ours",
+        ),
+        (
+            change("ours", 3, "date", "2026-01-02", "2026-01-03", certainty="likely"),
+            (
+                "a date 1 day away: 2026-01-03 instead of 2026-01-02 would match row 31 of theirs,"
+                " unless another row is the better match"
+            ),
+        ),
+        (change("ours", 3, "currency", "", "EUR"), "the currency EUR instead of none would match row 31 of theirs"),
+        (
+            change("ours", 3, "taken", "0.6", "0.9", rival_row=4, certainty=""),
+            "row 31 of theirs is taken by row 4: 0.9 against 0.6 of this row",
+        ),
+        (
+            change("ours", 3, "taken_reference", "0", "0", rival_row=4, certainty=""),
+            "row 31 of theirs, which has its reference, is taken by row 4",
+        ),
+        (change("ours", 3, "nothing_near", "", "", searched="2 rows"), "nothing near among 2 rows"),
+    ],
+)
+def test_what_would_match_a_row_is_a_sentence(line, said):
+    assert words.explain_change(line) == said
+
+
+def test_every_kind_of_change_has_words_and_a_sentence():
+    assert tuple(words.CHANGE_WORDS) == KINDS
+    assert all(words.explain_change(change("ours", 1, kind, "1", "2", rival_row=3)) for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            rule_change("window", "3", "7", basis="estimate", ours_rows=12),
+            ("window of 7 days instead of 3", "about 12 rows a side would match: 1,234.50 EUR"),
+        ),
+        (
+            rule_change("auto", "0.8", "0.7", ours_rows=1, amounts={"": "1", "EUR": "2", "USD": "3"}),
+            ("accept from 0.7 instead of 0.8", "1 match would need no person: 1.00, 2.00 EUR and 1 more currency"),
+        ),
+        (
+            rule_change("review", "0.5", "0.45", basis="bound"),
+            ("review from 0.45 instead of 0.5", "at most 2 rows a side would be proposed: 1,234.50 EUR"),
+        ),
+    ],
+)
+def test_what_another_rule_would_explain_is_said_with_how_far_it_is_known(told, said):
+    assert words.tell_rule_change(told) == said

@@ -247,7 +247,8 @@ def compare(
         typer.Option(
             metavar="RULE=VALUE",
             help="Show what another rule would change in money and rows, without taking it: window=10, tolerance=1%,"
-            " auto=0.9, review=0.3, or usual for those worth a try. Repeat for several.",
+            " auto=0.9, review=0.3, usual for those worth a try, or best for those that the result names. Repeat for"
+            " several.",
         ),
     ] = None,
     after: Annotated[
@@ -434,7 +435,8 @@ def replay(
 
     tieout sql --run 3f9a1c2b "select * from recon_expected limit 5"
 
-    Tables: recon_statements_raw, recon_statements_norm, recon_expected, recon_match, recon_match_review, recon_deltas.
+    Tables: recon_statements_raw, recon_statements_norm, recon_expected, recon_match, recon_match_review, recon_deltas,
+    recon_why_not.
     """
 )
 def sql(

@@ -11,17 +11,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.actions import SUMMARY, Workspace, replay
+from tieout.books.compare.actions import SUMMARY, Workspace, ask_row, replay
 from tieout.books.compare.sources import locate_source_rows
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
 from tieout.engine.explain import explain, explain_row
 from tieout.engine.loading import SideName
+from tieout.engine.why_not import Subject
 from tieout.report.console import render
 from tieout.report.exports import write_out
 from tieout.report.html import write_report
-from tieout.report.words import plain
+from tieout.report.words import explain_change, plain
 from tieout.store.review import PairKey, RowKey, Scope
 from tieout.store.runs import Run
 from tieout.store.sweep import Dropped, apply_retention, sweep
@@ -175,6 +176,8 @@ def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: in
     runs = workspace.store.runs
     run = runs.find_run(prefix)
     found = explain_row(runs.file_path(run, "match").parent, side, row_no)
+    if found["match"] is None and found["change"] is None:
+        found["change"] = ask_row(workspace, run, Subject(side, row_no))
     rows: dict[str, set[int]] = {"ours": set(), "theirs": set()}
     rows[side].add(row_no)
     for one in (*found["members"], *([found["why_not"]] if found["why_not"] else [])):
@@ -192,6 +195,8 @@ def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: in
     _show_decisions(console, told)
     if found["searched"]:
         console.print(Text(f"  searched: {found['searched']}"))
+    if found["change"]:
+        console.print(Text(f"  smallest change: {explain_change(found['change'])}"))
     if why := found["why_not"]:
         against = f"; what speaks most against it is the {why['against']}" if why["against"] else ""
         pair = f"our row {why['ours_row']} and their row {why['theirs_row']}"

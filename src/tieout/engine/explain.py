@@ -21,6 +21,7 @@ RULES = {
     "group": "both sides carry the same group reference, or a repeated reference that ties in sum",
     "settlement": "payments applied to invoices: by advice, or because the open amounts of one party sum to them",
     "reviewed": "a reviewer accepted the pair",
+    "sum": "rows that name the party of a row of the other side and sum to it, which chance hardly explains",
     "scored": "the most alike pair left in its block: each row prefers the other to every free row",
     LEARNED: "a pair of the one-to-one pairing that the evidence of all candidates together speaks for most",
     None: "no pass found a partner",
@@ -78,8 +79,9 @@ def _facts_of(run_dir: Path) -> _Facts:
 def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
     """Return what became of one row, by its number in the file: its match or why it has none.
 
-    Keys: side, row, pass, rule, match, members, candidates (the chosen first, then the likeliest), why_not, deltas and
-    searched; decisions are those of reviewers about the row. Raises RowUnknown.
+    Keys: side, row, pass, rule, match, members, candidates (the chosen first, then the likeliest), why_not, change (the
+    smallest that would match it, where the run told it), deltas and searched; decisions are those of reviewers about it.
+    Raises RowUnknown.
     """
     facts = _facts_of(run_dir)
     matched = facts.rows("match", f"{side}_row = ? order by ours_row, theirs_row", row_no)
@@ -103,6 +105,7 @@ def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
         "members": [{"ours_row": row["ours_row"], "theirs_row": row["theirs_row"]} for row in matched],
         "candidates": considered,
         "why_not": None if matched else _why_not(considered),
+        "change": next(iter(facts.rows("why_not", "side = ? and row_no = ?", side, row_no)), None),
         "deltas": [_in_units(delta) for delta in deltas],
         "searched": lone[0]["searched"] if lone else "",
         "decisions": _decisions(facts, f"{side}_row = ?", row_no),

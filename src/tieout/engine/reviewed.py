@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import orjson
@@ -28,7 +29,13 @@ APART_STEPS = (
     "undecided_reported",
     "scoring_is_possible",
 )
-EQUAL_STEP, CANDIDATE_STEP = "unrejected_equal", "unrejected_candidate"
+UNREJECTED_STEPS = {
+    "match_equal": "unrejected_equal",
+    "block_candidate": "unrejected_candidate",
+    "part_candidate": "unrejected_part",
+    "second_candidate": "unrejected_second",
+}
+"""After a step that finds candidates: the step that leaves out of them what a reviewer rejected."""
 ADD_STEP, LABEL_STEP = "add_accepted", "label_level"
 
 _FIELDS = ("ours_content", "ours_copy", "theirs_content", "theirs_copy", "ruling")
@@ -110,7 +117,18 @@ def set_accepted_apart(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def not_followed(con: duckdb.DuckDBPyConnection) -> int:
+def told_decisions(con: duckdb.DuckDBPyConnection, decided: Decided, *, is_relearned: bool) -> dict[str, Any]:
+    """Return what the summary tells of the decisions; the matches are there."""
+    return {
+        "accepted": decided.accepted,
+        "rejected": decided.rejected,
+        "left_aside": decided.left_aside,
+        "not_followed": _not_followed(con) if decided.rejected else 0,
+        "relearned": is_relearned,
+    }
+
+
+def _not_followed(con: duckdb.DuckDBPyConnection) -> int:
     """Return how many rejected pairs the run matched all the same: those that the settlement ties together."""
     found = con.execute(
         "select count(*) from match cross join run"
@@ -122,5 +140,4 @@ def not_followed(con: duckdb.DuckDBPyConnection) -> int:
 
 def with_candidates(steps: Iterable[str]) -> list[str]:
     """Return the steps that find candidates, rejected pairs left out of what they find."""
-    after = {"match_equal": EQUAL_STEP, "block_candidate": CANDIDATE_STEP}
-    return [name for step in steps for name in (step, after.get(step)) if name]
+    return [name for step in steps for name in (step, UNREJECTED_STEPS.get(step)) if name]

@@ -37,6 +37,7 @@ from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.steps import Runner, Step, StepRecord
 from tieout.engine.summary import summarise
+from tieout.engine.why_not import WHY_NOT_ROWS, Subject, ask_why_not
 from tieout.intake.records import Records
 from tieout.store.trees import sql_of
 
@@ -125,6 +126,7 @@ FACTS = (
     "unmatched_ours",
     "unmatched_theirs",
     "candidate",
+    "why_not",
     "quarantine",
     "check",
     "balance",
@@ -189,13 +191,15 @@ def execute(
     on_step: Callable[[str], None] = lambda _: None,
     checkpoint: Checkpoint | None = None,
     max_refused_share: float | None = None,
+    subject: Subject | None = None,
 ) -> Outcome:
     """Run the leg and write its facts into `fact_dir` as Parquet.
 
     Raises FastReadFailed when a plain CSV must be read the careful way, StepFailed when the engine cannot go on and
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
     With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit. `settled` is what the
-    run left that this one comes after, `decisions` are those of reviewers that count in the run.
+    run left that this one comes after, `decisions` are those of reviewers that count in the run. With `subject` that
+    row alone is asked what would match it.
     """
     on_step = _one_at_a_time(on_step)
     if plan.rules.scoring != "learned" or plan.learned is None or (decisions and decisions.rulings):
@@ -218,7 +222,7 @@ def execute(
     if max_refused_share is not None:
         for _, loaded in (*sides, *told):
             _assert_plan_fits(con, loaded, plan, max_refused_share)
-    _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice)
+    _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice, subject)
     _write_checks(con, fact_dir, (*sides, *told))
     decided = reviewed.find_decided(runner, decisions) if decisions and decisions.rulings else None
     project = partial(_project, con, plan, loaded_ours, loaded_theirs, is_apart=decided is not None)
@@ -232,10 +236,12 @@ def execute(
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
     }
     runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
+    is_scored = _says(con, "select is_possible from scoring")
+    ask_why_not(runner, is_repeated=_says(con, "select is_repeated from reference_repeat"), is_scored=is_scored)
     summary = summarise(con, plan, run_id, book, sides, told)
     if decided is not None:
-        is_relearned = plan.learned is not None and _learns(plan, decided)
-        summary["review"] |= _told_decisions(con, decided, is_relearned=is_relearned)
+        is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
+        summary["review"] |= reviewed.told_decisions(con, decided, is_relearned=is_relearned)
     return Outcome(summary, tuple(runner.records), _learned(runner, plan, decided))
 
 
@@ -324,16 +330,6 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
     )
 
 
-def _told_decisions(con: duckdb.DuckDBPyConnection, decided: Decided, *, is_relearned: bool) -> dict[str, Any]:
-    return {
-        "accepted": decided.accepted,
-        "rejected": decided.rejected,
-        "left_aside": decided.left_aside,
-        "not_followed": reviewed.not_followed(con) if decided.rejected else 0,
-        "relearned": is_relearned,
-    }
-
-
 def _match(
     runner: Runner,
     plan: Plan,
@@ -360,6 +356,7 @@ def _match(
         return [*NO_CHOICE_STEPS, *add, "match" if is_grouped or add else "match_of_references"]
     _score(runner, plan, decided, settled)
     runner.run_all(add)
+    is_grouped = _says(runner.con, "select count(*) from entry_group")
     is_scored = _says(runner.con, "select count(*) from scored_match")
     return ["match" if is_grouped or is_scored else "match_of_references"]
 
@@ -369,6 +366,11 @@ def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: Settled
     runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
     if plan.rules.scoring == "learned":
         _choose_by_learned_weights(runner, plan, decided, settled)
+        runner.run("lone_rows_are_left")
+        if _says(runner.con, "select is_there from leftover"):
+            from tieout.engine.sums.steps import find_sums_among_loose_rows  # noqa: PLC0415 - numpy, as above
+
+            find_sums_among_loose_rows(runner, plan, is_decided=decided is not None)
     else:
         runner.run_all(_unrejected(WEIGHTED_STEPS, decided))
         while runner.run_all(ROUND_STEPS).rows:
@@ -383,8 +385,9 @@ def _unrejected(steps: Sequence[str], decided: Decided | None) -> Sequence[str]:
 
 def _learns(plan: Plan, decided: Decided | None) -> bool:
     """Say whether weights are learned: the plan has none, or reviewers decided about pairs since it learned its own."""
-    is_news = decided is not None and decided.teaches
-    return plan.learned is None or (is_news and decided is not None and plan.learned.labels != decided.digest)
+    if plan.learned is None:
+        return True
+    return decided is not None and decided.teaches and decided.digest != plan.learned.labels
 
 
 def _choose_by_learned_weights(
@@ -401,8 +404,7 @@ def _choose_by_learned_weights(
         runner.run_all(_unrejected(EVIDENCE_STEPS, decided))
     if plan.learned is None or _learns(plan, decided):
         runner.run_all(CHANCE_STEPS if decided is None else [*CHANCE_STEPS, reviewed.LABEL_STEP])
-        has_labels = decided is not None
-        runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=has_labels))
+        runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=decided is not None))
     else:
         given = learning.table_of(plan.learned)
         runner.run_computed("given_level", lambda _con, _query: given)
@@ -424,14 +426,19 @@ def _choose_by_learned_weights(
 
 
 def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeights | None:
-    if not any(step.name in ("learned_level", "given_level") for step in runner.records):
+    is_learned = _has_run(runner, "learned_level")
+    if not is_learned and not _has_run(runner, "given_level"):
         return None
     levels = runner.con.sql("select evidence, level, matched, chance from evidence_level order by all").fetchall()
     match_share = next(matched for evidence, _, matched, _ in levels if evidence == PAIR)
-    labels = decided.digest if decided is not None and decided.teaches else ""
-    if plan.learned is not None and not _learns(plan, decided):
-        labels = plan.learned.labels
+    labels = plan.learned.labels if plan.learned is not None else ""
+    if is_learned:
+        labels = decided.digest if decided is not None and decided.teaches else ""
     return LearnedWeights(match_share, tuple(Level(*level) for level in levels if level[0] != PAIR), labels)
+
+
+def _has_run(runner: Runner, step: str) -> bool:
+    return any(record.name == step for record in runner.records)
 
 
 def _match_by_reference(runner: Runner) -> None:
@@ -481,7 +488,13 @@ def _project(
 
 
 def _make_run_relation(
-    con: duckdb.DuckDBPyConnection, plan: Plan, run_id: str, ours: Loaded, theirs: Loaded, advice: Loaded | None
+    con: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    run_id: str,
+    ours: Loaded,
+    theirs: Loaded,
+    advice: Loaded | None,
+    subject: Subject | None,
 ) -> None:
     rules = plan.rules
     has_key = bool(plan.ours.key and plan.theirs.key)
@@ -497,7 +510,8 @@ def _make_run_relation(
           ?::double as weight_text, ?::double as auto_threshold, ?::double as review_threshold,
           ?::double as required_margin, ?::double as lag_half_days, ?::double as alternative_threshold,
           ?::bigint as ours_offset, ?::bigint as theirs_offset, ?::bigint as advice_offset,
-          ?::boolean as has_settlement
+          ?::boolean as has_settlement, ?::boolean as is_learned, ?::bigint as why_rows, ?::varchar as why_side,
+          ?::bigint as why_row
         """,
         [
             run_id[:8],
@@ -522,8 +536,14 @@ def _make_run_relation(
             theirs.offset,
             advice.offset if advice else 0,
             plan.settlement is not None,
+            rules.scoring == "learned",
+            WHY_NOT_ROWS,
+            subject.side if subject else None,
+            subject.row_no if subject else None,
         ],
     )
+    # Only where rows are left without a partner does a step tell what they are; all others read that nothing is told.
+    con.execute("create table if not exists told_row (side varchar, entry_no bigint, reason_code varchar)")
 
 
 def _write_quarantine(

@@ -12,6 +12,7 @@ from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.core.money import from_micros
 from tieout.engine.loading import SIDES, Input, Loaded, SideName
 from tieout.engine.plan import Plan
+from tieout.engine.why_not import summarise_why_not
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
 MAX_CHECKS_LISTED = 100
@@ -83,6 +84,7 @@ def summarise(
         "differences": rows(
             'select "column", count(*) as count from difference group by all order by count desc, "column"'
         ),
+        "why_not": summarise_why_not(con),
         "checks": {
             "total": len(checks),
             "failed": failed,

@@ -88,6 +88,11 @@ class Comparison:
         return self._table("unmatched_theirs")
 
     @property
+    def why_not(self) -> pa.Table:
+        """One row for each unmatched row of weight: the smallest change that would match it, and with which row."""
+        return self._table("why_not")
+
+    @property
     def quarantine(self) -> pa.Table:
         """Rows that were refused, with reason, file and line."""
         return self._table("quarantine")

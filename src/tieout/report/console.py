@@ -22,6 +22,8 @@ MAX_KINDS = 16
 MAX_COLUMNS = 8
 MAX_CHECKS = 4
 MAX_REASONS = 6
+MAX_RULES = 3
+MAX_LACKS = 3
 MAX_DECISIONS = 12
 MAX_NOTES = 4
 WIDE = 110
@@ -58,6 +60,8 @@ def _sections(summary: Mapping[str, Any], width: int) -> Iterator[tuple[str, Ren
     yield "Matching", _matching(summary)
     if summary.get("applications"):
         yield "Payments applied to invoices", _applications(summary)
+    if any(summary.get("why_not", {}).values()):
+        yield "What would match more", _why_not(summary["why_not"])
     if summary["differences"]:
         yield "Columns that differ on matched rows", _columns(summary)
     if summary["checks"]["failed"]:
@@ -207,6 +211,25 @@ def _applications(summary: Mapping[str, Any]) -> Table:
             Text(words.money(item["applied"])),
             Text(words.plain(item["currency"], 20), style=_QUIET),
         )
+    return table
+
+
+def _why_not(told: Mapping[str, Any]) -> Table:
+    """Return the rules worth most money with the option that tries each, and what the unmatched rows lack."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for change in told["rules"][:MAX_RULES]:
+        table.add_row(Text(str(change["what_if"]), style="bold"), Text(words.tell_rule_change(change)[1]))
+    counts: dict[str, int] = {}
+    for item in told["rows"]:
+        counts[item["kind"]] = counts.get(item["kind"], 0) + item["rows"]
+    often = sorted(counts.items(), key=lambda item: -item[1])
+    lacks = [f"{words.humanise(kind, words.CHANGE_WORDS).lower()} {words.count(n)}" for kind, n in often[:MAX_LACKS]]
+    if lacks:
+        table.add_row("a row lacks", Text(", ".join(lacks) + (", …" if len(often) > MAX_LACKS else "")))
+    if told["rules"]:
+        table.add_row("", Text("--what-if best tries the first three", style=_QUIET))
     return table
 
 

@@ -75,6 +75,13 @@ TABLES = (
         "abs(amount) desc nulls last, theirs_row",
     ),
     ExportedTable(
+        "why_not",
+        "why_not",
+        "Why not",
+        "side, row_no",
+        "abs(amount) desc nulls last, side, row_no",
+    ),
+    ExportedTable(
         "matches",
         "match",
         "Matches",
@@ -150,7 +157,8 @@ def write_out(
 def fact_table(run_dir: Path, fact: str) -> pa.Table:
     """Return a fact as an Arrow table with the columns and the order of its exported file; no text is changed.
 
-    `fact` is one of match, application, delta, difference, unmatched_ours, unmatched_theirs, quarantine and check.
+    `fact` is one of match, application, delta, difference, unmatched_ours, unmatched_theirs, why_not, quarantine and
+    check.
     """
     table = next(table for table in TABLES if table.fact == fact)
     with open_facts(run_dir) as facts:

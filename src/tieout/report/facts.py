@@ -22,6 +22,7 @@ FACT_NAMES = (
     "unmatched_ours",
     "unmatched_theirs",
     "candidate",
+    "why_not",
     "quarantine",
     "check",
     "balance",

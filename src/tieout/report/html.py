@@ -27,6 +27,7 @@ MAX_LARGEST = 25
 MAX_LARGEST_PICTURED = 10
 MAX_REVIEW = 25
 MAX_OPEN = 25
+MAX_CHANGES = 25
 MAX_DUPLICATES = 25
 MAX_QUARANTINED = 25
 MAX_CHECKS = 50
@@ -119,6 +120,9 @@ def render_page(facts: Facts, summary: Mapping[str, Any], *, as_of: date | None 
             review=_review_pairs(facts),
             open_rows={side: facts.ask(f"open_{side}", limit=MAX_OPEN) for side in ("ours", "theirs")},
             open_counts={side: _count_open(reasons, side) for side in ("ours", "theirs")},
+            rule_changes=[(*words.tell_rule_change(item), item) for item in _why_not(summary)["rules"]],
+            changes=facts.ask("smallest_changes", limit=MAX_CHANGES),
+            change_count=sum(item["rows"] for item in _why_not(summary)["rows"] if item["kind"] != "nothing_near"),
             duplicates=facts.ask("duplicates", limit=MAX_DUPLICATES),
             duplicate_count=sum(rows for (_, code), rows in reasons.items() if code == "duplicate"),
             columns=_column_stories(facts, summary),
@@ -133,6 +137,10 @@ def render_page(facts: Facts, summary: Mapping[str, Any], *, as_of: date | None 
 
 def _untold_currencies(summary: Mapping[str, Any]) -> list[str]:
     return [words.currency_name(item["currency"]) for item in rank_currencies(summary)[MAX_PICTURED_CURRENCIES:]]
+
+
+def _why_not(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    return summary.get("why_not") or {"rules": (), "rows": ()}
 
 
 def _count_open(reasons: Mapping[tuple[str, str], int], side: str) -> int:
@@ -312,6 +320,8 @@ def _environment() -> Environment:
         side=lambda code: words.humanise(code, words.SIDE_WORDS),
         code_words=lambda code: words.humanise(code, {}),
         explain=words.explain_delta,
+        change=words.explain_change,
+        change_kind=lambda code: words.humanise(code, words.CHANGE_WORDS),
     )
     environment.globals.update(part_words=words.PART_WORDS, part_meanings=words.PART_MEANINGS)
     return environment

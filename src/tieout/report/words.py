@@ -64,6 +64,7 @@ PASS_WORDS = {
     "reference": "Same reference",
     "group": "Same total of a group",
     "settlement": "Payments applied to invoices",
+    "sum": "Rows that sum to one of the other side",
     "scored": "Similar date, amount and text",
     "reviewed": "Accepted by a reviewer",
 }
@@ -103,6 +104,41 @@ SETTLED_WORDS = {
     "not_applied": "of the payment was not applied",
 }
 """What became of an amount that is left after payments were applied to invoices, by the reason of its delta."""
+
+CHANGE_WORDS = {
+    "reference_form": "Reference in another form",
+    "amount_digits": "Two digits of the amount",
+    "amount_sign": "Sign of the amount",
+    "window_days": "Wider window",
+    "tolerance": "Larger tolerance",
+    "reference": "Characters of the reference",
+    "reference_part": "One column of the key",
+    "review_threshold": "Lower review threshold",
+    "date": "Date",
+    "currency": "Currency",
+    "amount": "Amount",
+    "text": "Text",
+    "other_reference": "Another reference",
+    "taken_reference": "Its reference is taken",
+    "taken": "Its partner is taken",
+    "nothing_near": "Nothing near",
+}
+"""What would match an unmatched row, by the kind of the change."""
+
+RULE_WORDS = {
+    "window": "window of {to} days instead of {from}",
+    "tolerance": "tolerance of {to} instead of {from}",
+    "review": "review from {to} instead of {from}",
+    "auto": "accept from {to} instead of {from}",
+}
+GAIN_WORDS = {
+    "window": ("row a side would match", "rows a side would match"),
+    "tolerance": ("difference would be forgiven", "differences would be forgiven"),
+    "review": ("row a side would be proposed", "rows a side would be proposed"),
+    "auto": ("match would need no person", "matches would need no person"),
+}
+BASIS_WORDS = {"exact": "", "bound": "at most", "estimate": "about"}
+"""How far a figure of what another rule would do is to be trusted."""
 
 SIDE_WORDS = {"ours": "Ours", "theirs": "Theirs", "advice": "Advice"}
 
@@ -265,3 +301,45 @@ def _say_columns(reason_code: str) -> str:
     _, found, names = plain(reason_code, 160).partition("columns:")
     columns = names.split(",") if found else ["another compared value"]
     return f"{join_words(columns)} {'does' if len(columns) == 1 else 'do'} not"
+
+
+def explain_change(row: Mapping[str, Any]) -> str:
+    """Say what would match an unmatched row, from a row of the fact `why_not`; values of strangers made harmless."""
+    kind, size = str(row["kind"]), row["size"]
+    before, after = (plain(row[name], 60) for name in ("from_value", "to_value"))
+    other = "theirs" if row["side"] == "ours" else "ours"
+    partner = f"row {row['partner_row']} of {other}"
+    if kind == "nothing_near":
+        return f"nothing near among {plain(row['searched'], 240)}"
+    if kind == "taken":
+        return f"{partner} is taken by row {row['rival_row']}: {after} against {before} of this row"
+    if kind == "taken_reference":
+        apart = f" ({after} apart in amount; this row {before})" if before != after else ""
+        return f"{partner}, which has its reference, is taken by row {row['rival_row']}{apart}"
+    changes = {
+        "reference_form": f"the same reference written as {after} instead of {before}",
+        "window_days": f"a window of {after} days instead of {before}",
+        "tolerance": f"a tolerance of {after} instead of {before}, for the rows with its reference together",
+        "review_threshold": f"a review threshold of {after} instead of {before}",
+        "reference": f"{counted(size or 0, 'character')} of the reference: {after} instead of {before}",
+        "reference_part": f"one column of the key: {after} instead of {before}",
+        "amount_digits": f"two digits that changed places: {after} instead of {before}",
+        "amount_sign": f"the sign: {after} instead of {before}",
+        "date": f"a date {counted(size or 0, 'day')} away: {after} instead of {before}",
+        "currency": f"the currency {after or 'none'} instead of {before or 'none'}",
+        "amount": f"an amount of {after} instead of {before}",
+        "text": f"the text {after} instead of {before}",
+        "other_reference": f"another reference, for all else agrees: {after} instead of {before}",
+    }
+    said = f"{changes[kind]} would match {partner}"
+    return said if row["certainty"] == "certain" else f"{said}, unless another row is the better match"
+
+
+def tell_rule_change(change: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what another setting of a rule is, and what it would explain in rows and money, from the summary."""
+    setting = RULE_WORDS[change["rule"]].format(**{"from": change["from"], "to": change["to"]})
+    amounts = list(change["amounts"].items())
+    told = [f"{money(amount)} {plain(currency, 12)}".strip() for currency, amount in amounts[:2]]
+    rest = f" and {counted(len(amounts) - 2, 'more currency', 'more currencies')}" if len(amounts) > 2 else ""
+    gain = f"{BASIS_WORDS[change['basis']]} {counted(change['ours_rows'], *GAIN_WORDS[change['rule']])}".strip()
+    return setting, f"{gain}: {', '.join(told)}{rest}"

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tieout.books.compare.actions import CompareRequest, Workspace, compare
+from tieout.books.compare.actions import CompareRequest, Workspace, ask_row, compare, replay
 from tieout.books.compare.options import infer_options
 from tieout.books.compare.what_if import BadWhatIf, Figures, WhatIf, try_changes
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
+from tieout.engine import run as engine_run
+from tieout.engine.explain import explain_row
 from tieout.engine.plan import LearnedWeights, Level
+from tieout.engine.why_not import Subject
 
 OURS = "id,date,amount\n" + "".join(f"INV-{n:04},2026-01-{1 + n % 28:02},{100 + n}.00\n" for n in range(30))
 THEIRS = OURS.replace("INV-0003,2026-01-04,103.00", "INV-0003,2026-01-04,102.50").replace(
@@ -97,3 +100,32 @@ def test_a_run_with_nothing_to_score_keeps_the_weights_of_its_plan(workspace: Wo
     plan = replace(done.plan, learned=given)
     again = compare(workspace, CompareRequest(tmp_path / "ours.csv", tmp_path / "theirs.csv", plan=plan))
     assert again.plan.learned == given
+
+
+def test_the_best_are_those_that_the_run_itself_names(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "ours.csv").write_text(OURS, encoding="utf-8")
+    (tmp_path / "theirs.csv").write_text(THEIRS.replace("INV-0009", "inv 9"), encoding="utf-8")
+    done = compare(workspace, CompareRequest(tmp_path / "ours.csv", tmp_path / "theirs.csv", infer_options(on=["id"])))
+    named = [change["what_if"] for change in done.summary["why_not"]["rules"]]
+    assert named
+    assert {item.change for item in try_changes(workspace, done.run, ["best"])} == set(named[:3])
+
+
+def test_where_nothing_is_unmatched_there_is_no_best(workspace: Workspace, done) -> None:
+    assert try_changes(workspace, done.run, ["best"]) == []
+
+
+def test_a_row_without_weight_is_asked_by_running_again_and_a_matched_one_has_no_answer(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ours.csv").write_text(OURS, encoding="utf-8")
+    (tmp_path / "theirs.csv").write_text(THEIRS.replace("INV-0009", "inv 9"), encoding="utf-8")
+    monkeypatch.setattr(engine_run, "WHY_NOT_ROWS", 0)
+    options = infer_options(on=["id"])
+    done = compare(workspace, CompareRequest(tmp_path / "ours.csv", tmp_path / "theirs.csv", options))
+    assert explain_row(done.run_dir, "ours", 10)["change"] is None
+    found = ask_row(workspace, done.run, Subject("ours", 10))
+    assert found is not None
+    assert (found["kind"], found["to_value"], found["partner_row"]) == ("reference_form", "inv 9", 10)
+    assert ask_row(workspace, done.run, Subject("ours", 1)) is None
+    assert not replay(workspace, done.run.run_id).differences

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import orjson
+import pyarrow.parquet as pq
 
 from tieout import __version__
 from tieout.books.compare.infer import InferOptions, infer
@@ -28,6 +29,7 @@ from tieout.engine.plan_file import plan_from_toml, plan_to_toml
 from tieout.engine.reviewed import FACT as REVIEW_FACT
 from tieout.engine.reviewed import Decisions, read_decisions
 from tieout.engine.run import FACTS, Outcome, PlanMisfit, execute
+from tieout.engine.why_not import Subject
 from tieout.intake.csv_careful import locate_rows, read_csv_carefully
 from tieout.intake.csv_dialect import CsvHints
 from tieout.intake.reading import Direct, Limits, ReadOptions, read
@@ -612,6 +614,21 @@ def _job_of(workspace: Workspace, run: Run, scratch: Path, on_step: Progress) ->
     )
 
 
+def ask_row(
+    workspace: Workspace, run: Run, subject: Subject, on_step: Progress = lambda _: None
+) -> dict[str, Any] | None:
+    """Return the smallest change that would match one unmatched row; None where the row is matched.
+
+    The inputs are run again with that question; nothing is published. Raises ArtifactRemoved, ArtifactDamaged.
+    """
+    plan = plan_from_toml(run.config)
+    with workspace.store.folders.scratch("compare") as scratch:
+        job = replace(_job_of(workspace, run, scratch, on_step), settled=None)
+        _execute_in(job, run, plan, subject)
+        found = pq.read_table(scratch / "out" / "why_not.parquet").to_pylist()
+    return found[0] if found else None
+
+
 def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, Received]:
     """Read the inputs of a run again from the files as received; what is converted goes into `scratch`."""
     request = CompareRequest(None, None, reading=reading_of_plan(plan_from_toml(run.config)))
@@ -679,7 +696,7 @@ def _name(file: RunFile) -> str:
     return file.name
 
 
-def _execute_in(job: Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]]:
+def _execute_in(job: Job, run: Run, plan: Plan, subject: Subject | None = None) -> tuple[Outcome, list[RunFile]]:
     workspace, sides, scratch, on_step = job.workspace, job.sides, job.scratch, job.on_step
     fact_dir, out_dir = scratch / FACT_FOLDER, scratch / OUT_FOLDER
     fact_dir.mkdir()
@@ -698,6 +715,7 @@ def _execute_in(job: Job, run: Run, plan: Plan) -> tuple[Outcome, list[RunFile]]
                 settled=job.settled.pairs if job.settled else None,
                 decisions=job.decisions,
                 on_step=on_step,
+                subject=subject,
             )
             return outcome, write_outputs(out_dir, fact_dir, outcome, plan)
         except FastReadFailed as failed:

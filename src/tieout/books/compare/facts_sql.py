@@ -23,7 +23,7 @@ from tieout.store.duck import connect, connect_read_only_facts
 from tieout.store.runs import Run
 from tieout.store.trees import column, sql_of
 
-FACT_TABLES = ("recon_match", "recon_match_review", "recon_deltas")
+FACT_TABLES = ("recon_match", "recon_match_review", "recon_deltas", "recon_why_not")
 ENTRY_TABLES = ("recon_statements_raw", "recon_statements_norm", "recon_expected")
 TABLES = (*ENTRY_TABLES, *FACT_TABLES)
 
@@ -83,6 +83,7 @@ def open_facts(workspace: Workspace, tables: Iterable[str], *, run_prefix: str |
         for position, run in enumerate(chosen):
             files[f"match_{position}"] = [workspace.store.runs.file_path(run, "match")]
             files[f"delta_{position}"] = [workspace.store.runs.file_path(run, "delta")]
+            files[f"why_not_{position}"] = [workspace.store.runs.file_path(run, "why_not")]
         con = connect_read_only_facts(workspace.settings, files, scratch / "work")
         try:
             _make_views(con, chosen, wanted)
@@ -103,7 +104,7 @@ def _chosen_runs(workspace: Workspace, prefix: str | None) -> list[Run]:
 
 
 def _make_views(con: duckdb.DuckDBPyConnection, chosen: Sequence[Run], wanted: frozenset[str]) -> None:
-    for fact in ("match", "delta"):
+    for fact in ("match", "delta", "why_not"):
         parts = [
             exp.select(exp.alias_(exp.Literal.string(run.run_id), "run_id"), "*").from_(f"{fact}_{position}")
             for position, run in enumerate(chosen)
@@ -118,6 +119,11 @@ def _make_views(con: duckdb.DuckDBPyConnection, chosen: Sequence[Run], wanted: f
         "create view recon_deltas as select run_id, delta_id, kind,"
         " amount_micros * cast(0.000001 as decimal(7, 6)) as amount, * exclude (run_id, delta_id, kind)"
         " from every_delta"
+    )
+    con.execute(
+        "create view recon_why_not as select run_id, side, row_no, kind,"
+        " amount_micros * cast(0.000001 as decimal(7, 6)) as amount, * exclude (run_id, side, row_no, kind)"
+        " from every_why_not"
     )
     for table in wanted & set(ENTRY_TABLES):
         con.execute(f"create view {table} as from {table}_file")

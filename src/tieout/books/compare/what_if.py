@@ -17,6 +17,9 @@ from tieout.store.runs import Run
 
 USUAL = "usual"
 """In place of a rule: try each of those that most often change a result."""
+BEST = "best"
+"""In place of a rule: try those that the run itself says would explain most."""
+BEST_COUNT = 3
 
 
 class BadWhatIf(TieoutError):
@@ -69,10 +72,11 @@ def try_changes(
     """Run the files of `run` again with each change of its plan alone, what explains most first. Publishes nothing.
 
     Weights that the run was given stay, those that it learned are learned anew. A change is RULE=VALUE (window,
-    tolerance, auto or review), or `usual` for those most often worth trying. Raises BadWhatIf before anything is run.
+    tolerance, auto or review), `usual` for those most often worth trying, or `best` for those that the run names.
+    Raises BadWhatIf before anything is run.
     """
     plan = plan_from_toml(run.config)
-    asked = [change for given in changes for change in (_usual(plan.rules) if given == USUAL else [given])]
+    asked = [change for given in changes for change in _asked(given, plan.rules, run)]
     plans = {change: _changed(plan, change) for change in dict.fromkeys(asked)}
     before = figures_of(run.summary or {})
     found = []
@@ -93,6 +97,13 @@ def figures_of(summary: Mapping[str, Any]) -> Figures:
         counts={(row["kind"], row["currency"]): int(row["count"]) for row in deltas},
         amounts={(row["kind"], row["currency"]): Decimal(row["amount"] or 0) for row in deltas},
     )
+
+
+def _asked(given: str, rules: Rules, run: Run) -> list[str]:
+    if given == BEST:
+        named = (run.summary or {}).get("why_not", {}).get("rules", [])
+        return [str(change["what_if"]) for change in named[:BEST_COUNT]]
+    return _usual(rules) if given == USUAL else [given]
 
 
 def _usual(rules: Rules) -> list[str]:
@@ -152,7 +163,8 @@ def _changed(plan: Plan, change: str) -> Plan:
         raise BadWhatIf(
             f"{change!r} changes no rule.",
             subject=change,
-            remedy=f"Give RULE=VALUE with one of {', '.join(_RULES)}, such as window=10 or tolerance=1%, or {USUAL}.",
+            remedy=f"Give RULE=VALUE with one of {', '.join(_RULES)}, such as window=10 or tolerance=1%, or {USUAL}, or"
+            f" {BEST}.",
         )
     return replace(plan, rules=_RULES[rule](plan.rules, value))
 

@@ -29,6 +29,7 @@ coded as (
   select entry_no, list(code order by code) as codes
   from (select entry_no, unnest(words) as word from row_of)
   join word_rarity using (word)
+  where code is not null
   group by entry_no
 )
 select

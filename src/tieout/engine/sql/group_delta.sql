@@ -10,7 +10,7 @@ with
 keyed as (
   select g.*
   from entry_group g
-  anti join (select match_id from application_row where ours_row is not null) a on a.match_id = g.group_no
+  anti join (select match_id from application_row where ours_row is not null and kind <> 'sum') a on a.match_id = g.group_no
 ),
 total as (
   select

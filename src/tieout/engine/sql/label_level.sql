@@ -16,7 +16,7 @@ shared as (
   where p.ruling = 'accepted'
 ),
 rare as (
-  select ours_row, theirs_row, sum(coalesce(code % 16777216 / 100000, ln(every + 2) - ln(2))) as rarity
+  select ours_row, theirs_row, sum(coalesce(rarity, ln(every + 2) - ln(2))) as rarity
   from shared
   left join word_rarity using (word)
   cross join size

@@ -1,9 +1,10 @@
 -- step:  lone_delta
--- in:    lone_expected, lone_reported, open_expected, open_reported, application_row
+-- in:    lone_expected, lone_reported, open_expected, open_reported, application_row, told_row
 -- out:   lone_delta(kind, amount_micros, currency, ours_row, theirs_row, reason_code, day, ours_amount_micros, theirs_amount_micros)
 -- why:   a row without a partner is a delta of its whole amount: ours adds, theirs takes away. An amount that is not
 --        there stays null: it is not zero. A booking and its reversal cancel inside one side: rows of one reference, or
---        without one of one text, whose amounts differ in sign alone and that are at most 31 days apart
+--        without one of one text, whose amounts differ in sign alone and that are at most 31 days apart, or that
+--        were told to be such by the party that they name
 with
 ours_booked as (
   select
@@ -33,6 +34,8 @@ reversed as (
   from (from booked where adds) p
   join (from booked where not adds) m using (side, currency, magnitude, told, nth)
   where coalesce(abs(date_diff('day', p.day, m.day)) <= 31, p.day is null and m.day is null)
+  union
+  select side, entry_no from told_row where reason_code = 'reversed'
 )
 select
   l.reason_code as kind, e.amount_micros, coalesce(e.currency, '') as currency, l.entry_no as ours_row,

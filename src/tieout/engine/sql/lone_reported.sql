@@ -1,5 +1,5 @@
 -- step:  lone_reported
--- in:    open_reported, ungrouped_reported, scored_match, repeated_reference, application_row, reported, expected, run
+-- in:    open_reported, ungrouped_reported, scored_match, repeated_reference, application_row, told_row, reported, expected, run
 -- out:   lone_reported(entry_no, reason_code)
 -- grain: one row per (entry_no)
 -- why:   rows of theirs that no pass matched, and what they are: a duplicate when another row of theirs has the same
@@ -13,6 +13,7 @@ lone as (
   from open_reported o
   semi join ungrouped_reported u using (entry_no)
   anti join scored_match m on m.theirs_row = o.entry_no
+  anti join (select theirs_row from application_row where ours_row is not null) a on a.theirs_row = o.entry_no
 ),
 likely as (
   select entry_no, ref, currency, amount_micros, null::date as day, '' as text, true as is_open
@@ -60,6 +61,7 @@ select
   e.entry_no,
   case
     when c.nth > 1 and (e.ref is not null or c.has_match) then 'duplicate'
+    when e.entry_no in (select entry_no from told_row where side = 'theirs' and reason_code = 'duplicate') then 'duplicate'
     when e.entry_no in (select theirs_row from application_row where kind = 'duplicate') then 'duplicate'
     when window_days > 0 and date_diff('day', first_day, e.day) between -window_days and window_days - 1
       then 'timing_lag'

@@ -175,25 +175,90 @@ create or replace macro digits_swapped(ours, theirs) as
       )[1]
   end;
 
--- why: a name for each row of a relation of entries, whatever its number, its file and how it is written. Content is all
---      that rows are told apart by; those that say the same are numbered by the rest of their columns, so that the order
---      of the file never decides
+-- why: what each row of a relation of entries says, whatever its number, its file and how it is written: a digest of all that
+--      rows are told apart by
 create or replace macro rows_said(entries) as table
   select
-    entry_no, content, cast(row_number() over (partition by content order by source, entry_no) as integer) as copy_no
-  from (
-    select
-      entry_no, source,
-      sha256(array_to_string(
-        list_transform(
-          [
-            ref::varchar, group_ref::varchar, day::varchar, occurred_us::varchar, nullif(currency, ''),
-            amount_micros::varchar, quantity_micros::varchar, fee_micros::varchar, fx_rate_nanos::varchar, text, unit_1,
-            unit_2, unit_3, unit_4, unit_5, unit_6
-          ],
-          lambda said: coalesce(trim(said), chr(30))
-        ),
-        chr(31)
-      )) as content
-    from query_table(entries)
+    entry_no, source,
+    sha256(array_to_string(
+      list_transform(
+        [
+          ref::varchar, group_ref::varchar, day::varchar, occurred_us::varchar, nullif(currency, ''),
+          amount_micros::varchar, quantity_micros::varchar, fee_micros::varchar, fx_rate_nanos::varchar, text, unit_1,
+          unit_2, unit_3, unit_4, unit_5, unit_6
+        ],
+        lambda said: coalesce(trim(said), chr(30))
+      ),
+      chr(31)
+    )) as content
+  from query_table(entries);
+
+-- why: rows that say the same are numbered by the rest of their columns, so that the order of the file never decides
+create or replace macro copy_number(content, source, entry_no) as
+  cast(row_number() over (partition by content order by source, entry_no) as integer);
+
+-- why: two rows of one side name the same party where the words they share are rarer than one row in fifty, or are
+--      spelt alike throughout
+create or replace macro is_same_party(text, other, codes, other_codes) as
+  shared_rarity(codes, other_codes) >= 4
+    or (text <> '' and other <> '' and jaro_winkler_similarity(text, other) >= 0.85);
+
+-- why: the closed list of changes that would match a row, from what asks least to what is no match at all; the place in it
+--      decides which of two changes is smaller, only then their size does
+create or replace macro change_rank(kind) as list_position(
+  [
+    'reference_form', 'amount_digits', 'amount_sign', 'window_days', 'tolerance', 'reference', 'reference_part',
+    'review_threshold', 'date', 'currency', 'amount', 'text', 'other_reference', 'taken_reference', 'taken',
+    'nothing_near'
+  ],
+  kind
+);
+
+-- why: how alike two texts are, from 0 (Jaro-Winkler 0.5 and less) to 1; null where a side has none
+create or replace macro text_likeness(ours, theirs, ours_words, theirs_words) as
+  if(
+    coalesce(ours, '') = '' or coalesce(theirs, '') = '', null,
+    greatest(
+      0.0,
+      2 * greatest(
+        jaro_winkler_similarity(ours, theirs),
+        jaro_winkler_similarity(array_to_string(ours_words, ' '), array_to_string(theirs_words, ' '))
+      ) - 1
+    )
   );
+
+-- why: how alike two amounts are: 1 where equal, at most 0.9 else, 0 from a sixth apart
+create or replace macro amount_likeness(ours, theirs) as
+  case
+    when ours is null or theirs is null then null
+    when ours = theirs then 1.0
+    else greatest(
+      0.0,
+      0.9 - 5.4 * abs(ours::hugeint - theirs)::double / greatest(abs(ours::hugeint), abs(theirs::hugeint))::double
+    )
+  end;
+
+-- why: the weighted score as score_candidate gives it, from evidence that a change has made different
+create or replace macro weighted_score(s_time, s_amount, s_unit, s_text, w_time, w_amount, w_unit, w_text) as
+  round(
+    (
+      if(s_time is null, 0, w_time) * coalesce(s_time, 0) + if(s_amount is null, 0, w_amount) * coalesce(s_amount, 0)
+      + if(s_unit is null, 0, w_unit) * coalesce(s_unit, 0) + if(s_text is null, 0, w_text) * coalesce(s_text, 0)
+    ) / nullif(
+      if(s_time is null, 0, w_time) + if(s_amount is null, 0, w_amount) + if(s_unit is null, 0, w_unit)
+      + if(s_text is null, 0, w_text),
+      0
+    ),
+    9
+  );
+
+-- why: the share of hints that agree among those that both sides have
+create or replace macro unit_likeness(ours, theirs) as
+  len(list_filter(list_zip(ours, theirs), lambda p: p[1] = p[2]))
+    / nullif(len(list_filter(list_zip(ours, theirs), lambda p: p[1] is not null and p[2] is not null)), 0);
+
+-- why: whether two rows could be worth comparing at all: an amount that is equal but for the sign or within a sixth, or a word
+create or replace macro could_meet(ours, theirs, ours_words, theirs_words) as
+  coalesce(
+    abs(ours) = abs(theirs) or abs(ours::hugeint - theirs) * 6 <= greatest(abs(ours::hugeint), abs(theirs::hugeint)), false
+  ) or coalesce(list_has_any(ours_words, theirs_words), false);

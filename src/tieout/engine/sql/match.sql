@@ -22,7 +22,7 @@ from (
   where o.side = 'ours'
   union all
   select
-    match_id, ours_row, theirs_row, 'settlement', max(outcome) over (partition by match_id),
+    match_id, ours_row, theirs_row, if(kind = 'sum', 'sum', 'settlement'), max(outcome) over (partition by match_id),
     min(confidence) over (partition by match_id), alternatives
   from application_row
   where ours_row is not null

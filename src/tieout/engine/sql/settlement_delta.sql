@@ -16,7 +16,7 @@ invoice as (
       else 'partial_payment'
     end as reason_code
   from application_row
-  where ours_row is not null
+  where ours_row is not null and kind <> 'sum'
   group by ours_row
 ),
 payment as (
@@ -24,7 +24,7 @@ payment as (
     min(match_id) as match_id, theirs_row, sum(applied_micros) as applied_micros, min(confidence) as confidence,
     if(bool_or(kind = 'over_payment'), 'over_payment', 'not_applied') as reason_code
   from application_row
-  where ours_row is not null
+  where ours_row is not null and kind <> 'sum'
   group by theirs_row
 ),
 gap as (

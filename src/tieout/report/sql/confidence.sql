@@ -11,7 +11,7 @@ select
   count(*) as matches,
   min(confidence) as lowest
 from "match"
-where pass not in ('group', 'settlement')
+where pass not in ('group', 'settlement', 'sum')
 group by pass, outcome, bin
 union all
 select
@@ -21,6 +21,6 @@ select
   count(distinct match_id) as matches,
   min(confidence) as lowest
 from "match"
-where pass in ('group', 'settlement')
+where pass in ('group', 'settlement', 'sum')
 group by pass, outcome, bin
 order by pass, outcome, bin

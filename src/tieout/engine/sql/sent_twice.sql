@@ -1,0 +1,106 @@
+-- step:  sent_twice
+-- in:    scored_choice, scored_candidate, sum_row, equal_row, evidence_expected, evidence_reported, run
+-- out:   sent_twice(ours_row, theirs_row, score, is_ours, copy_row, is_first)
+-- grain: one row per (is_ours, copy_row)
+-- why:   one payment sent twice stands twice on one side and once on the other. The second row is later, of the same amount
+--        and party, and alone; where the other side has that amount of that party more than once about then, it recurs. Which of the two is the partner the evidence cannot tell; by custom it is the first, so the
+--        chance of the pair is that of both together. A copy before the one that was chosen (is_first) takes its place,
+--        where it could be the partner at all
+with
+taken as (
+  select ours_row, theirs_row from scored_choice
+  union all
+  select ours_row, theirs_row from sum_row
+  union all
+  select ours_row, theirs_row from equal_row where is_match
+),
+likely as materialized (
+  select h.ours_row, h.theirs_row, h.score, true as is_ours, c.ours_row as copy_row, c.score as copy_score
+  from (from scored_candidate anti join (select ours_row from taken) using (ours_row)) c
+  join scored_choice h on h.theirs_row = c.theirs_row
+  union all
+  select h.ours_row, h.theirs_row, h.score, false, c.theirs_row, c.score
+  from (from scored_candidate anti join (select theirs_row from taken) using (theirs_row)) c
+  join scored_choice h on h.ours_row = c.ours_row
+),
+equal as materialized (
+  select y.*, l.day as copy_day, e.day, l.content, e.currency, e.amount_micros
+  from likely y
+  join evidence_expected e on e.entry_no = y.ours_row
+  join evidence_expected l on l.entry_no = y.copy_row
+  where is_ours and l.amount_micros = e.amount_micros
+  union all
+  select y.*, l.day, e.day, l.content, e.currency, e.amount_micros
+  from likely y
+  join evidence_reported e on e.entry_no = y.theirs_row
+  join evidence_reported l on l.entry_no = y.copy_row
+  where not is_ours and l.amount_micros = e.amount_micros
+),
+placed as (
+  select false as is_ours, entry_no, currency, amount_micros, day, text, words, rarities
+  from evidence_expected
+  semi join (select currency, amount_micros from equal where not is_ours) q using (currency, amount_micros)
+  union all
+  select true, entry_no, currency, amount_micros, day, text, words, rarities
+  from evidence_reported
+  semi join (select currency, amount_micros from equal where is_ours) q using (currency, amount_micros)
+),
+termed as (
+  select *, coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), 0) as term from placed cross join run
+),
+near as (select is_ours, entry_no, currency, amount_micros, unnest([term - 1, term, term + 1]) as met from termed),
+crowded as (select is_ours, currency, amount_micros, met from near group by all having count(*) > 20),
+single as (
+  select q.ours_row, q.theirs_row, t.*
+  from (select distinct is_ours, ours_row, theirs_row from equal) q
+  join termed t on t.is_ours = q.is_ours and t.entry_no = if(q.is_ours, q.theirs_row, q.ours_row)
+),
+recurring as (
+  select is_ours, ours_row, theirs_row
+  from single
+  semi join crowded c
+    on c.is_ours = single.is_ours and c.currency = single.currency and c.amount_micros = single.amount_micros
+      and c.met = single.term
+  union
+  select s.is_ours, s.ours_row, s.theirs_row
+  from single s
+  join (from near anti join crowded using (is_ours, currency, amount_micros, met)) n
+    on n.is_ours = s.is_ours and n.currency = s.currency and n.amount_micros = s.amount_micros and n.met = s.term
+      and n.entry_no <> s.entry_no
+  join termed x on x.is_ours = s.is_ours and x.entry_no = n.entry_no
+  where is_same_party(s.text, x.text, s.rarities, x.words)
+),
+lone_single as (from equal anti join recurring using (is_ours, ours_row, theirs_row)),
+twin as (
+  select q.*
+  from lone_single q
+  join evidence_expected e on e.entry_no = q.ours_row
+  join evidence_expected l on l.entry_no = q.copy_row
+  where is_ours and is_same_party(e.text, l.text, e.codes, l.codes)
+  union all
+  select q.*
+  from lone_single q
+  join evidence_reported e on e.entry_no = q.theirs_row
+  join evidence_reported l on l.entry_no = q.copy_row
+  where not is_ours and is_same_party(e.text, l.text, e.codes, l.codes)
+),
+possible as (
+  select
+    *, coalesce(copy_day < day, false) as is_first, abs(date_diff('day', day, copy_day)) as apart_days
+  from twin
+  cross join run
+  where coalesce(apart_days <= window_days, true) and (not is_first or copy_score >= alternative_threshold)
+),
+nearest as (
+  select * from possible
+  qualify row_number() over (
+    partition by is_ours, copy_row order by copy_score desc, apart_days, copy_day, ours_row, theirs_row
+  ) = 1
+)
+select
+  ours_row, theirs_row, least(round(score + sum(copy_score) over (partition by ours_row, theirs_row), 9), 1.0) as score,
+  is_ours, copy_row,
+  is_first and row_number() over (
+    partition by ours_row, theirs_row order by is_first desc, copy_day, copy_score desc, content, copy_row
+  ) = 1 as is_first
+from nearest
