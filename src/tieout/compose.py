@@ -63,17 +63,20 @@ def compare(
     delimiter: str | None = None,
     header_line: str | None = None,
     out: str | Path | None = None,
+    after: str | None = None,
+    overlap: bool = False,
     fresh: bool = False,
     settings: Settings | None = None,
 ) -> Comparison:
     """Reconcile two inputs: paths, or Arrow, Polars or pandas tables.
 
     The options are those of `tieout compare`; `OURS=THEIRS` names a column on both sides. `advice` is a third input
-    that says which payments (theirs) go with which invoices (ours). Raises a TieoutError that
+    that says which payments (theirs) go with which invoices (ours). With `after`, a run, both hold the rows that are
+    new since then, or are None; with `overlap` they may repeat rows of that run. Raises a TieoutError that
     names the input, column or option when it cannot be done.
     """
     from tieout.books.compare.actions import CompareRequest  # noqa: PLC0415
-    from tieout.books.compare.actions import compare as run_compare  # noqa: PLC0415
+    from tieout.books.compare.increment import compare_or_add  # noqa: PLC0415
     from tieout.books.compare.options import infer_options, reading_of  # noqa: PLC0415
     from tieout.books.compare.planning import chosen_plan  # noqa: PLC0415
     from tieout.engine.plan_file import plan_to_toml  # noqa: PLC0415
@@ -115,7 +118,7 @@ def compare(
             is_fresh=fresh,
             advice=advice,
         )
-        done = run_compare(opened, request)
+        done = compare_or_add(opened, request, after, is_overlapping=overlap)
     finally:
         opened.close()
     report = Report(done.run_dir, done.summary, plan_to_toml(done.plan))

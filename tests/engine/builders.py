@@ -235,7 +235,7 @@ def run(
         facts = folder / "facts"
         facts.mkdir()
         inputs = [
-            Input(f"{which}.parquet", which, 1, _written(side, folder / f"{which}.parquet", as_text=as_text))
+            Input(f"{which}.parquet", which, 1, written(side, folder / f"{which}.parquet", as_text=as_text))
             for which, side in (("ours", ours), ("theirs", theirs), ("advice", advice))
             if side is not None
         ]
@@ -261,7 +261,7 @@ def keys_of(ours: Side, theirs: Side, plan: Plan) -> tuple[list[RowKey], list[Ro
     with tempfile.TemporaryDirectory() as name:
         con = duckdb.connect()
         inputs = [
-            Input(f"{which}.parquet", which, 1, _written(side, Path(name) / f"{which}.parquet", as_text=False))
+            Input(f"{which}.parquet", which, 1, written(side, Path(name) / f"{which}.parquet", as_text=False))
             for which, side in (("ours", ours), ("theirs", theirs))
         ]
         load_sides(con, inputs[0], inputs[1], plan)
@@ -296,7 +296,8 @@ def reconcile(ours: str, theirs: str, **choices: Any) -> Result:
     return run(left, right, plan_for(left, right, **choices))
 
 
-def _written(side: Side, path: Path, *, as_text: bool) -> Direct | Records:
+def written(side: Side, path: Path, *, as_text: bool) -> Direct | Records:
+    """Write a side as Parquet, typed, or as a reader hands over text."""
     if as_text:
         numbers = list(range(1, len(side.rows) + 1))
         arrays = {ROW_NO: pa.array(numbers, pa.int64()), LINE: pa.array([n + 1 for n in numbers], pa.int64())}

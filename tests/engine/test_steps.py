@@ -14,6 +14,8 @@ import sqlglot
 from sqlglot import exp
 
 from tests.engine.builders import Result, decided, plan_for, reconcile, run, settling_plan, table
+from tests.engine.days import by_date, run_chain
+from tests.engine.scoring.test_learned_pass import learned_plan, world
 from tieout.engine import run as engine_run
 from tieout.engine import steps
 from tieout.engine.plan_steps import unmatched_step
@@ -391,7 +393,10 @@ def runs() -> list[Result]:
     left = run(*sides, plan, decisions=decided(*sides, plan, rejected=[(2, 2)]))
     one_sided = reconcile("id | amount\nA | 1\nB | 2", "id | amount\nA | 1")
     copied = reconcile("id | amount\nA | 1\nA | 1", "id | amount\nA | 1")
-    return [unique, repeated, alone, learned, learned_of_more, given, settled, reviewed, left, one_sided, copied]
+    sides = world(60, 2)
+    plan = learned_plan(*sides)
+    after = run_chain(by_date(*sides, 2), replace(plan, learned=run(*sides, plan).outcome.learned))
+    return [unique, repeated, alone, learned, learned_of_more, given, settled, reviewed, left, one_sided, copied, after]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)

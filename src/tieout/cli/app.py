@@ -144,6 +144,8 @@ def main(
 
     tieout compare payouts.csv transactions.csv --group-by id=payout_id --amount amount=net
 
+    tieout compare - bank-tuesday.csv --after 3f9a1c2b
+
     Exit codes: 0 the two tie out, 10 differences found, 20 error.
     """
 )
@@ -249,6 +251,17 @@ def compare(
             " several.",
         ),
     ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Add the rows of these files to those of a run: its plan is used, what it settled stays unless a new"
+            " row could change it. - in place of a file: nothing new on that side.",
+        ),
+    ] = None,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="With --after: the files repeat rows of the run; add only what it lacks.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run again even if the same run is on record.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -292,6 +305,8 @@ def compare(
                 header_line=header_line,
             ),
             what_if=what_if or (),
+            after=after,
+            overlap=overlap,
             fresh=fresh,
             as_json=as_json,
         )

@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.actions import CompareRequest, Workspace, compare
+from tieout.books.compare.actions import CompareRequest, Workspace
+from tieout.books.compare.increment import compare_or_add
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.options import infer_options, reading_of
 from tieout.books.compare.planning import chosen_plan, save_plan
@@ -49,6 +50,8 @@ def compare_files(
     report: Path | None,
     reading: Mapping[SideName, ReadOptions],
     what_if: Sequence[str] = (),
+    after: str | None = None,
+    overlap: bool = False,
     fresh: bool,
     as_json: bool,
 ) -> int:
@@ -56,7 +59,7 @@ def compare_files(
     plan = chosen_plan(plan_file, options) if plan_file is not None and plan_file.exists() else None
     request = CompareRequest(ours, theirs, options, plan, reading=reading, is_fresh=fresh, advice=advice)
     with stepping() as on_step:
-        done = compare(workspace, request, on_step)
+        done = compare_or_add(workspace, request, after, is_overlapping=overlap, on_step=on_step)
         if plan_file is not None and plan is None:
             save_plan(done.plan, plan_file)
         if report is not None:

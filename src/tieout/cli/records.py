@@ -248,7 +248,9 @@ def _show_match(console: Console, match: dict[str, Any] | None) -> None:
 def _show_places(console: Console, places: dict[str, list[dict[str, Any]]]) -> None:
     for side, sources in places.items():
         for source in sources:
-            where = f"{source['file']} row {source['row']}" + (f", line {source['line']}" if source["line"] else "")
+            where = f"{source['file']} row {source['file_row']}" + (
+                f", line {source['line']}" if source["line"] else ""
+            )
             console.print(Text(f"  {side}: {where}", style="cyan"))
             if source["raw"]:
                 console.print(Text(f"      {source['raw']}", style="dim"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ from tieout.engine.projection import (
     MAY_BE_LARGE,
     REJECTED,
     Reading,
+    as_received,
     fit_questions,
     has_refusals,
     is_plainly_read,
@@ -50,6 +52,12 @@ class ColumnGone(TieoutError):
     code = "column_gone"
 
 
+class LayoutDiffers(TieoutError):
+    """Files of one side have a column in types that cannot be one column."""
+
+    code = "layout_differs"
+
+
 class FastReadFailed(Exception):
     """DuckDB refused a file that looked plain; `side` is ours or theirs."""
 
@@ -60,17 +68,56 @@ class FastReadFailed(Exception):
 
 @dataclass(frozen=True)
 class Input:
-    """One side's received file and how to read it. `byte_count` is the size as received."""
+    """One side's received file and how to read it. `byte_count` is the size as received.
+
+    `more` are the files that came after it (`tieout compare --after`); the rows of all are numbered on through them.
+    """
 
     name: str
     artifact_id: str
     byte_count: int
     source: Direct | Records
     locate: Locate = lambda _: {}
+    more: tuple[Input, ...] = ()
 
     @property
-    def checks(self) -> tuple[Check, ...]:
-        return self.source.checks if isinstance(self.source, Records) else ()
+    def parts(self) -> tuple[Input, ...]:
+        """The files of the side, in order."""
+        return (self, *self.more)
+
+    @property
+    def whole(self) -> Source:
+        """What the engine reads: the file, or all of them one after another."""
+        return Parts(tuple(part.source for part in self.parts)) if self.more else self.source
+
+    @property
+    def called(self) -> str:
+        """The name for people."""
+        return f"{self.name} and {len(self.more)} more" if self.more else self.name
+
+    @property
+    def checks(self) -> tuple[tuple[str, Check], ...]:
+        """What the files claim about themselves, each with the name of its file."""
+        return tuple((part.name, check) for part in self.parts for check in _checks_of(part.source))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Several files that are one side, one after another."""
+
+    sources: tuple[Direct | Records, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all are plain CSV, whose rows DuckDB numbers as it stores them."""
+        return all(isinstance(source, Direct) and source.format == "csv" for source in self.sources)
+
+
+Source = Direct | Records | Parts
+
+
+def _checks_of(source: Direct | Records) -> tuple[Check, ...]:
+    return source.checks if isinstance(source, Records) else ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +185,7 @@ def source_types(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> di
 def load(
     con: duckdb.DuckDBPyConnection,
     side: SideName,
-    source: Direct | Records,
+    source: Source,
     plan: SidePlan,
     compared: list[str],
     *,
@@ -146,18 +193,11 @@ def load(
 ) -> Loaded:
     """Load one side; with `is_loaded` a checkpoint has brought its table back already.
 
-    Raises FastReadFailed when a plain CSV turns out not to be plain, ColumnGone for a stale plan.
+    Raises FastReadFailed when a plain CSV turns out not to be plain, ColumnGone for a stale plan, and LayoutDiffers.
     """
-    types = source_types(con, source)
-    for name in plan.columns:
-        if name not in types:
-            raise ColumnGone(
-                f"The plan names column {name!r}, which the file of {side} does not have.",
-                subject=name,
-                remedy=f"It has: {', '.join(types)}. Infer a new plan, or give the file that the plan was made for.",
-            )
-    is_csv = isinstance(source, Direct) and source.format == "csv"
-    is_records = isinstance(source, Records)
+    types = _types_of(con, side, source, plan)
+    is_csv = _is_csv(source)
+    is_records = isinstance(source, (Records, Parts)) and not is_csv
     number = exp.column("rowid") if is_csv else column(ROW_NO if is_records else FILE_ROW_NUMBER)
     extra = [] if is_csv else [ROW_NO, LINE] if is_records else [FILE_ROW_NUMBER]
     if is_csv and _hides_rowid(types):
@@ -165,12 +205,13 @@ def load(
     offset = 0 if is_records else 1
     try:
         counted = _make_rows(con, side, source, types, plan, compared, extra, is_loaded=is_loaded)
-        assert_no_bare_row(con, exp.to_table(f"{side}_rows"), source, list(plan.columns))
+        for part in parts_of(source):
+            assert_no_bare_row(con, exp.to_table(f"{side}_rows"), part, list(plan.columns))
     except NOT_PLAIN as error:
-        if is_csv:
+        if any(_is_csv(part) for part in parts_of(source)):
             raise FastReadFailed(side, str(error)) from error
         raise
-    refused_before = source.rejected_count if isinstance(source, Records) else 0
+    refused_before = sum(part.rejected_count for part in parts_of(source) if isinstance(part, Records))
     return Loaded(
         side=side,
         rows=f"{side}_rows",
@@ -184,18 +225,117 @@ def load(
     )
 
 
+def parts_of(source: Source) -> tuple[Direct | Records, ...]:
+    """Return the files of a source, in order."""
+    return source.sources if isinstance(source, Parts) else (source,)
+
+
+def _is_csv(source: Source) -> bool:
+    return source.is_plain if isinstance(source, Parts) else isinstance(source, Direct) and source.format == "csv"
+
+
+def _types_of(con: duckdb.DuckDBPyConnection, side: SideName, source: Source, plan: SidePlan) -> dict[str, str]:
+    """Return DuckDB's type of each column, of several files those that the plan names; each file must have these."""
+    found = [source_types(con, part) for part in parts_of(source)]
+    for position, types in enumerate(found, start=1):
+        for name in plan.columns:
+            if name not in types:
+                which = f"the file of {side}" if len(found) == 1 else f"file {position} of {side}"
+                raise ColumnGone(
+                    f"The plan names column {name!r}, which {which} does not have.",
+                    subject=name,
+                    remedy=f"It has: {', '.join(types)}. Infer a new plan, or give the file that the plan was made"
+                    " for.",
+                )
+    if len(found) == 1:
+        return found[0]
+    return {name: _common_type(name, plan, [types[name] for types in found]) for name in plan.columns}
+
+
+def _common_type(name: str, plan: SidePlan, types: Sequence[str]) -> str:
+    """Return the one type of a column of several files. Text beside typed values is one column only as text."""
+    if len(set(types)) == 1:
+        return types[0]
+    if plan.columns[name].kind == "text":
+        return "VARCHAR"
+    raise LayoutDiffers(
+        f"Column {name!r} is {types[0]} in the first file and {next(kind for kind in types if kind != types[0])} in"
+        " another.",
+        subject=name,
+        remedy="Give the new file in the format of the first, or compare all rows again without --after.",
+    )
+
+
+def part_starts(con: duckdb.DuckDBPyConnection, sources: Sequence[Direct | Records]) -> list[int]:
+    """Return for each file how many rows stand before it, those that its reader refused included."""
+    starts = [0]
+    for source in sources[:-1]:
+        refused = source.rejected_count if isinstance(source, Records) else 0
+        starts.append(starts[-1] + _counted(con, source) + refused)
+    return starts
+
+
+def _counted(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> int:
+    if source.row_count is not None:
+        return source.row_count
+    return int(con.sql(sql_of(exp.select("count(*)").from_(source_relation(source)))).fetchall()[0][0])
+
+
 def _hides_rowid(types: dict[str, str]) -> bool:
     """Say whether a column is called as the number that DuckDB gives each row of a table, which it then hides."""
     return "rowid" in {name.lower() for name in types}
 
 
-def _numbered_relation(source: Direct | Records, extra: list[str]) -> exp.Expr:
+def _numbered_relation(
+    con: duckdb.DuckDBPyConnection, source: Source, types: dict[str, str], extra: list[str]
+) -> exp.Expr:
     """Return the source with the columns of `extra`; a CSV has no row numbers of its own."""
-    relation = source_relation(source)
-    if isinstance(source, Records) or source.format != "csv" or not extra:
+    relation = parts_relation(con, source, types) if isinstance(source, Parts) else source_relation(source)
+    if not _is_csv(source) or not extra:
         return relation
     number = exp.Sub(this=exp.Window(this=exp.func("row_number")), expression=exp.Literal.number(1))
     return exp.select(exp.alias_(number, FILE_ROW_NUMBER, quoted=True), "*").from_(relation).subquery("s")
+
+
+def parts_relation(con: duckdb.DuckDBPyConnection, source: Parts, types: dict[str, str]) -> exp.Expr:
+    """Return the rows of several files one after another, with the columns of `types`.
+
+    Unless all are plain CSV each row has its number (from 1, through all files) and its line, null where only the file
+    tells.
+    """
+    starts = [0] * len(source.sources) if source.is_plain else part_starts(con, source.sources)
+    queries = []
+    for part, start in zip(source.sources, starts, strict=True):
+        own = source_types(con, part)
+        cells = [
+            column(name) if own[name] == kind else exp.alias_(as_received(name, own[name]), name, quoted=True)
+            for name, kind in types.items()
+        ]
+        numbers = [] if source.is_plain else _numbers_of(part, start)
+        queries.append(exp.select(*numbers, *cells).from_(source_relation(part)))
+    # Rows of a union of this kind come in the order of the files.
+    return exp.union(*queries, distinct=False).subquery("s") if len(queries) > 1 else queries[0].subquery("s")
+
+
+def as_text(con: duckdb.DuckDBPyConnection, source: Direct | Records, columns: Sequence[str]) -> exp.Select:
+    """Return the query of some columns of a file as the text that each value has, in file order."""
+    types = source_types(con, source)
+    cells = [exp.alias_(as_received(name, types[name]), name, quoted=True) for name in columns]
+    return exp.select(*cells).from_(source_relation(source))
+
+
+def _numbers_of(source: Direct | Records, start: int) -> list[exp.Expr]:
+    """Return number and line of each row of a file that begins after `start` others."""
+    number: exp.Expr
+    line: exp.Expr = exp.Cast(this=exp.null(), to=exp.DataType.build("BIGINT"))
+    if isinstance(source, Records):
+        number, line, shift = column(ROW_NO), column(LINE), start
+    elif source.format == "parquet":
+        number, shift = column(FILE_ROW_NUMBER), start + 1
+    else:
+        number, shift = exp.Window(this=exp.func("row_number")), start
+    number = exp.Add(this=number, expression=exp.Literal.number(shift))
+    return [exp.alias_(number, ROW_NO, quoted=True), exp.alias_(line, LINE, quoted=True)]
 
 
 @dataclass(frozen=True)
@@ -210,7 +350,7 @@ class _Count:
 def _make_rows(
     con: duckdb.DuckDBPyConnection,
     side: SideName,
-    source: Direct | Records,
+    source: Source,
     types: dict[str, str],
     plan: SidePlan,
     compared: list[str],
@@ -222,15 +362,15 @@ def _make_rows(
 
     It is read strictly, quickly where that stops, with care where that refuses, then wide where numbers ask for it.
     """
-    is_csv = isinstance(source, Direct) and source.format == "csv"
-    wide = _wide_columns(con, source, types, plan, compared)
+    is_csv = _is_csv(source)
+    relation = _numbered_relation(con, source, types, extra)
+    wide = _wide_columns(con, relation, types, plan, compared)
     read = read_columns(plan, compared)
     text_numbers = {name for name in read if is_text_source(types[name]) and plan.columns[name].kind == "number"}
     form: RelationForm = "table" if is_csv or any(is_text_source(types[name]) for name in read) else "view"
     can_refuse = has_refusals(plan, types, compared, wide)
     if is_loaded and form == "table":
         return _count(con, side, can_refuse=REJECTED in con.table(f"{side}_rows").columns)
-    relation = _numbered_relation(source, extra)
     readings = [Reading(is_quick=True, wide=wide), Reading(is_quick=False, wide=wide)]
     readings.append(Reading(is_quick=False, wide=wide | text_numbers))
     if form == "table" and is_plainly_read(plan, types, compared, wide):
@@ -251,13 +391,13 @@ def _make_rows(
 
 def _wide_columns(
     con: duckdb.DuckDBPyConnection,
-    source: Direct | Records,
+    relation: exp.Expr,
     types: dict[str, str],
     plan: SidePlan,
     compared: list[str],
 ) -> frozenset[str]:
     wide: set[str] = set()
-    for names, query in fit_questions(source_relation(source), types, plan, compared):
+    for names, query in fit_questions(relation, types, plan, compared):
         answers = con.sql(sql_of(query)).fetchall()[0]
         wide |= {name for name, is_beyond in zip(names, answers, strict=True) if is_beyond}
     return frozenset(wide)
@@ -301,10 +441,8 @@ def sample_relation(con: duckdb.DuckDBPyConnection, name: str, source: Direct | 
 
 def count_rows(con: duckdb.DuckDBPyConnection, source: Direct | Records) -> int:
     """Return how many rows a source has. Raises FastReadFailed when a plain CSV turns out not to be plain."""
-    if source.row_count is not None:
-        return source.row_count
     try:
-        return int(con.sql(sql_of(exp.select("count(*)").from_(source_relation(source)))).fetchall()[0][0])
+        return _counted(con, source)
     except NOT_PLAIN as error:
         raise FastReadFailed("ours", str(error)) from error
 
@@ -319,11 +457,11 @@ def refused_by_column(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Side
 
 
 def refused_rows(
-    con: duckdb.DuckDBPyConnection, loaded: Loaded, source: Direct | Records, plan: SidePlan, locate: Locate
-) -> list[tuple[int, int | None, str, str, str, str]]:
-    """Return (row_no, line, column, reason_code, reason, raw) for each row that the typing refused.
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, given: Input, plan: SidePlan
+) -> list[tuple[str, int, int | None, str, str, str, str]]:
+    """Return (file, row_no, line, column, reason_code, reason, raw) for each row that the typing refused.
 
-    `locate` finds physical line and raw text of rows of a plain CSV, which the fast way does not keep.
+    Physical line and raw text of rows of a plain CSV, which the fast way does not keep, are found in the file.
     """
     if not loaded.refused:
         return []
@@ -335,8 +473,10 @@ def refused_rows(
     ).fetchall()
     numbers = [n for n, _, _ in rows]
     refusing = sorted({names[position - 1] for _, _, position in rows})
-    raw = _raw_values(con, source, numbers, {name: _code_of(name, plan, loaded) for name in refusing})
-    found = {} if loaded.has_lines else locate(numbers)
+    codes = {name: _code_of(name, plan, loaded) for name in refusing}
+    raw = _raw_values(con, given.whole, loaded.types, numbers, codes)
+    found = places_of(con, given, [n for n, line, _ in rows if line is None])
+    file_of = _file_of(con, given)
     result = []
     for number, at_line, position in rows:
         name = names[position - 1]
@@ -344,10 +484,27 @@ def refused_rows(
         code = reasons.get(name, f"bad_{plan.columns[name].kind}")
         said = _REASONS.get(code, f"is not a {plan.columns[name].kind} that the plan's format can read or that fits")
         physical, text = found.get(number, (at_line, ""))
-        result.append(
-            (number, physical, name, code, f"{name}: {_shown(values.get(name))} {said}", text or str(values)[:1000])
-        )
+        told = f"{name}: {_shown(values.get(name))} {said}"
+        result.append((file_of(number), number, physical, name, code, told, text or str(values)[:1000]))
     return result
+
+
+def _file_of(con: duckdb.DuckDBPyConnection, given: Input) -> Callable[[int], str]:
+    """Return what finds the name of the file that a row of the side stands in."""
+    starts = part_starts(con, [part.source for part in given.parts])
+    return lambda number: given.parts[bisect_left(starts, number) - 1].name
+
+
+def places_of(con: duckdb.DuckDBPyConnection, given: Input, numbers: list[int]) -> dict[int, tuple[int, str]]:
+    """Return physical line and raw text of rows, by their numbers through the files of the side, where a file tells."""
+    if not numbers:
+        return {}
+    starts = part_starts(con, [part.source for part in given.parts])
+    found: dict[int, tuple[int, str]] = {}
+    for part, start, end in zip(given.parts, starts, [*starts[1:], None], strict=True):
+        own = [number - start for number in numbers if number > start and (end is None or number <= end)]
+        found |= {number + start: place for number, place in part.locate(own).items()} if own else {}
+    return found
 
 
 _REASONS = {
@@ -367,18 +524,21 @@ def _code_of(name: str, plan: SidePlan, loaded: Loaded) -> exp.Expr:
 
 
 def _raw_values(
-    con: duckdb.DuckDBPyConnection, source: Direct | Records, numbers: list[int], codes: dict[str, exp.Expr]
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    types: dict[str, str],
+    numbers: list[int],
+    codes: dict[str, exp.Expr],
 ) -> dict[int, tuple[dict[str, object], dict[str, str]]]:
     """Return for each row its values as received, and for each column of `codes` the reason that it would give."""
     con.execute("create or replace temp table refused_no as select unnest(?::bigint[]) as n", [numbers])
-    if isinstance(source, Direct) and source.format == "csv":
-        inner = exp.select(exp.alias_(exp.Window(this=exp.func("row_number")), ROW_NO, quoted=True), "*").from_(
-            source_relation(source)
-        )
-        base = exp.select("*").from_(inner.subquery("s"))
+    rows = parts_relation(con, source, types) if isinstance(source, Parts) else source_relation(source)
+    if _is_csv(source):
+        inner = exp.select(exp.alias_(exp.Window(this=exp.func("row_number")), ROW_NO, quoted=True), "*").from_(rows)
+        base = exp.select("*").from_(inner.subquery("n"))
     else:
-        base = exp.select("*").from_(source_relation(source))
-        if not isinstance(source, Records):
+        base = exp.select("*").from_(rows)
+        if isinstance(source, Direct):
             shift = exp.Add(this=column(FILE_ROW_NUMBER), expression=exp.Literal.number(1))
             base = base.select(exp.alias_(shift, ROW_NO, quoted=True))
     coded = ", ".join(f"({sql_of(code)})" for code in codes.values())

@@ -242,6 +242,11 @@ def _always_fits(kind: ColumnType, source_type: str) -> bool:
     return source in _SMALL_INTEGERS
 
 
+def as_received(name: str, source_type: str) -> exp.Expr:
+    """Return a column as the text that it has as a value of text, whatever its type in the file."""
+    return _spelling(name, SidePlan({}), {name: source_type})
+
+
 def _text(name: str, source_type: str) -> exp.Expr:
     return parse_expression(column(name), ColumnType("text"), source_type)
 

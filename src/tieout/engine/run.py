@@ -18,7 +18,17 @@ import pyarrow.parquet as pq
 from tieout.core.errors import TieoutError
 from tieout.engine import reviewed
 from tieout.engine.checkpoint import Checkpoint
-from tieout.engine.loading import SIDES, Input, Loaded, SideName, load, refused_by_column, refused_rows
+from tieout.engine.increment import ADD_SETTLED_STEPS, SettledPairs, keep_settled
+from tieout.engine.loading import (
+    SIDES,
+    Input,
+    Loaded,
+    SideName,
+    load,
+    part_starts,
+    refused_by_column,
+    refused_rows,
+)
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
 from tieout.engine.projection import EntryShape, blank_reference, compared_pairs, entry_projection, entry_shape
@@ -175,6 +185,7 @@ def execute(
     run_id: str,
     fact_dir: Path,
     advice: Input | None = None,
+    settled: SettledPairs | None = None,
     decisions: Decisions | None = None,
     book: str = "compare",
     on_step: Callable[[str], None] = lambda _: None,
@@ -186,10 +197,13 @@ def execute(
 
     Raises FastReadFailed when a plain CSV must be read the careful way, StepFailed when the engine cannot go on and
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
-    With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit. `decisions` are those
-    of reviewers that count in the run. With `subject` that row alone is asked what would match it.
+    With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit. `settled` is what the
+    run left that this one comes after, `decisions` are those of reviewers that count in the run. With `subject` that
+    row alone is asked what would match it.
     """
     on_step = _one_at_a_time(on_step)
+    if plan.rules.scoring != "learned" or plan.learned is None or (decisions and decisions.rulings):
+        settled = None  # What was settled by other weights, or before a reviewer decided, is asked anew.
     done = checkpoint.restore(con) if checkpoint else []
 
     def after_step(records: list[StepRecord]) -> None:
@@ -214,7 +228,7 @@ def execute(
     project = partial(_project, con, plan, loaded_ours, loaded_theirs, is_apart=decided is not None)
     if decided is not None:
         project()
-    *left, match_step = _match(runner, plan, partial(project, is_trimmed=True), decided)
+    *left, match_step = _match(runner, plan, partial(project, is_trimmed=True), decided, settled)
     _write_quarantine(con, fact_dir, plan, (*sides, *told))
     made: dict[str, str | Step] = {
         "match": match_step,
@@ -260,7 +274,7 @@ def load_sides(
         on_step(f"load_{side}")
         given, side_plan = (ours, plan.ours) if side == "ours" else (theirs, plan.theirs)
         compared = [item.ours if side == "ours" else item.theirs for item in pairs]
-        return load(con, side, given.source, side_plan, compared, is_loaded=is_loaded)
+        return load(con, side, given.whole, side_plan, compared, is_loaded=is_loaded)
 
     # Side by side, because DuckDB's reader of CSV alone leaves a core idle for a quarter of the time.
     loading = {side: partial(load_side, side=side) for side in SIDES}
@@ -317,7 +331,11 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
 
 
 def _match(
-    runner: Runner, plan: Plan, trim_references: Callable[[], None], decided: Decided | None = None
+    runner: Runner,
+    plan: Plan,
+    trim_references: Callable[[], None],
+    decided: Decided | None,
+    settled: SettledPairs | None,
 ) -> list[str]:
     """Run the passes: by reference, by group, by settlement, by score. Return the steps left that make their facts.
 
@@ -336,22 +354,28 @@ def _match(
     is_grouped = _says(runner.con, "select count(*) from entry_group")
     if not _says(runner.con, "select is_possible from scoring"):
         return [*NO_CHOICE_STEPS, *add, "match" if is_grouped or add else "match_of_references"]
+    _score(runner, plan, decided, settled)
+    runner.run_all(add)
+    is_grouped = _says(runner.con, "select count(*) from entry_group")
+    is_scored = _says(runner.con, "select count(*) from scored_match")
+    return ["match" if is_grouped or is_scored else "match_of_references"]
+
+
+def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: SettledPairs | None) -> None:
+    """Run the scored pass, over what an earlier run settled where there is that."""
     runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
     if plan.rules.scoring == "learned":
-        _choose_by_learned_weights(runner, plan, decided)
+        _choose_by_learned_weights(runner, plan, decided, settled)
         runner.run("lone_rows_are_left")
         if _says(runner.con, "select is_there from leftover"):
             from tieout.engine.sums.steps import find_sums_among_loose_rows  # noqa: PLC0415 - numpy, as above
 
             find_sums_among_loose_rows(runner, plan, is_decided=decided is not None)
-            is_grouped = _says(runner.con, "select count(*) from entry_group")
     else:
         runner.run_all(_unrejected(WEIGHTED_STEPS, decided))
         while runner.run_all(ROUND_STEPS).rows:
             runner.run("add_choice")
-    runner.run_all([*CHOICE_STEPS, *add])
-    is_scored = _says(runner.con, "select count(*) from scored_match")
-    return ["match" if is_grouped or is_scored else "match_of_references"]
+    runner.run_all(CHOICE_STEPS)
 
 
 def _unrejected(steps: Sequence[str], decided: Decided | None) -> Sequence[str]:
@@ -366,7 +390,9 @@ def _learns(plan: Plan, decided: Decided | None) -> bool:
     return decided is not None and decided.teaches and decided.digest != plan.learned.labels
 
 
-def _choose_by_learned_weights(runner: Runner, plan: Plan, decided: Decided | None) -> None:
+def _choose_by_learned_weights(
+    runner: Runner, plan: Plan, decided: Decided | None, settled: SettledPairs | None
+) -> None:
     """Weigh the candidates by what the rows themselves teach, or by the plan's weights, and choose pairs as a whole.
 
     Rows with an equal amount or a rare word in common come first; the pairs that are sure by then take their rows out
@@ -374,13 +400,16 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan, decided: Decided | No
     """
     from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
 
-    runner.run_all(_unrejected(EVIDENCE_STEPS, decided))
+    if settled is None:
+        runner.run_all(_unrejected(EVIDENCE_STEPS, decided))
     if plan.learned is None or _learns(plan, decided):
         runner.run_all(CHANCE_STEPS if decided is None else [*CHANCE_STEPS, reviewed.LABEL_STEP])
         runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=decided is not None))
     else:
         given = learning.table_of(plan.learned)
         runner.run_computed("given_level", lambda _con, _query: given)
+    if settled is not None:
+        keep_settled(runner, settled)
 
     def choose(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
         return pairing.choose_pairs(con.sql(query).to_arrow_table(), plan.rules.review_threshold)
@@ -393,7 +422,7 @@ def _choose_by_learned_weights(runner: Runner, plan: Plan, decided: Decided | No
     judge()
     runner.run_all(_unrejected(SURE_STEPS, decided))
     judge()
-    runner.run_all(CONFIDENCE_STEPS)
+    runner.run_all(CONFIDENCE_STEPS if settled is None else [*CONFIDENCE_STEPS, *ADD_SETTLED_STEPS])
 
 
 def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeights | None:
@@ -523,15 +552,11 @@ def _write_quarantine(
     path = fact_dir / "quarantine.parquet"
     tables = []
     for given, loaded in sides:
-        typed = refused_rows(con, loaded, given.source, _side_plan(plan, loaded.side), given.locate)
+        typed = refused_rows(con, loaded, given, _side_plan(plan, loaded.side))
         if loaded.side == "advice" and plan.advice is not None:
-            typed += refused_advice(con, loaded, plan.advice, given.locate)
-        tables.append(_table_of([(loaded.side, given.name, *row) for row in typed], QUARANTINE_SCHEMA))
-        if isinstance(given.source, Records) and given.source.rejected is not None:
-            refused = pq.read_table(given.source.rejected)
-            for name, value in (("file", given.name), ("side", loaded.side)):
-                refused = refused.add_column(0, name, pa.array([value] * len(refused), pa.string()))
-            tables.append(refused.select(QUARANTINE_SCHEMA.names).cast(QUARANTINE_SCHEMA))
+            typed += [(given.name, *row) for row in refused_advice(con, loaded, plan.advice, given.locate)]
+        tables.append(_table_of([(loaded.side, *row) for row in typed], QUARANTINE_SCHEMA))
+        tables += _refused_by_readers(con, given, loaded.side)
     table = pa.concat_tables(tables).sort_by(
         [("side", "ascending"), ("row_no", "ascending"), ("line", "ascending"), ("reason_code", "ascending")]
     )
@@ -539,11 +564,31 @@ def _write_quarantine(
     con.execute(f"create or replace view quarantine as from read_parquet('{_quoted(path)}')")
 
 
+def _refused_by_readers(con: duckdb.DuckDBPyConnection, given: Input, side: SideName) -> list[pa.Table]:
+    """Return what the readers of a side's files refused, numbered on through the files."""
+    refusing = [part for part in given.parts if isinstance(part.source, Records) and part.source.rejected is not None]
+    if not refusing:
+        return []
+    import pyarrow.compute as pc  # noqa: PLC0415 - few files have refused rows
+
+    tables = []
+    for part, start in zip(given.parts, part_starts(con, [part.source for part in given.parts]), strict=True):
+        if not isinstance(part.source, Records) or part.source.rejected is None:
+            continue
+        refused = pq.read_table(part.source.rejected)
+        numbers = pc.add(refused.column("row_no"), start)
+        refused = refused.set_column(refused.schema.get_field_index("row_no"), "row_no", numbers)
+        for name, value in (("file", part.name), ("side", side)):
+            refused = refused.add_column(0, name, pa.array([value] * len(refused), pa.string()))
+        tables.append(refused.select(QUARANTINE_SCHEMA.names).cast(QUARANTINE_SCHEMA))
+    return tables
+
+
 def _write_checks(con: duckdb.DuckDBPyConnection, fact_dir: Path, sides: Sequence[tuple[Input, Loaded]]) -> None:
     rows = [
         (
             loaded.side,
-            given.name,
+            file,
             check.name,
             check.subject,
             check.currency,
@@ -554,7 +599,7 @@ def _write_checks(con: duckdb.DuckDBPyConnection, fact_dir: Path, sides: Sequenc
             check.message,
         )
         for given, loaded in sides
-        for check in given.checks
+        for file, check in given.checks
     ]
     path = fact_dir / "check.parquet"
     pq.write_table(_table_of(rows, CHECK_SCHEMA), path)

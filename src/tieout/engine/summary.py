@@ -146,15 +146,25 @@ def _advice_summary(given: Input, loaded: Loaded, refused: dict[SideName, int]) 
 
 def _side_summary(given: Input, loaded: Loaded, lone: dict[str, int], refused: dict[SideName, int]) -> dict[str, Any]:
     return {
-        "name": given.name,
+        "name": given.called,
         "artifact": given.artifact_id,
         "format": given.source.format,
-        "bytes": given.byte_count,
+        "bytes": sum(part.byte_count for part in given.parts),
+        **({"parts": [_part_summary(part) for part in given.parts]} if given.more else {}),
         "rows": loaded.row_count,
         "quarantined": refused[loaded.side],
         "unmatched": sum(lone.values()),
         "duplicates": lone.get("duplicate", 0),
-        "notes": list(given.source.notes),
+        "notes": [note for part in given.parts for note in part.source.notes],
+    }
+
+
+def _part_summary(part: Input) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "artifact": part.artifact_id,
+        "format": part.source.format,
+        "bytes": part.byte_count,
     }
 
 

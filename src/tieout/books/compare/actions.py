@@ -22,6 +22,7 @@ from tieout.books.compare.settling import AdviceUnread, with_settlement
 from tieout.core.settings import Settings
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.identity import code_digest
+from tieout.engine.increment import SettledPairs, settled_pairs
 from tieout.engine.loading import SIDES, FastReadFailed, Input, SideName, sample_relation
 from tieout.engine.plan import Plan, SidePlan
 from tieout.engine.plan_file import plan_from_toml, plan_to_toml
@@ -51,6 +52,8 @@ SUMMARY = "summary.json"
 PLAN = "plan.toml"
 FACT_FOLDER = "facts"
 CHECKPOINT_FOLDER = "checkpoint"
+SETTLED = "settled"
+"""Among the inputs of a run, in place of a side: the pairs of the run that it came after."""
 DECISIONS = "decisions"
 """The input of a run that holds the decisions of reviewers that count in it."""
 
@@ -114,11 +117,20 @@ class Compared:
 
 @dataclass(frozen=True)
 class Received:
-    """One side as received: the name it came under, its content, and how the engine reads it."""
+    """One side as received: the name it came under, its content, and how the engine reads it.
+
+    `more` are the files that came after it.
+    """
 
     name: str
     artifact: Artifact
     source: Direct | Records
+    more: tuple[Received, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Received, ...]:
+        """The files of the side, in order."""
+        return (self, *self.more)
 
     def as_input(self) -> Input:
         """Return it as the engine takes it."""
@@ -128,14 +140,25 @@ class Received:
         def locate(row_nos: list[int]) -> dict[int, tuple[int, str]]:
             return locate_rows(self.artifact.path, dialect, row_nos) if dialect is not None else {}
 
-        return Input(self.name, self.artifact.artifact_id, self.artifact.byte_count, source, locate)
+        more = tuple(part.as_input() for part in self.more)
+        return Input(self.name, self.artifact.artifact_id, self.artifact.byte_count, source, locate, more)
 
 
 @dataclass(frozen=True)
-class _Job:
+class KeptPairs:
+    """The pairs of the run before, received as a file: its name, its content and what the engine takes of it."""
+
+    name: str
+    artifact_id: str
+    pairs: SettledPairs
+
+
+@dataclass(frozen=True)
+class Job:
     """One comparison at work: `sides` changes where a file has to be read again, the careful way.
 
     `settling` are the received files on their way to the disk, where they must be before the run is published.
+    A run that comes after another has that one's `window`, and what that one `settled`.
     `decisions` are those of reviewers that count, None where there are none.
     """
 
@@ -145,6 +168,8 @@ class _Job:
     scratch: Path
     on_step: Progress
     settling: tuple[Future[None], ...] = ()
+    window: Window | None = None
+    settled: KeptPairs | None = None
     decisions: Decisions | None = None
 
 
@@ -157,29 +182,29 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     _assert_advice_is_there(request)
     if request.plan is not None:
         _assert_advice_fits(request.plan, request)
-        reading = {**_reading_of(request.plan), **request.reading}
+        reading = {**reading_of_plan(request.plan), **request.reading}
         request = replace(request, reading=reading, plan=_with_reading(request.plan, reading))
-    watch = _Watch()
+    watch = Watch()
     with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=2) as pool:
         on_step("receive")
-        taking = {side: pool.submit(_take, workspace, request, side, scratch) for side in request.given}
+        taking = {side: pool.submit(take, workspace, request, side, scratch) for side in request.given}
         sides = {side: future.result() for side, future in taking.items()}
         settle = workspace.store.artifacts.settle
         settling = tuple(pool.submit(settle, side.artifact.artifact_id) for side in sides.values())
         watch.lap("receive")
         decisions = standing_decisions(workspace, scope_of(sides["ours"].name, sides["theirs"].name))
-        job = _Job(workspace, request, sides, scratch, on_step, settling, decisions)
+        job = Job(workspace, request, sides, scratch, on_step, settling, decisions=decisions)
         plan = request.plan or _infer(job)
         watch.lap("infer")
         try:
-            done = _run(job, plan)
+            done = run_job(job, plan)
         except PlanMisfit as misfit:
             if request.plan is not None:
                 raise
             on_step(f"infer again: {misfit}")
             plan = _infer(job, is_whole=True)
             watch.lap("infer")
-            done = _run(job, plan, is_final=True)
+            done = run_job(job, plan, is_final=True)
         watch.lap("engine")
     return replace(done, timings=watch.timings())
 
@@ -217,16 +242,20 @@ def _assert_advice_fits(plan: Plan, request: CompareRequest) -> None:
 
 
 @dataclass
-class _Watch:
+class Watch:
+    """Measures stages one after another, in seconds."""
+
     seconds: dict[str, float] = field(default_factory=dict)
     last: float = field(default_factory=time.perf_counter)
 
     def lap(self, name: str) -> None:
+        """End a stage."""
         now = time.perf_counter()
         self.seconds[name] = self.seconds.get(name, 0.0) + now - self.last
         self.last = now
 
     def timings(self) -> dict[str, float]:
+        """Return the stages as `Compared.timings` has them."""
         total = sum(seconds for name, seconds in self.seconds.items() if name != "infer")
         return {
             **{f"{name}_s": seconds for name, seconds in self.seconds.items() if name != "engine"},
@@ -234,7 +263,7 @@ class _Watch:
         }
 
 
-def _take(workspace: Workspace, request: CompareRequest, side: SideName, scratch: Path) -> Received:
+def take(workspace: Workspace, request: CompareRequest, side: SideName, scratch: Path) -> Received:
     """Receive one input and look through it; side by side with the other, for much of it is hashing and copying."""
     given = request.input_of(side)
     name = None
@@ -251,23 +280,24 @@ def _take(workspace: Workspace, request: CompareRequest, side: SideName, scratch
         max_bytes=request.limits.max_bytes,
         is_settled=False,
     )
-    return _read_side(artifact, side, request, scratch)
+    return read_side(artifact, side, request, scratch)
 
 
 def _resolved(workspace: Workspace, given: str, folder: Path) -> ResolvedSource | None:
     return resolve_source(workspace.store, workspace.settings, given, folder, workspace.now())
 
 
-def _read_side(artifact: Artifact, side: SideName, request: CompareRequest, scratch: Path) -> Received:
+def read_side(artifact: Artifact, side: SideName, request: CompareRequest, scratch: Path) -> Received:
+    """Look through a received file; what is converted goes below `scratch`."""
     folder = scratch / side
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     options = request.reading.get(side)
     return Received(
         artifact.name, artifact, read(artifact.path, artifact.name, folder, limits=request.limits, options=options)
     )
 
 
-def _infer(job: _Job, *, is_whole: bool = False) -> Plan:
+def _infer(job: Job, *, is_whole: bool = False) -> Plan:
     sides, scratch = job.sides, job.scratch
     job.on_step("infer")
     con = connect(job.workspace.settings, scratch / "infer")
@@ -304,17 +334,47 @@ def _sample_side(
 
 
 def read_carefully(side: Received, folder: Path) -> Received:
-    """Return the side read the careful way, for the fast way refused it."""
+    """Return the side read the careful way, for the fast way refused it; of several files those that it refuses."""
+    if not side.more:
+        return _read_part_carefully(side, folder)
+    refused = [not reads_fast(part.source) for part in side.parts]
+    # What is refused only among the others is read carefully as well, file by file.
+    is_csv = [isinstance(part.source, Direct) and part.source.dialect is not None for part in side.parts]
+    parts = [
+        _read_part_carefully(part, folder / f"part-{position}") if careful else part
+        for position, (part, careful) in enumerate(zip(side.parts, refused if any(refused) else is_csv, strict=True))
+    ]
+    return replace(parts[0], more=tuple(parts[1:]))
+
+
+def reads_fast(source: Direct | Records) -> bool:
+    """Say whether DuckDB reads a file as it is."""
+    con = duckdb.connect()
+    try:
+        sample_relation(con, "part", source, None)
+    except FastReadFailed:
+        return False
+    finally:
+        con.close()
+    return True
+
+
+def _read_part_carefully(side: Received, folder: Path) -> Received:
     source = side.source
     if not isinstance(source, Direct) or source.dialect is None:
         raise TypeError(f"{side.name} has no careful way of reading")
+    folder.mkdir(parents=True, exist_ok=True)
     return replace(side, source=read_csv_carefully(source.path, source.dialect, folder))
 
 
-def _run(job: _Job, plan: Plan, *, is_final: bool = False) -> Compared:
-    workspace, sides, on_step = job.workspace, job.sides, job.on_step
+def run_job(job: Job, plan: Plan, *, is_final: bool = False) -> Compared:
+    """Run and publish what was received, or return the same run if it is on record.
+
+    Raises PlanMisfit unless `is_final`, and what the engine and the store raise; then nothing is published.
+    """
+    workspace, on_step = job.workspace, job.on_step
     runs = workspace.store.runs
-    asked = _run_request(sides, plan, _keep_decisions(job))
+    asked = _run_request(job, plan, _keep_decisions(job))
     with begin_run(runs, asked, now=workspace.now(), on_wait=lambda: on_step("wait")) as active:
         former = active.former
         if former is not None and not job.request.is_fresh and former.files_dropped_at is None:
@@ -390,7 +450,7 @@ def decisions_of(workspace: Workspace, run: Run) -> Decisions | None:
     return None if given is None else read_decisions(workspace.store.artifacts.get(given.artifact_id).path)
 
 
-def _keep_decisions(job: _Job) -> tuple[RunInput, ...]:
+def _keep_decisions(job: Job) -> tuple[RunInput, ...]:
     """Keep the decisions as a file among the inputs of the run, so that it stays what it is when others are made."""
     if job.decisions is None:
         return ()
@@ -402,12 +462,14 @@ def _keep_decisions(job: _Job) -> tuple[RunInput, ...]:
     return (RunInput(DECISIONS, DECISIONS, artifact.artifact_id),)
 
 
-def _run_request(sides: Mapping[SideName, Received], plan: Plan, decisions: tuple[RunInput, ...] = ()) -> RunRequest:
-    scope = scope_of(sides["ours"].name, sides["theirs"].name)
-    files = tuple(RunInput(side, given.name, given.artifact.artifact_id) for side, given in sides.items())
+def _run_request(job: Job, plan: Plan, decisions: tuple[RunInput, ...] = ()) -> RunRequest:
+    scope = scope_of(job.sides["ours"].name, job.sides["theirs"].name)
+    parts = [(side, part) for side, given in job.sides.items() for part in given.parts]
+    files = [RunInput(side, part.name, part.artifact.artifact_id) for side, part in parts]
+    kept = [] if job.settled is None else [RunInput(SETTLED, job.settled.name, job.settled.artifact_id)]
     return RunRequest(
-        window=Window(scope.book, scope.leg, WINDOW),
-        inputs=(*files, *decisions),
+        window=job.window or Window(scope.book, scope.leg, WINDOW),
+        inputs=(*files, *kept, *decisions),
         config=plan_to_toml(plan),
         code_version=__version__,
         code_digest=code_digest(),
@@ -415,7 +477,7 @@ def _run_request(sides: Mapping[SideName, Received], plan: Plan, decisions: tupl
     )
 
 
-def _execute(job: _Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Outcome:
+def _execute(job: Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Outcome:
     workspace, sides, on_step = job.workspace, job.sides, job.on_step
     fact_dir = active.work_dir / FACT_FOLDER
     with storing(f"run {active.run_id}"):
@@ -432,6 +494,7 @@ def _execute(job: _Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Out
                     run_id=active.run_id,
                     fact_dir=fact_dir,
                     advice=_advice_of(sides),
+                    settled=job.settled.pairs if job.settled else None,
                     decisions=job.decisions,
                     on_step=on_step,
                     checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
@@ -510,7 +573,8 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
 def run_in_scratch(workspace: Workspace, run: Run, plan: Plan, on_step: Progress = lambda _: None) -> Outcome:
     """Run the inputs of a run again with another plan, publishing nothing. Raises ArtifactRemoved, ArtifactDamaged."""
     with workspace.store.folders.scratch("compare") as scratch:
-        return _execute_in(_job_of(workspace, run, scratch, on_step), run, plan)[0]
+        job = replace(_job_of(workspace, run, scratch, on_step), settled=None)
+        return _execute_in(job, run, plan)[0]
 
 
 @contextmanager
@@ -525,20 +589,29 @@ def tried_in_scratch(
 
 def run_again(workspace: Workspace, run: Run, on_step: Progress = lambda _: None) -> Compared:
     """Run the files of a run again with the decisions that count now, and publish it."""
-    watch = _Watch()
+    watch = Watch()
     plan = plan_from_toml(run.config)
     with workspace.store.folders.scratch("compare") as scratch:
         job = _job_of(workspace, run, scratch, on_step)
         scope = scope_of(job.sides["ours"].name, job.sides["theirs"].name)
-        done = _run(replace(job, decisions=standing_decisions(workspace, scope)), plan, is_final=True)
+        done = run_job(replace(job, decisions=standing_decisions(workspace, scope)), plan, is_final=True)
         watch.lap("engine")
     return replace(done, timings=watch.timings())
 
 
-def _job_of(workspace: Workspace, run: Run, scratch: Path, on_step: Progress) -> _Job:
+def _job_of(workspace: Workspace, run: Run, scratch: Path, on_step: Progress) -> Job:
     """Return the job that does a run again as it was, from the files as received."""
     sides, decisions = open_sides(workspace, run, scratch), decisions_of(workspace, run)
-    return _Job(workspace, CompareRequest(None, None), sides, scratch, on_step, decisions=decisions)
+    return Job(
+        workspace,
+        CompareRequest(None, None),
+        sides,
+        scratch,
+        on_step,
+        window=run.window,
+        settled=open_settled(workspace, run),
+        decisions=decisions,
+    )
 
 
 def ask_row(
@@ -550,7 +623,7 @@ def ask_row(
     """
     plan = plan_from_toml(run.config)
     with workspace.store.folders.scratch("compare") as scratch:
-        job = _Job(workspace, CompareRequest(None, None), open_sides(workspace, run, scratch), scratch, on_step)
+        job = replace(_job_of(workspace, run, scratch, on_step), settled=None)
         _execute_in(job, run, plan, subject)
         found = pq.read_table(scratch / "out" / "why_not.parquet").to_pylist()
     return found[0] if found else None
@@ -558,15 +631,25 @@ def ask_row(
 
 def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, Received]:
     """Read the inputs of a run again from the files as received; what is converted goes into `scratch`."""
-    request = CompareRequest(None, None, reading=_reading_of(plan_from_toml(run.config)))
+    request = CompareRequest(None, None, reading=reading_of_plan(plan_from_toml(run.config)))
     sides: dict[SideName, Received] = {}
-    for given in run.inputs:
-        if given.side == DECISIONS:
+    for position, given in enumerate(run.inputs):
+        if given.side in (SETTLED, DECISIONS):
             continue
         side: SideName = "ours" if given.side == "ours" else "theirs" if given.side == "theirs" else "advice"
         artifact = replace(workspace.store.artifacts.get(given.artifact_id), name=given.name)
-        sides[side] = _read_side(artifact, side, request, scratch)
+        part = read_side(artifact, side, request, scratch / f"input-{position}" if side in sides else scratch)
+        sides[side] = replace(sides[side], more=(*sides[side].more, part)) if side in sides else part
     return sides
+
+
+def open_settled(workspace: Workspace, run: Run) -> KeptPairs | None:
+    """Return the pairs that a run took over from the run that it came after, or None. Raises ArtifactRemoved."""
+    given = next((given for given in run.inputs if given.side == SETTLED), None)
+    if given is None:
+        return None
+    path = workspace.store.artifacts.get(given.artifact_id).path
+    return KeptPairs(given.name, given.artifact_id, settled_pairs(path))
 
 
 def _sides_of(plan: Plan) -> dict[SideName, SidePlan]:
@@ -574,7 +657,8 @@ def _sides_of(plan: Plan) -> dict[SideName, SidePlan]:
     return sides | ({"advice": plan.advice} if plan.advice else {})
 
 
-def _reading_of(plan: Plan) -> dict[SideName, ReadOptions]:
+def reading_of_plan(plan: Plan) -> dict[SideName, ReadOptions]:
+    """Return how the files of a plan are read."""
     return {
         side: ReadOptions(
             format=given.format,
@@ -612,7 +696,7 @@ def _name(file: RunFile) -> str:
     return file.name
 
 
-def _execute_in(job: _Job, run: Run, plan: Plan, subject: Subject | None = None) -> tuple[Outcome, list[RunFile]]:
+def _execute_in(job: Job, run: Run, plan: Plan, subject: Subject | None = None) -> tuple[Outcome, list[RunFile]]:
     workspace, sides, scratch, on_step = job.workspace, job.sides, job.scratch, job.on_step
     fact_dir, out_dir = scratch / FACT_FOLDER, scratch / OUT_FOLDER
     fact_dir.mkdir()
@@ -628,6 +712,7 @@ def _execute_in(job: _Job, run: Run, plan: Plan, subject: Subject | None = None)
                 run_id=run.run_id,
                 fact_dir=fact_dir,
                 advice=_advice_of(sides),
+                settled=job.settled.pairs if job.settled else None,
                 decisions=job.decisions,
                 on_step=on_step,
                 subject=subject,

@@ -15,7 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from tieout.books.compare.actions import Received, Workspace, open_sides, read_carefully
 from tieout.core.errors import TieoutError
-from tieout.engine.loading import FastReadFailed, SideName, source_relation
+from tieout.engine.loading import FastReadFailed, SideName, part_starts, source_relation
 from tieout.engine.plan_file import plan_from_toml
 from tieout.engine.run import load_sides
 from tieout.intake.records import LINE, ROW_NO, Records
@@ -161,6 +161,19 @@ def _carefully(sides: dict[SideName, Received], folder: Path, action: Callable[[
 
 
 def _write_raw(con: duckdb.DuckDBPyConnection, run: Run, given: Received, target: Path) -> None:
+    starts = _starts(con, given)
+    tree: exp.Expr = _raw_rows(run, given.parts[0], starts[0])
+    for part, start in zip(given.more, starts[1:], strict=True):
+        tree = exp.Union(this=tree, expression=_raw_rows(run, part, start), distinct=False)
+    con.execute(f"copy ({sql_of(tree)}) to '{_quoted(target)}' (format parquet)")
+
+
+def _starts(con: duckdb.DuckDBPyConnection, given: Received) -> list[int]:
+    return part_starts(con, [part.source for part in given.parts]) if given.more else [0]
+
+
+def _raw_rows(run: Run, given: Received, start: int) -> exp.Select:
+    """Return the rows of a file as received, numbered on from `start`."""
     source = given.source
     number: exp.Expr
     line: exp.Expr
@@ -169,7 +182,9 @@ def _write_raw(con: duckdb.DuckDBPyConnection, run: Run, given: Received, target
     else:
         number = exp.Window(this=exp.func("row_number"))
         line = exp.cast(exp.null(), "BIGINT", dialect="duckdb")
-    query = exp.select(
+    if start:
+        number = exp.Add(this=number, expression=exp.Literal.number(start))
+    return exp.select(
         exp.alias_(exp.Literal.string(run.run_id), "run_id"),
         exp.alias_(exp.Literal.string(given.name), "file"),
         exp.alias_(exp.Literal.string(given.artifact.artifact_id), "artifact_id"),
@@ -177,7 +192,17 @@ def _write_raw(con: duckdb.DuckDBPyConnection, run: Run, given: Received, target
         exp.alias_(line, "line"),
         exp.alias_(exp.func("to_json", exp.column("s")), "record"),
     ).from_(exp.select("*").from_(source_relation(source)).subquery("s"))
-    con.execute(f"copy ({sql_of(query)}) to '{_quoted(target)}' (format parquet)")
+
+
+def _of_part(number: str, starts: Sequence[int], values: Sequence[str]) -> exp.Expr:
+    """Return the value of the file in which the row of that number stands."""
+    found: exp.Expr = exp.Literal.string(values[0])
+    if len(values) == 1:
+        return found
+    case = exp.Case()
+    for start, value in reversed(list(zip(starts[1:], values[1:], strict=True))):
+        case = case.when(exp.maybe_parse(f"{number} > {start}"), exp.Literal.string(value))
+    return case.else_(found)
 
 
 def _write_entries(
@@ -189,6 +214,9 @@ def _write_entries(
     loaded = load_sides(con, sides["ours"].as_input(), sides["theirs"].as_input(), plan_from_toml(run.config))
     offset = {one.side: one.offset for one in loaded}[side]
     given = sides[side]
+    number, starts = f"entry_no + {offset}", _starts(con, given)
+    artifact = _of_part(number, starts, [part.artifact.artifact_id for part in given.parts])
+    start = _of_part(number, starts, [str(start) for start in starts])
     query = exp.select(
         exp.alias_(exp.Literal.string(run.run_id), "run_id"),
         exp.alias_(exp.Literal.string(tenant), "tenant"),
@@ -196,16 +224,18 @@ def _write_entries(
         exp.alias_(exp.Literal.string(run.window.leg), "leg"),
         exp.alias_(exp.Literal.string(view), "side"),
         exp.alias_(
-            exp.maybe_parse(f"'{given.artifact.artifact_id[:16]}-' || (entry_no + {offset})", dialect="duckdb"),
+            exp.maybe_parse(
+                f"left({sql_of(artifact)}, 16) || '-' || ({number} - ({sql_of(start)})::bigint)", dialect="duckdb"
+            ),
             "entry_id",
         ),
-        exp.alias_(exp.Literal.string(given.name), "source"),
+        exp.alias_(_of_part(number, starts, [part.name for part in given.parts]), "source"),
         *("day", "occurred_us", "ref", "group_ref", "currency", "amount_micros"),
         exp.alias_(exp.maybe_parse("amount_micros * cast(0.000001 as decimal(7, 6))", dialect="duckdb"), "amount"),
         *("quantity_micros", "fee_micros", "fx_rate_nanos", "text"),
         *(f"unit_{i}" for i in range(1, 7)),
-        exp.alias_(exp.Literal.string(given.artifact.artifact_id), "artifact_id"),
-        exp.alias_(exp.maybe_parse(f"entry_no + {offset}"), "row_no"),
+        exp.alias_(artifact, "artifact_id"),
+        exp.alias_(exp.maybe_parse(number), "row_no"),
     ).from_(view)
     con.execute(f"copy ({sql_of(query)}) to '{_quoted(target)}' (format parquet)")
 

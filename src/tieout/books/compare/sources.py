@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from tieout.books.compare.actions import Workspace, open_sides
-from tieout.engine.loading import source_relation, source_types
+from tieout.books.compare.actions import Received, Workspace, open_sides
+from tieout.engine.loading import part_starts, source_relation, source_types
 from tieout.intake.csv_careful import locate_rows
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Records
@@ -27,17 +27,26 @@ def locate_source_rows(
     with tempfile.TemporaryDirectory(prefix="tieout-explain-") as folder:
         sides = open_sides(workspace, run, Path(folder))
         for side, given in sides.items():
-            numbers = list(wanted.get(side, ()))
-            places = _places(given.source, numbers) if numbers else {}
-            found[side] = [
-                {
-                    "file": given.name,
-                    "row": number,
-                    "line": places.get(number, (None, ""))[0],
-                    "raw": places.get(number, (None, ""))[1],
-                }
-                for number in numbers
-            ]
+            found[side] = _rows_of(given, list(wanted.get(side, ())))
+    return found
+
+
+def _rows_of(given: Received, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the rows asked for: `row` counts through all files of the side, `file_row` in the row's own file."""
+    if not numbers:
+        return []
+    starts = [0]
+    if given.more:
+        con = duckdb.connect()
+        starts = part_starts(con, [part.source for part in given.parts])
+        con.close()
+    found: list[dict[str, Any]] = []
+    for part, start, end in zip(given.parts, starts, [*starts[1:], None], strict=True):
+        own = [number - start for number in numbers if number > start and (end is None or number <= end)]
+        places = _places(part.source, own) if own else {}
+        for number in own:
+            line, raw = places.get(number, (None, ""))
+            found.append({"file": part.name, "row": number + start, "file_row": number, "line": line, "raw": raw})
     return found
 
 

@@ -1,0 +1,7 @@
+-- step:  contested_reported
+-- in:    block_reported, lone_candidate
+-- out:   block_reported(entry_no, …)
+-- grain: one row per (entry_no)
+-- why:   the rows of theirs that are looked at again
+from block_reported
+anti join (select theirs_row as entry_no from lone_candidate) p using (entry_no)
