@@ -27,6 +27,7 @@ from tieout.engine.steps import (
     StepFailed,
     load_step,
     parse_step,
+    step_files,
 )
 
 GIVEN = {"expected", "reported", "advice", "run", "given_decision", "told_row"}
@@ -43,7 +44,7 @@ MADE = {
 }
 """Steps that are no file, for only a plan knows their columns, or their rows are no query."""
 
-SQL_FILES = {path.name.removesuffix(".sql"): path for path in (files(steps.__package__) / "sql").iterdir()}
+SQL_FILES = step_files() | {"macros": files(steps.__package__) / "sql" / "macros.sql"}
 STEP_NAMES = sorted(SQL_FILES.keys() - {"macros"})
 
 TWICE = """
@@ -106,10 +107,9 @@ def test_a_step_is_a_table_with_no_grain_unless_it_says_so() -> None:
 
 
 def test_a_file_whose_step_has_another_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "sql"
-    folder.mkdir()
-    (folder / "thrice.sql").write_text(TWICE, encoding="utf-8")
-    monkeypatch.setattr(steps, "files", lambda _: tmp_path)
+    file = tmp_path / "thrice.sql"
+    file.write_text(TWICE, encoding="utf-8")
+    monkeypatch.setattr(steps, "step_files", lambda: {"thrice": file})
     with pytest.raises(StepContractBroken, match=r"thrice\.sql calls itself twice"):
         load_step("thrice")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -123,9 +124,16 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 @cache
+def step_files() -> dict[str, Traversable]:
+    """Return the files of all steps by name; each folder of `engine/sql` holds those of one pass or one result."""
+    folders = [folder for folder in (files("tieout.engine") / "sql").iterdir() if folder.is_dir()]
+    return {file.name.removesuffix(".sql"): file for folder in folders for file in folder.iterdir()}
+
+
+@cache
 def load_step(name: str) -> Step:
-    """Read the step of that name from `engine/sql`."""
-    step = parse_step((files("tieout.engine") / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
+    """Read the step of that name from its folder under `engine/sql`. Raises KeyError."""
+    step = parse_step(step_files()[name].read_text(encoding="utf-8"))
     if step.name != name:
         raise StepContractBroken(f"File {name}.sql calls itself {step.name}.", subject=name)
     return step
