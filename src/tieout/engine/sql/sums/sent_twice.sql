@@ -3,9 +3,10 @@
 -- out:   sent_twice(ours_row, theirs_row, score, is_ours, copy_row, is_first)
 -- grain: one row per (is_ours, copy_row)
 -- why:   one payment sent twice stands twice on one side and once on the other. The second row is later, of the same amount
---        and party, and alone; where the other side has that amount of that party more than once about then, it recurs. Which of the two is the partner the evidence cannot tell; by custom it is the first, so the
---        chance of the pair is that of both together. A copy before the one that was chosen (is_first) takes its place,
---        where it could be the partner at all
+--        and party, and alone; where the other side has that amount of that party more than once about then, it recurs.
+--        Which of the two is the partner the evidence cannot tell; by custom it is the first, so the chance of the pair is
+--        that of both together. A copy before the one that was chosen (is_first) takes its place, where it could be the
+--        partner at all. Copies of one amount weigh the same by it, which is asked first, for it is cheap
 with
 taken as (
   select ours_row, theirs_row from scored_choice
@@ -14,14 +15,19 @@ taken as (
   union all
   select ours_row, theirs_row from equal_row where is_match
 ),
+chosen as (
+  select h.*, c.weight_amount
+  from scored_choice h
+  join scored_candidate c on c.ours_row = h.ours_row and c.theirs_row = h.theirs_row
+),
 likely as materialized (
   select h.ours_row, h.theirs_row, h.score, true as is_ours, c.ours_row as copy_row, c.score as copy_score
   from (from scored_candidate anti join (select ours_row from taken) using (ours_row)) c
-  join scored_choice h on h.theirs_row = c.theirs_row
+  join chosen h on h.theirs_row = c.theirs_row and h.weight_amount = c.weight_amount
   union all
   select h.ours_row, h.theirs_row, h.score, false, c.theirs_row, c.score
   from (from scored_candidate anti join (select theirs_row from taken) using (theirs_row)) c
-  join scored_choice h on h.ours_row = c.ours_row
+  join chosen h on h.ours_row = c.ours_row and h.weight_amount = c.weight_amount
 ),
 equal as materialized (
   select y.*, l.day as copy_day, e.day, l.content, e.currency, e.amount_micros
