@@ -11,7 +11,7 @@ import pytest
 NAMES = ["Alba Foods", "Brook Metals", "Corvin Optics", "Delta Freight"]
 OURS = [f"2026-01-{1 + n % 27:02},{100 + 7 * n}.{n:02},{NAMES[n % 4]} {n}" for n in range(32)]
 THEIRS = [row.replace("A", "PAY A", 1) for row in OURS]
-TWINS = ["2026-02-03,555.55,Ember Studio", "2026-02-05,555.55,Ember Studio"]
+TWINS = ["2026-02-03,555.55,Ember Studio", "2026-02-05,555.55,Ember Transport Co"]
 OTHERS = ["2026-02-04,555.55,EMBER", "2026-02-04,333.33,Fjord"]
 
 
@@ -67,7 +67,7 @@ def test_from_the_list_to_the_undo(run, files):
 
     told = run("review", "accept", first, "34:33", "--yes").stdout
     assert "Stored: 1 pair accepted." in told
-    assert "Ember Studio" in told
+    assert "Ember Transport Co" in told
     assert current(run) != first
     assert "No pair" in run("review", "list").stdout
     assert "Accepted by a reviewer" in run("show", current(run)).stdout

@@ -31,7 +31,7 @@ OURS = [
     for n, name in enumerate(["Alba Foods", "Brook Metals", "Corvin Optics", "Delta Freight"] * 8)
 ]
 THEIRS = [row.replace(",EUR,", ",EUR,PAY ") for row in OURS]
-TWINS = ["2026-02-03,555.55,EUR,Ember Studio", "2026-02-05,555.55,EUR,Ember Studio"]
+TWINS = ["2026-02-03,555.55,EUR,Ember Studio", "2026-02-05,555.55,EUR,Ember Transport Co"]
 OTHERS = ["2026-02-04,555.55,EUR,EMBER", "2026-02-04,333.33,EUR,Fjord"]
 
 
