@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+pytest_plugins = ("tests.postgres", "tests.states")
+
 
 def _is_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}

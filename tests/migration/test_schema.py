@@ -1,4 +1,3 @@
-import runpy
 import shutil
 import sqlite3
 
@@ -7,9 +6,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import Column, MetaData, Table, Text
 
-from tieout.store import tables
 from tieout.store.state import SCHEMA, Schema, connect_state, open_state
 
 NEXT_MIGRATION = """
@@ -27,10 +25,17 @@ def upgrade():
 
 
 def schema_of(path):
+    """Every object with its lines: columns in their order, then the constraints, whose order says nothing."""
     with sqlite3.connect(path) as raw:
-        objects = raw.execute("select type, name, tbl_name, sql from sqlite_master order by type, name").fetchall()
+        listed = raw.execute("select type, name, tbl_name, sql from sqlite_master order by type, name").fetchall()
         revision = raw.execute("select version_num from alembic_version").fetchall()
-    return objects, revision
+    return [(*named, _ordered(sql)) for *named, sql in listed], revision
+
+
+def _ordered(sql):
+    lines = [line.strip().rstrip(",").strip() for line in (sql or "").splitlines()]
+    constraints = [line for line in lines if line.startswith("CONSTRAINT")]
+    return [line for line in lines if line not in constraints], sorted(constraints)
 
 
 def url_of(path):
@@ -42,7 +47,9 @@ def a_next_schema(folder, then="pass"):
     migrations = folder / "migrations"
     shutil.copytree(SCHEMA.migrations, migrations)
     (migrations / "versions" / "next_note.py").write_text(NEXT_MIGRATION.format(then=then, head=SCHEMA.head))
-    coming = runpy.run_path(tables.__file__)["metadata"]  # of its own, so that the code's stays as it is
+    coming = MetaData(naming_convention=SCHEMA.tables.naming_convention)  # of its own: the code's stays as it is
+    for table in SCHEMA.tables.sorted_tables:
+        table.to_metadata(coming)
     Table("note", coming, Column("words", Text))
     return Schema(coming, migrations, (*SCHEMA.revisions, "next"))
 

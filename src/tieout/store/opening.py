@@ -66,4 +66,4 @@ def open_store(settings: Settings, *, now: datetime) -> Store:
     except BaseException:
         state.close()
         raise
-    return Store(state, folders, settings.tenant)
+    return Store(state.of(settings.tenant), folders, settings.tenant)

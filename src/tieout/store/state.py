@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 
 from tieout.core.errors import TieoutError
-from tieout.store.tables import metadata
+from tieout.store.guards import EVERY_TENANT, keep_tenants_apart, only_add
+from tieout.store.tables import audit_events, is_of_a_tenant, metadata
 
 BUSY_TIMEOUT_S = 60
 WRITE_TRIES = 5
@@ -64,6 +65,14 @@ class Schema:
     def head(self) -> str:
         return self.revisions[-1]
 
+    def create(self, connection: Connection) -> None:
+        """Make every table as it is now, with what the database enforces."""
+        self.tables.create_all(connection)
+        for table in self.tables.sorted_tables:
+            if is_of_a_tenant(table):
+                keep_tenants_apart(connection, table.name)
+        only_add(connection, audit_events.name)
+
     def upgrade(self, connection: Connection) -> None:
         """Run the migrations that are missing, inside the transaction of `connection`."""
         from alembic import command  # noqa: PLC0415
@@ -75,7 +84,7 @@ class Schema:
         command.upgrade(config, "head")
 
 
-SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003"))
+SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004"))
 
 
 class StateUnavailable(TieoutError):
@@ -94,10 +103,22 @@ class StateIsNewer(TieoutError):
 
 @dataclass(frozen=True)
 class State:
-    """An open state database; `address` names it for people, without a password."""
+    """An open state database; `address` names it for people, without a password.
+
+    `tenant` is whose rows its transactions see where the database enforces that (PostgreSQL): none, unless `of` says.
+    """
 
     engine: Engine
     address: str
+    tenant: str = ""
+
+    @property
+    def is_postgresql(self) -> bool:
+        return self.engine.dialect.name == "postgresql"
+
+    def of(self, tenant: str) -> State:
+        """Return the same database as `tenant` sees it; EVERY_TENANT is for the platform itself."""
+        return replace(self, tenant=tenant)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -130,6 +151,8 @@ class State:
             with self.engine.connect() as connection:
                 connection.execution_options(is_writing=is_writing)
                 with connection.begin():
+                    if self.is_postgresql:
+                        connection.execute(select(func.set_config("tieout.tenant", self.tenant, True)))
                     yield connection
         except OperationalError as error:
             raise _unavailable(self.address, error) from error
@@ -162,12 +185,13 @@ def connect_state(url: str) -> State:
 
 
 def _bring_to_head(state: State, schema: Schema) -> None:
-    with state._transaction(is_writing=True) as connection:  # noqa: SLF001 (a retry would hide a broken migration)
+    # A migration may move rows of every tenant.
+    with state.of(EVERY_TENANT)._transaction(is_writing=True) as connection:  # noqa: SLF001 (a retry would hide a broken migration)
         if connection.dialect.name == "postgresql":  # SQLite's writers take their turn anyway
             connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
         revision = _revision(connection)
         if revision is None:
-            schema.tables.create_all(connection)
+            schema.create(connection)
             _version.create(connection, checkfirst=True)
             connection.execute(insert(_version).values(version_num=schema.head))
         elif revision not in schema.revisions:

@@ -13,6 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection, func, select, update
 
 from tieout.store.folders import Folders, check_folder, storing
+from tieout.store.guards import EVERY_TENANT
 from tieout.store.locks import try_lock, try_lock_existing
 from tieout.store.runs import Runs, Window, is_run
 from tieout.store.state import State
@@ -57,6 +58,8 @@ def sweep(
     record as running whose process is dead are recorded as failed. Raises DataFolderOfAnotherState.
     """
     check_folder(state, folders)
+    # What the database hides from one tenant would look unreferenced, and be removed.
+    state = state.of(EVERY_TENANT)
     cutoff = now - grace
     with storing("what the sweep leaves"):
         return (

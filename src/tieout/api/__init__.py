@@ -1,0 +1,1 @@
+"""The HTTP edge: routes over the same actions as the command line."""

@@ -1,0 +1,1 @@
+"""Tenants, access, flags, audit: what every book runs under."""

@@ -1,0 +1,36 @@
+"""What every action of the platform is handed: settings, state, clock, randomness."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tieout.core.ids import RandomBytes
+from tieout.core.settings import Settings
+from tieout.store.guards import EVERY_TENANT
+from tieout.store.state import State
+
+
+@dataclass(frozen=True)
+class Platform:
+    """An open installation; `state` sees no tenant's rows until `of` or `all_tenants` says whose."""
+
+    settings: Settings
+    state: State
+    now: Callable[[], datetime]
+    random_bytes: RandomBytes = os.urandom
+
+    def of(self, tenant: str) -> State:
+        """Return the state as one tenant sees it."""
+        return self.state.of(tenant)
+
+    @property
+    def all_tenants(self) -> State:
+        """The state as the platform itself sees it: sign-in, scheduler, superadmin."""
+        return self.state.of(EVERY_TENANT)
+
+    def close(self) -> None:
+        """Close the state database."""
+        self.state.close()

@@ -1,0 +1,108 @@
+"""Durable work: jobs, the processes that do them, schedules, and the breakers of integrations."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, CheckConstraint, Column, Index, Integer, String, Table, Text, text
+
+from tieout.store.tables.columns import ID, Instant, metadata, tenant_column
+
+job = Table(
+    "job",
+    metadata,
+    Column("job_id", ID, primary_key=True, comment="sorts by the time of its making"),
+    tenant_column(),
+    Column("queue", String(64), nullable=False),
+    Column("kind", String(128), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("priority", Integer, nullable=False, comment="0 high, 5 normal, 10 low"),
+    Column("status", String(12), nullable=False),
+    Column("idempotency_key", String(255), comment="unique in its tenant and kind; null where none was given"),
+    Column("due_us", Instant, nullable=False, comment="not before"),
+    Column("attempts", Integer, nullable=False, comment="begun so far"),
+    Column("max_attempts", Integer, nullable=False),
+    Column("claimed_by", Text, comment="worker slot"),
+    Column("batch_id", ID, comment="of the workflow that does it"),
+    Column("claimed_until_us", Instant, comment="after which it counts as lost"),
+    Column("is_cancel_asked", Boolean, nullable=False),
+    Column("created_us", Instant, nullable=False),
+    Column("created_by", Text),
+    Column("request_id", Text),
+    Column("trace_parent", Text, comment="W3C trace context of the request that made it"),
+    Column("started_us", Instant),
+    Column("finished_us", Instant),
+    Column("result", JSON(none_as_null=True)),
+    Column("last_error", Text),
+    CheckConstraint(text("status in ('waiting', 'active', 'done', 'failed', 'canceled')"), name="status"),
+    Index(
+        "uq_job_tenant_kind_idempotency_key",
+        "tenant",
+        "kind",
+        "idempotency_key",
+        unique=True,
+        sqlite_where=text("idempotency_key IS NOT NULL"),
+        postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
+    Index(
+        "ix_job_waiting",
+        "queue",
+        "priority",
+        "due_us",
+        "job_id",
+        sqlite_where=text("status = 'waiting'"),
+        postgresql_where=text("status = 'waiting'"),
+    ),
+    Index("ix_job_tenant_created_us", "tenant", "created_us", "job_id"),
+    Index("ix_job_batch_id", "batch_id"),
+    Index("ix_job_status_finished_us", "status", "finished_us"),
+    comment="Work that was accepted; failed is a dead letter.",
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("slot", String(128), primary_key=True, comment="stable name of a worker's place, so that it can resume"),
+    Column("process", Text, nullable=False, comment="host and process id"),
+    Column("roles", JSON, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("started_us", Instant, nullable=False),
+    Column("heartbeat_us", Instant, nullable=False),
+    Column("stopped_us", Instant),
+    comment="Processes of the installation, by their heartbeats. Of the platform.",
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("cron", String(128), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("next_us", Instant, nullable=False),
+    Column("last_us", Instant),
+    comment="What runs when. Of the platform.",
+)
+
+schedule_tick = Table(
+    "schedule_tick",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("due_us", Instant, primary_key=True),
+    Column("fired_us", Instant, nullable=False),
+    Column("lag_ms", BigInteger, nullable=False, comment="fired after due"),
+    Column("job_id", ID, comment="null where it was skipped"),
+    Column("skipped_because", Text),
+    comment="Each time that a schedule was due, and how late it was. Of the platform.",
+)
+
+breaker = Table(
+    "breaker",
+    metadata,
+    Column("integration", String(128), primary_key=True),
+    Column("state", String(12), nullable=False),
+    Column("failures", Integer, nullable=False, comment="in a row"),
+    Column("opened_us", Instant),
+    Column("half_open_probes", Integer, nullable=False),
+    Column("updated_us", Instant, nullable=False),
+    CheckConstraint(text("state in ('closed', 'open', 'half_open')"), name="state"),
+    comment="Circuit breakers, shared by all workers. Of the platform.",
+)

@@ -1,0 +1,1 @@
+"""Durable work: jobs, schedules, the outbox, retries and circuit breakers."""
