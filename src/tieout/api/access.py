@@ -1,0 +1,59 @@
+"""What a route asks of its caller.
+
+Every route says who may call it: `Depends(needs("rbac.roles.read"))` gives the Caller, `Depends(signed_in)` takes any
+caller, `Depends(open_to_all)` says that nobody needs to be known. A test walks
+all routes and fails on one that says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from tieout.control.access.authentication import authenticate
+from tieout.control.access.caller import Caller
+from tieout.control.platform import Platform
+from tieout.core.actor import Actor
+
+
+def platform_of(request: Request) -> Platform:
+    """Return the installation that serves the request."""
+    platform: Platform = request.app.state.platform
+    return platform
+
+
+def where_from(request: Request) -> Actor:
+    """Return an actor without a name yet: address, browser and id of the request."""
+    return Actor(
+        name="anonymous",
+        ip_address=request.client.host if request.client else None,
+        user_agent=request.headers.get("user-agent", "")[:500] or None,
+        request_id=getattr(request.state, "request_id", None),
+    )
+
+
+def open_to_all() -> None:
+    """Say that a route needs no caller."""
+
+
+def signed_in(request: Request) -> Caller:
+    """Return who calls, by `Authorization: Bearer TOKEN-OR-KEY`; raise NotSignedIn."""
+    caller = authenticate(platform_of(request), request.headers.get("authorization"), where_from(request))
+    request.state.caller = caller
+    return caller
+
+
+def needs(permission: str) -> Callable[..., Caller]:
+    """Return the dependency that gives the Caller, who must have `permission`."""
+
+    def permitted(caller: Annotated[Caller, Depends(signed_in)]) -> Caller:
+        caller.must(permission)
+        return caller
+
+    permitted.permission = permission  # type: ignore[attr-defined]  # read by the test that walks the routes
+    return permitted
+
+
+Installation = Annotated[Platform, Depends(platform_of)]
