@@ -9,9 +9,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from tieout.control.audit import store
-from tieout.control.audit.rules import AuditEvent, Entry, hash_of, plain_delta, plain_text
+from tieout.control.audit.rules import AuditEvent, Entry, hash_of
 from tieout.core.actor import Actor
 from tieout.core.ids import RandomBytes, new_id
+from tieout.core.plain import plain_text, plain_values
+
+MAX_HEADER = 500
 
 __all__ = ["Entry", "record"]
 
@@ -41,7 +44,7 @@ def record(
         action=entry.action,
         entity_type=entry.entity_type,
         entity_id=plain_text(entry.entity_id),
-        delta=plain_delta(entry.delta),
+        delta=plain_values(entry.delta),
         ip_address=_optional(actor.ip_address),
         user_agent=_optional(actor.user_agent),
         request_id=_optional(actor.request_id),
@@ -53,4 +56,4 @@ def record(
 
 
 def _optional(text: str | None) -> str | None:
-    return None if text is None else plain_text(text)
+    return None if text is None else plain_text(text[:MAX_HEADER])
