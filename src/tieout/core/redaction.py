@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Interface, ip_interface, ip_network
 from typing import Any
@@ -20,10 +20,9 @@ NUMERIC = "[REDACTED_NUMERIC]"
 HEX = "[REDACTED_HEX]"
 MAX_DEPTH = 8
 
-_Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
-
-_LOCAL = r"[\w.%+'-]"
-_EMAIL = re.compile(rf"(?<!{_LOCAL}){_LOCAL}+(?:[@＠]|%(?:25)*40)[\w-]+(?:\.[\w-]+)+")
+# From the sign on: what stands before it is looked for from there to the left, so that no run is read twice.
+_AT_DOMAIN = re.compile(r"([@\uff20]|%(?:25)*40)[\w-]+(?:\.[\w-]+)+")
+_LOCAL_BACKWARDS = re.compile(r"[\w.%+'-]*")
 _BEARER = re.compile(r"\bbearer(?:\s+|%20)(?:bearer\s+)*[\w.~+/=%-]+", re.IGNORECASE)
 _PART = r"[A-Za-z0-9_-]"
 _DOT = r"(?:\.|%2[Ee])"
@@ -43,21 +42,6 @@ def _token_or_word(found: re.Match[str]) -> str:
     return JWT if found[1] else found[0]
 
 
-_IN_TEXTS: tuple[_Rule, ...] = (
-    (_EMAIL, EMAIL),
-    (_BEARER, f"Bearer {MASK}"),
-    (_TOKEN, _token_or_word),
-    (_PAYMENT_KEY, rf"\1{MASK}"),
-    (_LONG_NUMBER, NUMERIC),
-)
-_IN_LOGS: tuple[_Rule, ...] = (
-    (_URL_PASSWORD, f"://{MASK}@"),
-    *_IN_TEXTS,
-    (_NAMED_SECRET, rf"\1{MASK}"),
-    (_LONG_HEX, HEX),
-)
-_IN_LOGS_OF_DIGESTS = _IN_LOGS[:-1]
-
 _MASKED_KEYS = frozenset(
     {"auth", "token", "tokens", "sig", "digest", "hash", "prevhash", "reasoncode", "setcookie", "passwd", "passphrase"}
 )
@@ -75,12 +59,16 @@ def redact_text(text: str) -> str:
 
     For exports, evidence and error texts.
     """
-    return _apply(_IN_TEXTS, text)
+    text = _without_emails(text)
+    text = _BEARER.sub(f"Bearer {MASK}", text)
+    text = _TOKEN.sub(_token_or_word, text)
+    text = _PAYMENT_KEY.sub(rf"\1{MASK}", text)
+    return _LONG_NUMBER.sub(NUMERIC, text)
 
 
 def redact_log_text(text: str) -> str:
     """Return `text` as `redact_text` does, and without `token=…` values, passwords in URLs and long hex."""
-    return _apply(_IN_LOGS, text)
+    return _LONG_HEX.sub(HEX, _with_digests(text))
 
 
 @dataclass(frozen=True)
@@ -116,7 +104,7 @@ class Redaction:
             if name in _URL_KEYS or name.endswith("url"):
                 return redact_log_text(re.split(r"[?#]", value, maxsplit=1)[0])
             if name in _KEYS_OF_DIGESTS or name.endswith(("digest", "sha256")):
-                return _apply(_IN_LOGS_OF_DIGESTS, value)
+                return _with_digests(value)
         return self._value(value, depth)
 
     def _value(self, value: Any, depth: int) -> Any:
@@ -140,10 +128,23 @@ class Redaction:
         return "sha256:" + hashlib.sha256(self.salt + value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _apply(rules: tuple[_Rule, ...], text: str) -> str:
-    for pattern, replacement in rules:
-        text = pattern.sub(replacement, text)
-    return text
+def _with_digests(text: str) -> str:
+    text = redact_text(_URL_PASSWORD.sub(f"://{MASK}@", text))
+    return _NAMED_SECRET.sub(rf"\1{MASK}", text)
+
+
+def _without_emails(text: str) -> str:
+    kept, end = [], 0
+    for found in _AT_DOMAIN.finditer(text):
+        before = text[end : found.start()]
+        local = _LOCAL_BACKWARDS.match(before[::-1])
+        if local and local.end():
+            kept += [before[: -local.end()], EMAIL]
+            end = found.end()
+        else:  # no address, and what looks like its domain may be the start of one
+            kept.append(text[end : found.end(1)])
+            end = found.end(1)
+    return "".join([*kept, text[end:]])
 
 
 def _plain(key: str) -> str:
