@@ -26,7 +26,7 @@ from tieout.store.tables.tenants import (
     tenant_modules,
     tenant_registration,
 )
-from tieout.store.tables.work import breaker, job, schedule, schedule_tick, worker
+from tieout.store.tables.work import breaker, job, queue_start, schedule, schedule_tick, worker
 
 __all__ = [
     "LOAD_MODES",
@@ -48,6 +48,7 @@ __all__ = [
     "platform_flags",
     "platform_secrets",
     "publication",
+    "queue_start",
     "receipt",
     "review_decision",
     "roles",

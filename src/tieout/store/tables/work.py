@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Boolean, CheckConstraint, Column, Index, Integer, String, Table, Text, text
 
-from tieout.store.tables.columns import ID, Instant, metadata, tenant_column
+from tieout.store.tables.columns import ID, OF_THE_PLATFORM, Instant, metadata, tenant_column
 
 job = Table(
     "job",
@@ -45,16 +45,44 @@ job = Table(
     Index(
         "ix_job_waiting",
         "queue",
+        "tenant",
         "priority",
         "due_us",
         "job_id",
         sqlite_where=text("status = 'waiting'"),
         postgresql_where=text("status = 'waiting'"),
     ),
+    Index(
+        "ix_job_active",
+        "queue",
+        "tenant",
+        "claimed_until_us",
+        sqlite_where=text("status = 'active'"),
+        postgresql_where=text("status = 'active'"),
+    ),
+    Index(
+        "ix_job_finished",
+        "status",
+        "finished_us",
+        "job_id",
+        sqlite_where=text("finished_us IS NOT NULL"),
+        postgresql_where=text("finished_us IS NOT NULL"),
+    ),
     Index("ix_job_tenant_created_us", "tenant", "created_us", "job_id"),
-    Index("ix_job_batch_id", "batch_id"),
-    Index("ix_job_status_finished_us", "status", "finished_us"),
     comment="Work that was accepted; failed is a dead letter.",
+)
+
+queue_start = Table(
+    "queue_start",
+    metadata,
+    Column("queue", String(64), primary_key=True),
+    tenant_column(primary_key=True),
+    Column("batch_id", ID, primary_key=True),
+    Column("at_us", Instant, nullable=False),
+    Column("jobs", Integer, nullable=False, comment="begun then"),
+    Index("ix_queue_start_queue_at_us", "queue", "at_us"),
+    comment="What queues with a limit of rate began lately. Of the platform.",
+    info=OF_THE_PLATFORM,
 )
 
 worker = Table(

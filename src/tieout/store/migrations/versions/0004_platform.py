@@ -168,13 +168,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_job")),
         comment="Work that was accepted; failed is a dead letter.",
     )
-    op.create_index("ix_job_batch_id", "job", ["batch_id"], unique=False)
-    op.create_index("ix_job_status_finished_us", "job", ["status", "finished_us"], unique=False)
+    op.create_index(
+        "ix_job_active",
+        "job",
+        ["queue", "tenant", "claimed_until_us"],
+        unique=False,
+        sqlite_where=sa.text("status = 'active'"),
+        postgresql_where=sa.text("status = 'active'"),
+    )
+    op.create_index(
+        "ix_job_finished",
+        "job",
+        ["status", "finished_us", "job_id"],
+        unique=False,
+        sqlite_where=sa.text("finished_us IS NOT NULL"),
+        postgresql_where=sa.text("finished_us IS NOT NULL"),
+    )
     op.create_index("ix_job_tenant_created_us", "job", ["tenant", "created_us", "job_id"], unique=False)
     op.create_index(
         "ix_job_waiting",
         "job",
-        ["queue", "priority", "due_us", "job_id"],
+        ["queue", "tenant", "priority", "due_us", "job_id"],
         unique=False,
         sqlite_where=sa.text("status = 'waiting'"),
         postgresql_where=sa.text("status = 'waiting'"),
@@ -208,6 +222,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("purpose", "secret_id", name=op.f("pk_platform_secrets")),
         comment="Secrets that all processes of an installation share. Of the platform.",
     )
+    op.create_table(
+        "queue_start",
+        sa.Column("queue", sa.String(length=64), nullable=False),
+        sa.Column("tenant", sa.String(length=64), nullable=False),
+        sa.Column("batch_id", sa.String(length=36), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("jobs", sa.Integer(), nullable=False, comment="begun then"),
+        sa.PrimaryKeyConstraint("queue", "tenant", "batch_id", name=op.f("pk_queue_start")),
+        comment="What queues with a limit of rate began lately. Of the platform.",
+        info={"of": "platform"},
+    )
+    op.create_index("ix_queue_start_queue_at_us", "queue_start", ["queue", "at_us"], unique=False)
     op.create_table(
         "roles",
         sa.Column("tenant", sa.String(length=64), nullable=False),
