@@ -10,7 +10,6 @@ from tests.states import KINDS
 from tests.store.builders import a_store
 from tieout.store.opening import Store
 
-
 ON_BOTH = ("test_artifacts", "test_publish", "test_review", "test_runs", "test_sources", "test_sweep")
 """Modules whose tests run with the state in SQLite and again with it in PostgreSQL."""
 
