@@ -6,10 +6,16 @@ from fastapi import FastAPI
 
 from tieout import __version__
 from tieout.api.errors import handle_errors
-from tieout.api.routes import health
+from tieout.api.routes import auth, health, keys, rbac, users
 from tieout.control.platform import Platform
 
-ROUTES = (health.routes,)
+ROUTES = (
+    auth.routes,
+    health.routes,
+    keys.routes,
+    rbac.routes,
+    users.routes,
+)
 
 
 def create_app(platform: Platform) -> FastAPI:

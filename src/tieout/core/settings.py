@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tieout.core.errors import TieoutError
+from tieout.core.sealing import SecretKeyUnusable, parse_key
 
 STATE_FILE = "state.db"
 MIN_MEMORY_BYTES = 64 * 1024**2
@@ -67,6 +68,12 @@ class Settings:
     retention_days: int = 540
     """Days for which the files of a superseded run are kept; its record and the current run stay."""
 
+    # Access
+    secret_key: str = field(default="", repr=False)
+    """The key that seals secrets in the state database, 32 bytes in base64, the same for all processes; several with
+    commas between them while it changes: the first seals, all open. Unset, it is the file `secret.key` of the data
+    folder, made at the first start."""
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Read the TIEOUT_* variables.
@@ -85,6 +92,7 @@ class Settings:
             max_upload_rows=_whole(environ, "TIEOUT_MAX_UPLOAD_ROWS", cls.max_upload_rows),
             checkpoint_after_s=_seconds(environ, "TIEOUT_CHECKPOINT_AFTER_S", cls.checkpoint_after_s),
             retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
+            secret_key=_secret_key(environ),
         )
 
 
@@ -149,6 +157,18 @@ def _memory_limit(environ: Mapping[str, str]) -> str:
             remedy="Use a size of at least 64MiB such as 512MB, 3GB or 8GiB.",
         )
     return f"{found[1]}{found[2]}"
+
+
+def _secret_key(environ: Mapping[str, str]) -> str:
+    text = environ.get("TIEOUT_SECRET_KEY") or ""
+    for one in text.split(",") if text else ():
+        try:
+            parse_key(one)
+        except SecretKeyUnusable as error:
+            raise BadSetting(
+                f"TIEOUT_SECRET_KEY cannot be used: {error.what}", subject="TIEOUT_SECRET_KEY", remedy=error.remedy
+            ) from None
+    return text
 
 
 def _whole(environ: Mapping[str, str], variable: str, default: int, *, at_most: int = 2**63 - 1) -> int:
