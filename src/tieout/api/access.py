@@ -7,7 +7,7 @@ all routes and fails on one that says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -16,9 +16,11 @@ from tieout.control.access.authentication import authenticate
 from tieout.control.access.caller import Caller
 from tieout.control.platform import Platform
 from tieout.core.actor import Actor
+from tieout.core.logs import add_to_log
 
 
-def platform_of(request: Request) -> Platform:
+# Those that only pass something on are `async`: FastAPI sends each other one through a thread of its own.
+async def platform_of(request: Request) -> Platform:
     """Return the installation that serves the request."""
     platform: Platform = request.app.state.platform
     return platform
@@ -34,21 +36,24 @@ def where_from(request: Request) -> Actor:
     )
 
 
-def open_to_all() -> None:
+async def open_to_all() -> None:
     """Say that a route needs no caller."""
 
 
 def signed_in(request: Request) -> Caller:
     """Return who calls, by `Authorization: Bearer TOKEN-OR-KEY`; raise NotSignedIn."""
-    caller = authenticate(platform_of(request), request.headers.get("authorization"), where_from(request))
+    caller = authenticate(request.app.state.platform, request.headers.get("authorization"), where_from(request))
     request.state.caller = caller
+    add_to_log(tenant_id=caller.tenant)
+    limits = request.app.state.limits
+    limits.must(limits.tenant, caller.tenant)
     return caller
 
 
-def needs(permission: str) -> Callable[..., Caller]:
+def needs(permission: str) -> Callable[..., Awaitable[Caller]]:
     """Return the dependency that gives the Caller, who must have `permission`."""
 
-    def permitted(caller: Annotated[Caller, Depends(signed_in)]) -> Caller:
+    async def permitted(caller: Annotated[Caller, Depends(signed_in)]) -> Caller:
         caller.must(permission)
         return caller
 
