@@ -58,7 +58,7 @@ def test_everything_is_redacted_also_what_libraries_and_faults_say(lines):
     structlog.get_logger().info("For joe@example.com", password="x", ip="10.1.2.3")  # noqa: S106
     logging.getLogger("uvicorn.error").warning("Bearer %s", "abc")
     try:
-        raise ValueError("sk_live_abc")
+        int("sk_live_abc")
     except ValueError:
         structlog.get_logger().exception("Failed")
         logging.getLogger("other").exception("Failed too")
@@ -73,7 +73,8 @@ def test_everything_is_redacted_also_what_libraries_and_faults_say(lines):
 def test_a_line_may_hold_anything(lines):
     structlog.get_logger().info("\ud800", big=10**30, odd=object(), nested={1: {"x"}})
     logging.getLogger("x").info("%d", "not a number")
-    assert lines()[0]["big"] in (10**30, str(10**30), 1e30)
+    assert lines()[0]["big"] == str(10**30)
+    assert lines()[1]["event"] == "%d"
 
 
 def test_levels_below_are_left_out(lines):

@@ -147,6 +147,13 @@ class _Lines:
     debug = info = warning = error = critical = exception = log_it = msg
 
 
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - the arguments do not fit the text: say the text
+        return str(record.msg)
+
+
 class _Records(logging.Handler):
     """Takes the records of the standard library through the same steps."""
 
@@ -157,7 +164,7 @@ class _Records(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            entry: MutableMapping[str, Any] = {"event": record.getMessage(), "level": record.levelname.lower()}
+            entry: MutableMapping[str, Any] = {"event": _message(record), "level": record.levelname.lower()}
             entry["logger"] = record.name
             if record.exc_info:
                 entry["exc_info"] = record.exc_info
