@@ -83,7 +83,12 @@ def set_up_logs(*, level: str = "info", form: str = "auto", salt: bytes = b"", s
     log = Log(where, form == "json" or (form == "auto" and not where.isatty()), Redaction(salt), LEVELS[level])
     _current[:] = [log]
     structlog.configure(
-        processors=[_add_context, structlog.processors.add_log_level, *_finish(log)],
+        processors=[
+            _add_context,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            *_finish(log),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=lambda *names: _Lines(log, *names),
         cache_logger_on_first_use=False,
@@ -160,7 +165,7 @@ class _Records(logging.Handler):
     def __init__(self, log: Log) -> None:
         super().__init__()
         self._log = log
-        self._steps = [_add_context, *_finish(log)]
+        self._steps = [_add_context, structlog.contextvars.merge_contextvars, *_finish(log)]
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
