@@ -79,8 +79,8 @@ def _facts_of(run_dir: Path) -> _Facts:
 def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
     """Return what became of one row, by its number in the file: its match or why it has none.
 
-    Keys: side, row, pass, rule, match, members, applications (of a sum or a settlement), candidates (the chosen first, then the likeliest), why_not, change (the
-    smallest that would match it, where the run told it), deltas and searched; decisions are those of reviewers.
+    Keys: side, row, pass, rule, match, members, applications (of a sum or a settlement), candidates (the
+    chosen first, then the likeliest), why_not, change (the smallest that would match it, where the run told it), deltas and searched; decisions are those of reviewers.
     Raises RowUnknown.
     """
     facts = _facts_of(run_dir)
@@ -147,7 +147,8 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
     """Return everything that the facts of a run say about one delta.
 
     Keys: delta, meaning, rule, parts (name to amount, those that are not zero), differences, candidates, members
-    (rows of a group), applications (of a sum or a settlement), searched and decisions (of reviewers about its rows). Amounts are Decimals. Raises DeltaUnknown.
+    (rows of a group), applications (of a sum or a settlement), searched and decisions (of reviewers about its rows).
+    Amounts are Decimals. Raises DeltaUnknown.
     """
     facts = _facts_of(run_dir)
     rows = facts.rows
