@@ -80,7 +80,8 @@ def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
     """Return what became of one row, by its number in the file: its match or why it has none.
 
     Keys: side, row, pass, rule, match, members, applications (of a sum or a settlement), candidates (the
-    chosen first, then the likeliest), why_not, change (the smallest that would match it, where the run told it), deltas and searched; decisions are those of reviewers.
+    chosen first, then the likeliest), why_not, change (the smallest that would match it, where the run told
+    it), deltas and searched; decisions are those of reviewers.
     Raises RowUnknown.
     """
     facts = _facts_of(run_dir)
