@@ -6,15 +6,17 @@ from fastapi import FastAPI
 
 from tieout import __version__
 from tieout.api.errors import handle_errors
-from tieout.api.routes import auth, health, keys, rbac, users
+from tieout.api.routes import audit, auth, health, keys, rbac, users, webhooks
 from tieout.control.platform import Platform
 
 ROUTES = (
+    audit.routes,
     auth.routes,
     health.routes,
     keys.routes,
     rbac.routes,
     users.routes,
+    webhooks.routes,
 )
 
 
