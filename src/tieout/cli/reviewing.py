@@ -15,9 +15,10 @@ from rich.text import Text
 from tieout.books.compare.actions import Compared, Workspace
 from tieout.books.compare.review_rows import RowFacts, Waiting, list_waiting, run_to_review
 from tieout.books.compare.reviewing import Effect, Proposal, decide, effect_of, parse_pairs, propose
+from tieout.cli.agreement import AgreementNeeded
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
-from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
+from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.report.words import plain
 from tieout.store.review import Draft, ReviewDecision, Ruling, Scope
 
@@ -33,12 +34,6 @@ CHANGE_WORDS = {
     "finds_partner": "unmatched rows that find a partner",
     "loses_partner": "matched rows that lose their partner",
 }
-
-
-class AgreementNeeded(TieoutError):
-    """A decision has to be agreed to, and there is no terminal to ask at."""
-
-    code = "agreement_needed"
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,8 @@ def _row_as_json(row: RowFacts) -> dict[str, Any]:
 
 def decide_pairs(workspace: Workspace, asked: Asked, *, as_json: bool) -> int:
     """Show what decisions would do and, once that is agreed to, store them and run again; return the exit code."""
-    pairs = parse_pairs(asked.pairs)
+    found = workspace.store.runs.find_run(asked.run_id)
+    proposal = propose(workspace, found, asked.ruling, parse_pairs(asked.pairs))
     is_asking = not asked.is_dry_run and not asked.is_agreed
     if is_asking and not sys.stdin.isatty():
         raise AgreementNeeded(
@@ -136,7 +132,6 @@ def decide_pairs(workspace: Workspace, asked: Asked, *, as_json: bool) -> int:
             remedy="Give --yes to store it, or --dry-run to see only what it would do.",
         )
     with stepping() as on_step:
-        proposal = propose(workspace, workspace.store.runs.find_run(asked.run_id), asked.ruling, pairs)
         effect = effect_of(workspace, proposal, on_step) if proposal.drafts else None
     if effect is None:
         return _show_nothing_new(asked, as_json=as_json)

@@ -74,6 +74,7 @@ def _values(tenant: str, request: JobRequest, now: datetime, random_bytes: Rando
         "due_us": request.due_at or now,
         "attempts": 0,
         "max_attempts": request.max_attempts,
+        "losses": 0,
         "claimed_by": None,
         "batch_id": None,
         "claimed_until_us": None,

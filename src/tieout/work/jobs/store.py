@@ -67,7 +67,8 @@ def of_tenant(tenant: str | None) -> tuple[ColumnElement[bool], ...]:
 
 def as_job(row: Row[Any]) -> Job:
     """Return the job that a row of FIELDS holds."""
-    return Job(*row)
+    values: tuple[Any, ...] = tuple(row)
+    return Job(*values)
 
 
 def _one(connection: Connection, statement: Select[Any]) -> Job | None:

@@ -150,10 +150,18 @@ def upgrade() -> None:
             comment="unique in its tenant and kind; null where none was given",
         ),
         sa.Column("due_us", sa.BigInteger(), nullable=False, comment="not before"),
-        sa.Column("attempts", sa.Integer(), nullable=False, comment="begun so far"),
+        sa.Column(
+            "attempts", sa.Integer(), nullable=False, comment="begun so far, without those that a lost worker left"
+        ),
         sa.Column("max_attempts", sa.Integer(), nullable=False),
+        sa.Column("losses", sa.Integer(), nullable=False, comment="how often its worker was lost"),
         sa.Column("claimed_by", sa.Text(), nullable=True, comment="worker slot"),
-        sa.Column("batch_id", sa.String(length=36), nullable=True, comment="of the workflow that does it"),
+        sa.Column(
+            "batch_id",
+            sa.String(length=36),
+            nullable=True,
+            comment="of the claim: what another claim took is no longer its own",
+        ),
         sa.Column("claimed_until_us", sa.BigInteger(), nullable=True, comment="after which it counts as lost"),
         sa.Column("is_cancel_asked", sa.Boolean(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
