@@ -14,18 +14,20 @@ from tieout import __version__
 from tieout.api.edge import Edge
 from tieout.api.errors import handle_errors
 from tieout.api.limits import Limits
-from tieout.api.routes import auth, docs, health, keys, rbac, users
+from tieout.api.routes import audit, auth, docs, health, keys, rbac, users, webhooks
 from tieout.control.platform import Platform
 from tieout.control.readiness import Readiness
 from tieout.work.gauges import StateGauges
 
 ROUTES = (
+    audit.routes,
     auth.routes,
     docs.routes,
     health.routes,
     keys.routes,
     rbac.routes,
     users.routes,
+    webhooks.routes,
 )
 
 
