@@ -1,4 +1,4 @@
-"""docs/reference says what the code says: every command and option, every error code, every setting.
+"""docs/reference says what the code says: every command and option, error code, metric and setting.
 
 The pages are written from the code by `--write`; without it they are compared. What has no words of its own
 in the code (a command without help, an error without docstring, a setting without a description) is a fault.
@@ -29,6 +29,8 @@ APP = "tieout.cli.app:app"
 """Where the Typer app is."""
 SETTINGS = "tieout.core.settings:Settings"
 """Where the settings are: a frozen dataclass whose fields carry a docstring below them."""
+METRICS = "tieout.core.metrics:list_declared"
+"""What lists the metrics."""
 ENV_PREFIX = "TIEOUT_"
 PROGRAM = "tieout"
 NOTICE = "<!-- written by `make docs` from the code; edit there -->"
@@ -176,9 +178,26 @@ def settings_page(kind: type[Any]) -> Page:
     return Page("settings.md", "\n".join(lines).rstrip() + "\n", tuple(faults))
 
 
+def metrics_page(declared: Sequence[Any]) -> Page:
+    """Return the page of metrics, by name."""
+    faults = [f"metric {one.name} has no description" for one in declared if not one.meaning]
+    rows = [
+        (f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels), one.meaning) for one in declared
+    ]
+    lines = ["# Metrics", "", NOTICE, ""]
+    lines += ["At `/metrics`, in the text format of Prometheus.", ""]
+    lines += _table(("metric", "kind", "labels", "meaning"), rows)
+    return Page("metrics.md", "\n".join(lines).rstrip() + "\n", tuple(faults))
+
+
 def build_pages() -> list[Page]:
     """Return every page of docs/reference as the code has it now."""
-    return [cli_page(_named(APP)), errors_page(list_errors()), settings_page(_named(SETTINGS))]
+    return [
+        cli_page(_named(APP)),
+        errors_page(list_errors()),
+        metrics_page(_named(METRICS)()),
+        settings_page(_named(SETTINGS)),
+    ]
 
 
 def compare(pages: Sequence[Page], folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,15 @@ DIGEST = "0" * 64
 
 
 def settings_for(data_dir: Path, tenant: str = "default") -> Settings:
-    return Settings.from_environment({"TIEOUT_DATA_DIR": str(data_dir), "TIEOUT_TENANT": tenant, "TIEOUT_ACTOR": "ann"})
+    """Return settings for a data folder; its state is SQLite, unless the environment of the test says PostgreSQL."""
+    return Settings.from_environment(
+        {
+            "TIEOUT_DATA_DIR": str(data_dir),
+            "TIEOUT_STATE": os.environ.get("TIEOUT_STATE", ""),
+            "TIEOUT_TENANT": tenant,
+            "TIEOUT_ACTOR": "ann",
+        }
+    )
 
 
 def a_store(data_dir: Path, tenant: str = "default") -> Store:

@@ -208,6 +208,7 @@ OF_THE_PLATFORM = {
     "data_folder",
     "platform_flags",
     "platform_secrets",
+    "queue_start",
     "schedule",
     "schedule_tick",
     "tenant_registration",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
+from tieout.control.access.memory import AccessMemory
 from tieout.core.ids import RandomBytes
+from tieout.core.sealing import Sealer, open_sealer
 from tieout.core.settings import Settings
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State
@@ -21,6 +24,12 @@ class Platform:
     state: State
     now: Callable[[], datetime]
     random_bytes: RandomBytes = os.urandom
+    access: AccessMemory = field(default_factory=AccessMemory, compare=False, repr=False)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """What seals secrets before they are stored; its key is made at the first use where none is set."""
+        return open_sealer(self.settings.secret_key, self.settings.data_dir, self.random_bytes)
 
     def of(self, tenant: str) -> State:
         """Return the state as one tenant sees it."""

@@ -43,3 +43,9 @@ def only_add(connection: Connection, table: str) -> None:
         connection.exec_driver_sql(
             f"create trigger {table}_no_{verb} before {verb} on {table} begin select raise(abort, '{_ONLY_GROWS}'); end"
         )
+
+
+def stop_only_adding(connection: Connection, table: str) -> None:
+    """Drop what `only_add` leaves behind when `table` is dropped."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"drop function if exists {table}_only_grows()")

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
+    delete,
     event,
     func,
     insert,
@@ -36,8 +37,10 @@ from tieout.store.tables import audit_events, is_of_a_tenant, metadata
 
 BUSY_TIMEOUT_S = 60
 WRITE_TRIES = 5
+INCOMPLETE = "incomplete copy"
+"""Stands for the revision in a database that `tieout state copy` began to fill and did not finish."""
 _SQLITE = "sqlite:///"
-_MIGRATION_LOCK = 0x7469656F7574  # any number, the same in every process
+MIGRATION_LOCK = 0x7469656F7574  # any number, the same in every process
 
 # As Alembic makes it; known here so that a new database is made without importing Alembic.
 _version = Table(
@@ -101,6 +104,13 @@ class StateIsNewer(TieoutError):
     http_status = 503
 
 
+class StateIncomplete(TieoutError):
+    """A copy into this state database was begun and never finished."""
+
+    code = "state_incomplete"
+    http_status = 503
+
+
 @dataclass(frozen=True)
 class State:
     """An open state database; `address` names it for people, without a password.
@@ -126,6 +136,12 @@ class State:
         with self._transaction(is_writing=False) as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection inside a transaction that only reads, and sees one moment throughout."""
+        with self._transaction(is_writing=False, isolation="REPEATABLE READ") as connection:
+            yield connection
+
     def write(self, action: Callable[[Connection], Answer]) -> Answer:
         """Run `action` in one transaction and return its answer; it is durable when this returns.
 
@@ -146,10 +162,12 @@ class State:
         self.engine.dispose()
 
     @contextmanager
-    def _transaction(self, *, is_writing: bool) -> Iterator[Connection]:
+    def _transaction(self, *, is_writing: bool, isolation: str | None = None) -> Iterator[Connection]:
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(is_writing=is_writing)
+                if isolation and self.is_postgresql:  # a transaction of SQLite sees one moment anyway
+                    connection.execution_options(isolation_level=isolation)
                 with connection.begin():
                     if self.is_postgresql:
                         connection.execute(select(func.set_config("tieout.tenant", self.tenant, True)))
@@ -167,7 +185,7 @@ def open_state(url: str, schema: Schema = SCHEMA) -> State:
     state = connect_state(url)
     try:
         with state.reading() as connection:
-            revision = _revision(connection)
+            revision = read_revision(connection)
         if revision != schema.head:
             _bring_to_head(state, schema)
     except BaseException as error:
@@ -188,12 +206,17 @@ def _bring_to_head(state: State, schema: Schema) -> None:
     # A migration may move rows of every tenant.
     with state.of(EVERY_TENANT)._transaction(is_writing=True) as connection:  # noqa: SLF001 (a retry would hide a broken migration)
         if connection.dialect.name == "postgresql":  # SQLite's writers take their turn anyway
-            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-        revision = _revision(connection)
+            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        revision = read_revision(connection)
         if revision is None:
             schema.create(connection)
-            _version.create(connection, checkfirst=True)
-            connection.execute(insert(_version).values(version_num=schema.head))
+            write_revision(connection, schema.head)
+        elif revision == INCOMPLETE:
+            raise StateIncomplete(
+                f"A copy into the state database {state.address} was begun and not finished.",
+                subject=state.address,
+                remedy="Repeat `tieout state copy`; it starts over.",
+            )
         elif revision not in schema.revisions:
             raise StateIsNewer(
                 f"The state database {state.address} has revision {revision}; this program knows {schema.head} and "
@@ -205,10 +228,18 @@ def _bring_to_head(state: State, schema: Schema) -> None:
             schema.upgrade(connection)
 
 
-def _revision(connection: Connection) -> str | None:
+def read_revision(connection: Connection) -> str | None:
+    """Return the revision that the database says it has; None for one that is new."""
     if not inspect(connection).has_table(_version.name):
         return None
     return connection.scalar(select(_version.c.version_num))
+
+
+def write_revision(connection: Connection, revision: str) -> None:
+    """Let the database say that it has `revision`."""
+    _version.create(connection, checkfirst=True)
+    connection.execute(delete(_version))
+    connection.execute(insert(_version).values(version_num=revision))
 
 
 def _parse(url: str) -> URL:

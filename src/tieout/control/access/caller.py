@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from tieout.control.access.permissions import is_allowed
+from tieout.control.access.permissions import SUPERADMIN, covers, is_allowed, is_of_the_platform
 from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
 
@@ -14,6 +16,7 @@ class NotSignedIn(TieoutError):
 
     code = "not_signed_in"
     http_status = 401
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
 class NotAllowed(TieoutError):
@@ -30,9 +33,16 @@ class Caller:
     tenant: str
     actor: Actor
     permissions: tuple[str, ...]
+    roles: tuple[str, ...] = ()
 
     def may(self, permission: str) -> bool:
-        """Whether the caller has `permission`, `<module>.<feature>.<action>`."""
+        """Whether the caller has `permission`, `<module>.<feature>.<action>`.
+
+        What concerns all tenants is for administrators of the platform alone, whatever a role of a tenant says: its
+        owner has `*`.
+        """
+        if is_of_the_platform(permission) and self.tenant != SUPERADMIN:
+            return False
         return is_allowed(self.permissions, permission)
 
     def must(self, permission: str) -> None:
@@ -42,4 +52,13 @@ class Caller:
                 f"This needs the permission {permission}, which {self.actor.name} does not have.",
                 subject=permission,
                 remedy="Ask an administrator of your tenant for a role that has it.",
+            )
+
+    def must_cover(self, patterns: Iterable[str], whose: str) -> None:
+        """Raise NotAllowed if `patterns` grant anything that the caller does not have; `whose` names them."""
+        if not covers(self.permissions, patterns):
+            raise NotAllowed(
+                f"{whose} may do more than {self.actor.name}, who can neither give that nor change it.",
+                subject=whose,
+                remedy="Ask an administrator of your tenant who has those permissions.",
             )

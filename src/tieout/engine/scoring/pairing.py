@@ -23,8 +23,8 @@ MICROBITS = 1_000_000
 LARGEST_BITS = 60
 HOPELESS = -12 * MICROBITS
 """A candidate that weighs less takes nothing from others, and nothing from it matters: it is judged on its own."""
-LARGEST_CONFIDENCE = 0.9995
-"""Evidence is less independent than the model has it: 3 to 7 in 10,000 of the surest pairs are wrong."""
+LARGEST_CONFIDENCE = 1 - 1e-9
+"""What is told of a pair is less (`kept_confidence`): evidence is less independent than the model has it."""
 ROUNDS = 100
 SETTLED = 1e-6
 PLACES = 9

@@ -5,5 +5,5 @@
 -- why:   a pair that stands keeps the confidence of the day on which it was settled, clear of any other
 from scored_choice
 union all
-select ours_row, theirs_row, confidence, 0
+select ours_row, theirs_row, score, 0
 from settled_pair

@@ -12,7 +12,7 @@ pair as (
   from settled_row
   cross join run
   cross join former_run f
-  where outcome = 'auto' and confidence >= least_confidence
+  where outcome = 'auto' and score >= least_confidence
 ),
 new_amount as (
   select distinct coalesce(currency, '') as currency, abs(amount_micros) as magnitude, day

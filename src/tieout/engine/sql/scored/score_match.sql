@@ -4,8 +4,11 @@
 -- grain: one row per (ours_row)
 -- why:   a choice is automatic when its score reaches the threshold (inclusive) and stands clear of its runner-up by
 --        the margin; otherwise it waits for a person. Alternatives are the other candidates of either row that
---        reach the threshold of alternatives; a pair of equals has none.
+--        reach the threshold of alternatives; a pair of equals has none. Learned chances are told as they are kept
 with
+sure as (
+  select h.*, if(is_learned, kept_confidence(h.score), h.score) as confidence from scored_choice h cross join run
+),
 other as (
   select ours_row, count(*) as alternatives
   from (
@@ -25,14 +28,15 @@ other as (
 )
 select
   h.ours_row, h.theirs_row, 'scored' as pass,
-  if(h.score >= auto_threshold and round(h.score - h.runner_up, 9) >= required_margin, 'auto', 'review') as outcome,
-  h.score as confidence,
+  if(h.confidence >= auto_threshold and round(h.score - h.runner_up, 9) >= required_margin, 'auto', 'review') as outcome,
+  h.confidence,
   cast(coalesce(o.alternatives, 0) as integer) as alternatives,
   round(h.score - h.runner_up, 9) as margin
-from scored_choice h
+from sure h
 left join other o using (ours_row)
 cross join run
 union all
-select ours_row, theirs_row, 'scored', if(auto_threshold <= 1, 'auto', 'review'), 1, 0, 1
+select
+  ours_row, theirs_row, 'scored', if(auto_threshold <= 1, 'auto', 'review'), if(is_learned, kept_confidence(1.0), 1), 0, 1
 from equal_row, run
 where is_match

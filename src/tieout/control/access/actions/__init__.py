@@ -1,0 +1,1 @@
+"""What can be done: each loads, decides, saves and records in one transaction."""
