@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.review_app import review
+from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
@@ -507,3 +509,5 @@ app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
 app.add_typer(keys)
+app.add_typer(jobs)
+app.add_typer(schedule)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
 from tieout.work.jobs import store
 from tieout.work.jobs.rules import (
@@ -43,6 +44,7 @@ def submit(
     """
     values = _values(tenant, request, now, random_bytes)
     if store.insert_one(connection, values, capacity=capacity):
+        _count(request)
         return Job(**values)
     earlier = _earlier(connection, tenant, request)
     if earlier is None:
@@ -70,6 +72,10 @@ def submit_many(
         for values, request in zip(rows, asked, strict=True)
     ]
     _check_room(connection, tenant, [values["queue"] for values in rows if values["job_id"] in added], capacity)
+    for (queue, kind), jobs_added in Counter(
+        (values["queue"], values["kind"]) for values in rows if values["job_id"] in added
+    ).items():
+        metrics.JOBS_SUBMITTED.labels(metrics.bounded("queue", queue), metrics.bounded("kind", kind)).inc(jobs_added)
     return jobs
 
 
@@ -133,7 +139,13 @@ def _check_room(connection: Connection, tenant: str, queues: Sequence[str], capa
             raise _full(queue, tenant, capacity)
 
 
+def _count(request: JobRequest) -> None:
+    names = metrics.bounded("queue", request.queue), metrics.bounded("kind", request.kind)
+    metrics.JOBS_SUBMITTED.labels(*names).inc()
+
+
 def _full(queue: str, tenant: str, capacity: int) -> QueueFull:
+    metrics.JOBS_REFUSED.labels(metrics.bounded("queue", queue)).inc()
     return QueueFull(
         f"{capacity:,} jobs of {tenant} wait in the queue {queue}; nothing was accepted.",
         subject=queue,

@@ -23,7 +23,7 @@ from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import BUSY_TIMEOUT_S, State, StateUnavailable
 from tieout.store.tables import job as job_table
 from tieout.work.jobs import claims
-from tieout.work.jobs.batches import Bench, end_attempt
+from tieout.work.jobs.batches import Bench, count_ended, end_attempt
 from tieout.work.jobs.kinds import InSteps
 from tieout.work.jobs.rules import Job
 
@@ -274,6 +274,7 @@ def _leave(bench: Bench, durable: Durable, batch_id: str, job: Job, end: BaseExc
     elif isinstance(end, _Canceled):
         tenant.write(lambda connection: claims.cancel_held(connection, batch_id, [job.job_id], bench.now()))
     if end is None or isinstance(end, _Canceled):
+        count_ended(job, "done" if end is None else "canceled")
         durable.forget(job.job_id)
 
 
