@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tieout.books.compare.actions import Workspace
     from tieout.control.platform import Platform
+    from tieout.core.serving import ServeRequest
     from tieout.core.settings import Settings
     from tieout.report.comparison import Comparison
+    from tieout.work.jobs.kinds import Kinds
+    from tieout.work.loops import Loop
+    from tieout.work.schedules.rules import Schedule
 
 
 def _now() -> datetime:
@@ -38,11 +44,69 @@ def open_platform(settings: Settings | None = None) -> Platform:
     return Platform(chosen, open_store(chosen, now=_now()).state.of(""), _now)
 
 
+def serve(request: ServeRequest, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve what the request names until SIGTERM or SIGINT; `announce` is told what a person should see."""
+    # Before anything imports the metrics: where they count is settled at their import.
+    if request.role != "all" or not settings.state_url.startswith("sqlite"):
+        from tieout.core.metrics_folder import share_metrics  # noqa: PLC0415 - help answers without it
+
+        share_metrics(settings.data_dir / "metrics")
+    from tieout.core.logs import set_up_logs  # noqa: PLC0415
+    from tieout.process import Process  # noqa: PLC0415
+
+    set_up_logs(level=settings.log_level, form=settings.log_format)
+    platform = open_platform(settings)
+    try:
+        Process(platform, request, loops_of(platform, request.role), announce).run()
+    finally:
+        platform.close()
+
+
+def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
+    """Return the loops that a process of `role` runs, by name."""
+    from tieout.work.schedules.actions import run_scheduler  # noqa: PLC0415
+    from tieout.work.worker import Orders, Pace, run_worker  # noqa: PLC0415
+
+    settings, state = platform.settings, platform.state
+    tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
+    pace = Pace(
+        batch_threads=settings.batch_threads,
+        step_threads=settings.step_threads,
+        lease_s=settings.job_lease_s,
+        stop_within_s=settings.shutdown_grace_s * 0.8,  # the rest is for handing back
+    )
+    orders = Orders(kinds_of(platform), pace, (role,))
+    capacity = settings.queue_capacity
+    loops: dict[str, dict[str, Loop]] = {
+        "worker": {"worker": lambda stop: run_worker(state, orders, stop=stop, **tools)},
+        "scheduler": {
+            "scheduler": lambda stop: run_scheduler(state, schedules_of(), stop=stop, capacity=capacity, **tools)
+        },
+    }
+    return {name: loop for one, group in loops.items() if role in (one, "all") for name, loop in group.items()}
+
+
+def kinds_of(platform: Platform) -> Kinds:
+    """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
+    from tieout.work import housekeeping  # noqa: PLC0415
+    from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
+
+    tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
+    return Kinds({**housekeeping.kinds(platform.settings, **tools)})
+
+
+def schedules_of() -> tuple[Schedule, ...]:
+    """Return every schedule; a part of the platform or a book adds its own here."""
+    from tieout.work import housekeeping  # noqa: PLC0415
+
+    return (*housekeeping.SCHEDULES,)
+
+
 def main() -> None:
     """Run the command line."""
     from tieout.cli.app import run  # noqa: PLC0415
 
-    run(open_workspace, open_platform)
+    run(open_workspace, open_platform, serve)
 
 
 def compare(
