@@ -18,13 +18,13 @@ from tieout.control.ops import actions
 from tieout.control.platform import Platform
 from tieout.core.actor import Actor
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
-from tieout.work.jobs.rules import Job
+from tieout.work.jobs.rules import Job, Status
 
 EXIT_NOTHING_DONE = EXIT_DIFFERENCES
 
 
 def show_jobs(
-    platform: Platform, *, status: str | None, queue: str | None, tenant: str | None, limit: int, as_json: bool
+    platform: Platform, *, status: Status | None, queue: str | None, tenant: str | None, limit: int, as_json: bool
 ) -> None:
     """Show jobs, the newest first."""
     found = actions.list_jobs(platform, _operator(platform), tenant=tenant, status=status, queue=queue, limit=limit)
@@ -109,7 +109,7 @@ def _as_json(job: Job) -> dict[str, Any]:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name in {"job", "status"})
+        table.add_column(name, overflow="fold", no_wrap=name in {"job", "kind", "status", "schedule"})
     return table
 
 
