@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tieout.books.compare.actions import Workspace
+    from tieout.control.platform import Platform
     from tieout.core.settings import Settings
     from tieout.report.comparison import Comparison
 
@@ -27,11 +28,21 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
     return Workspace(chosen, open_store(chosen, now=_now()), _now)
 
 
+def open_platform(settings: Settings | None = None) -> Platform:
+    """Open the installation that the settings (by default the environment) name; make what is missing."""
+    from tieout.control.platform import Platform  # noqa: PLC0415 - help answers without it
+    from tieout.core.settings import Settings  # noqa: PLC0415
+    from tieout.store.opening import open_store  # noqa: PLC0415
+
+    chosen = settings or Settings.from_environment(os.environ)
+    return Platform(chosen, open_store(chosen, now=_now()).state.of(""), _now)
+
+
 def main() -> None:
     """Run the command line."""
     from tieout.cli.app import run  # noqa: PLC0415
 
-    run(open_workspace)
+    run(open_workspace, open_platform)
 
 
 def compare(

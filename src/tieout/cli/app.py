@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.keys_app import keys
 from tieout.cli.review_app import review
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
 if TYPE_CHECKING:
     from tieout.books.compare.actions import Workspace
+    from tieout.control.platform import Platform
 
 OpenWorkspace = Callable[[], "Workspace"]
+OpenPlatform = Callable[[], "Platform"]
 
 INTERRUPTED = 130
 
 _opener: list[OpenWorkspace] = []
+_platform_opener: list[OpenPlatform] = []
 
 app = typer.Typer(
     name="tieout",
@@ -50,17 +54,18 @@ class UnexpectedFault(TieoutError):
         )
 
 
-def build(open_workspace: OpenWorkspace) -> typer.Typer:
-    """Return the command line over the workspace that `open_workspace` opens when a command needs it."""
+def build(open_workspace: OpenWorkspace, open_platform: OpenPlatform | None = None) -> typer.Typer:
+    """Return the command line over the workspace and the platform, each opened when a command needs it."""
     _opener[:] = [open_workspace]
+    _platform_opener[:] = [open_platform] if open_platform else []
     return app
 
 
-def run(open_workspace: OpenWorkspace) -> None:
+def run(open_workspace: OpenWorkspace, open_platform: OpenPlatform) -> None:
     """Run the command line: one handler turns an expected failure into one message and its exit code."""
     gc.disable()  # until the workspace is open: to look for garbage among what was just imported took 0.1 s
     try:
-        build(open_workspace)(standalone_mode=True)
+        build(open_workspace, open_platform)(standalone_mode=True)
     except TieoutError as error:
         show_error(error)
         raise SystemExit(error.exit_code) from None
@@ -107,6 +112,22 @@ def workspace() -> Iterator[Workspace]:
     except KeyboardInterrupt:
         # Here, for Typer would end the process without a word.
         print("Interrupted. Nothing was published; the same command goes on where it stopped.", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        opened.close()
+
+
+@contextmanager
+def installation() -> Iterator[Platform]:
+    """Open the platform for one command and close it afterwards."""
+    opened = _platform_opener[0]()
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    try:
+        yield opened
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)  # noqa: T201
         raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
@@ -485,3 +506,4 @@ def demo(
 app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
+app.add_typer(keys)

@@ -15,9 +15,10 @@ from rich.text import Text
 from tieout.books.compare.actions import Compared, Workspace
 from tieout.books.compare.review_rows import RowFacts, Waiting, list_waiting, run_to_review
 from tieout.books.compare.reviewing import Effect, Proposal, decide, effect_of, parse_pairs, propose
+from tieout.cli.agreement import AgreementNeeded
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
-from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
+from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.report.words import plain
 from tieout.store.review import Draft, ReviewDecision, Ruling, Scope
 
@@ -33,12 +34,6 @@ CHANGE_WORDS = {
     "finds_partner": "unmatched rows that find a partner",
     "loses_partner": "matched rows that lose their partner",
 }
-
-
-class AgreementNeeded(TieoutError):
-    """A decision has to be agreed to, and there is no terminal to ask at."""
-
-    code = "agreement_needed"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Platform:
 
     def of(self, tenant: str) -> State:
         """Return the state as one tenant sees it."""
+        if tenant == EVERY_TENANT:
+            raise ValueError("no tenant has the name that stands for all of them")
         return self.state.of(tenant)
 
     @property

@@ -136,11 +136,15 @@ def _state_url(environ: Mapping[str, str], data_dir: Path) -> str:
 
 
 def _tenant(environ: Mapping[str, str]) -> str:
-    tenant = environ.get("TIEOUT_TENANT") or Settings.tenant
+    return check_tenant(environ.get("TIEOUT_TENANT") or Settings.tenant, "TIEOUT_TENANT")
+
+
+def check_tenant(tenant: str, said_by: str) -> str:
+    """Return `tenant`, which `said_by` gave, if it can be the id of one; raise BadSetting."""
     if not _TENANT.fullmatch(tenant):
         raise BadSetting(
-            f"TIEOUT_TENANT is {tenant!r}.",
-            subject="TIEOUT_TENANT",
+            f"{said_by} is {tenant!r}.",
+            subject=said_by,
             remedy="Use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or a digit.",
         )
     return tenant

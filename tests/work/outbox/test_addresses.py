@@ -96,7 +96,7 @@ def test_no_spelling_of_an_address_gets_past(address):
         with pytest.raises(UrlRefused):
             parse_target(f"https://{spelt}/", CLOSED)
         try:
-            means = {found[4][0] for found in socket.getaddrinfo(spelt, 443, type=socket.SOCK_STREAM)}
+            means = {found[4][0] for found in socket.getaddrinfo(spelt, 443, flags=socket.AI_NUMERICHOST)}
         except OSError:
             continue  # this system takes it for a name
         if all(CLOSED.permits(ip_address(one)) for one in means):

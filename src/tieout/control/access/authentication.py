@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 
 from tieout.control.access.actions.signing import read_secrets
-from tieout.control.access.caller import Caller
+from tieout.control.access.caller import Caller, NotSignedIn
 from tieout.control.access.memory import KnownKey
 from tieout.control.access.rules import ApiKey
 from tieout.control.access.store import keys
@@ -23,6 +23,7 @@ from tieout.control.access.tokens import (
     refused,
 )
 from tieout.control.platform import Platform
+from tieout.core import metrics
 from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
 
@@ -45,7 +46,7 @@ def authenticate(platform: Platform, authorization: str | None, where: Actor) ->
     platform.access.learn_secrets(read_secrets(platform), now)
     caller = _recognise_token(platform, text, where, now)
     if caller is None:
-        raise refused()
+        raise _refused("token")
     return caller
 
 
@@ -64,7 +65,7 @@ def _bearer(authorization: str | None) -> str:
     scheme, _, text = (authorization or "").partition(" ")
     text = text.strip()
     if scheme.lower() != "bearer" or not text or len(text) > MAX_TOKEN or not text.isascii():
-        raise refused()
+        raise _refused("malformed" if authorization else "none")
     return text
 
 
@@ -80,13 +81,16 @@ def _recognise_token(platform: Platform, text: str, where: Actor, now: datetime)
         except SignedByUnknown:
             if secrets.may_have_changed(now):
                 return None
-            raise refused() from None
+            raise _refused("token") from None
+        except NotSignedIn:
+            metrics.AUTH_REFUSALS.labels("token").inc()
+            raise
         memory.tokens.put(digest, remembered)
     claims, secret_id = remembered
     secret = secrets.by_id.get(secret_id)
     if secret is None or not secret.verifies(now) or not claims.is_current(now):
         memory.tokens.drop(digest)
-        raise refused()
+        raise _refused("token")
     return _caller_of_token(claims, where)
 
 
@@ -99,12 +103,17 @@ def _caller_of_key(key: ApiKey, where: Actor) -> Caller:
     return Caller(key.tenant, replace(where, name=f"key:{key.key_id}"), key.permissions)
 
 
+def _refused(reason: str) -> NotSignedIn:
+    metrics.AUTH_REFUSALS.labels(reason).inc()
+    return refused()
+
+
 def _look_up(platform: Platform, text: str, now: datetime) -> ApiKey:
     digest = digest_of(text)
     with platform.all_tenants.reading() as connection:
         found = keys.find_by_hash(connection, digest)
     if found is None or not hmac.compare_digest(found[1], digest) or found[0].status(now) != "active":
-        raise refused()
+        raise _refused("key")
     key = found[0]
     platform.access.keys.put(digest, KnownKey(key, now))
     _note_use(platform, key, now)

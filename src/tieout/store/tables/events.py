@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -19,6 +21,13 @@ from sqlalchemy import (
 )
 
 from tieout.store.tables.columns import ID, SEQUENCE, Instant, metadata, tenant_column
+
+_OPEN = "status in ('pending', 'failed')"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 event_outbox = Table(
     "event_outbox",
@@ -47,6 +56,13 @@ webhook_endpoint = Table(
     Column("secrets", JSON, nullable=False, comment="sealed, newest first; each with its id and when it ends"),
     Column("is_enabled", Boolean, nullable=False),
     Column("disabled_reason", Text),
+    Column("failing_since_us", Instant, comment="of the first failure since the last success"),
+    Column("failures", Integer, nullable=False, server_default=text("0"), comment="in a row, since the last success"),
+    Column("rest_until_us", Instant, comment="it did not answer: nothing is sent before"),
+    Column("served_us", Instant, comment="when it last had its turn"),
+    Column("claimed_by", Text, comment="the batch that is being delivered; one at a time keeps the order"),
+    Column("claimed_until_us", Instant, comment="after which the batch counts as lost"),
+    Column("deleted_us", Instant),
     Column("created_us", Instant, nullable=False),
     Column("created_by", Text, nullable=False),
     CheckConstraint(text("signing in ('hmac', 'ed25519')"), name="signing"),
@@ -64,15 +80,17 @@ event_delivery = Table(
     Column("status", String(12), nullable=False),
     Column("retries", Integer, nullable=False),
     Column("next_attempt_us", Instant, nullable=False),
-    Column("claimed_by", Text),
-    Column("claimed_until_us", Instant),
+    Column("last_attempt_us", Instant),
     Column("delivered_us", Instant),
     Column("last_status_code", Integer),
     Column("last_error", Text),
     ForeignKeyConstraint(["tenant", "endpoint_id"], ["webhook_endpoint.tenant", "webhook_endpoint.endpoint_id"]),
     UniqueConstraint("event_seq", "endpoint_id"),
-    Index("ix_event_delivery_status_next_attempt_us", "status", "next_attempt_us", "delivery_id"),
-    Index("ix_event_delivery_tenant_endpoint_id_entity_id", "tenant", "endpoint_id", "entity_id", "event_seq"),
+    Index("ix_event_delivery_tenant_event_seq", "tenant", "event_seq", "endpoint_id"),
+    Index("ix_event_delivery_due", "tenant", "endpoint_id", "next_attempt_us", **_where("status = 'pending'")),
+    Index("ix_event_delivery_open", "tenant", "endpoint_id", "event_seq", **_where(_OPEN)),
+    Index("ix_event_delivery_order", "tenant", "endpoint_id", "entity_id", "event_seq", **_where(_OPEN)),
+    Index("ix_event_delivery_failed", "tenant", "event_seq", **_where("status = 'failed'")),
     CheckConstraint(text("status in ('pending', 'dispatched', 'failed', 'canceled')"), name="status"),
     comment="Each event for each endpoint that wants it; failed is a dead letter.",
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
+from typing import Literal
 
 import structlog
 from sqlalchemy import Connection
@@ -37,12 +38,15 @@ from tieout.control.access.store.users import Known
 from tieout.control.access.tokens import REFRESH_PREFIX, AccessClaims, digest_of, sign_token
 from tieout.control.audit.actions import Entry, record
 from tieout.control.platform import Platform
+from tieout.core import metrics
 from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
 from tieout.core.ids import new_id
 
 MAX_ACCOUNTS = 10
 """Of one e-mail in several tenants, how many are tried; who has more names the tenant."""
+
+Refusal = Literal["expired", "replayed"]
 
 _SECRET_BYTES = 32
 _log = structlog.get_logger("tieout.access")
@@ -98,6 +102,8 @@ def sign_in(platform: Platform, email: str, password: str, tenant: str | None, w
     right = [one for one in known if verdicts[one.user.user_id].is_right]
     if not right:
         _note_failures(platform, known, where)
+        is_locked = any(one.user.is_locked(platform.now()) for one in known)
+        metrics.AUTH_LOGINS.labels("locked" if is_locked else "wrong").inc()
         raise _refused()
     if len(right) > 1:
         aliases = ", ".join(one.alias for one in right)
@@ -118,22 +124,21 @@ def refresh(platform: Platform, refresh_token: str, where: Actor) -> SignedIn:
     """
     secret, began = signing_secret(platform), platform.now()
 
-    def exchange(connection: Connection) -> SignedIn | None:
+    def exchange(connection: Connection) -> SignedIn | Refusal:
         token = refresh_tokens.find_token(connection, digest_of(refresh_token), to_change=True)
         if token is None or token.revoked is not None or began >= token.expires:
-            return None
+            return "expired"
         who = load_user(connection, token.tenant, token.user_id)
         if token.used is not None:
-            _meet_again(platform, connection, token, who.user, began, where)
-            return None
+            return _meet_again(platform, connection, token, who.user, began, where)
         if not who.user.is_active or not users.is_tenant_open(connection, token.tenant):
-            return None
-        if not refresh_tokens.note_use(connection, token.tenant, token.token_id, now=began):
-            return None
+            return "expired"
+        refresh_tokens.note_use(connection, token.tenant, token.token_id, now=began)
         return SignedIn(who, _issue(platform, connection, who, secret, family_id=token.family_id))
 
     done = platform.all_tenants.write(exchange)
-    if done is None:
+    metrics.AUTH_REFRESHES.labels("success" if isinstance(done, SignedIn) else done).inc()
+    if not isinstance(done, SignedIn):
         raise RefreshRefused("Sign in again: the refresh token is not good, or no longer.")
     return done
 
@@ -222,6 +227,7 @@ def _enter(platform: Platform, chosen: User, new_hash: str | None, where: Actor)
         return SignedIn(who, tokens)
 
     done = platform.of(chosen.tenant).write(enter)
+    metrics.AUTH_LOGINS.labels("disabled" if done is None else "success").inc()
     if done is None:
         raise _refused()
     return done
@@ -229,15 +235,16 @@ def _enter(platform: Platform, chosen: User, new_hash: str | None, where: Actor)
 
 def _meet_again(
     platform: Platform, connection: Connection, token: RefreshToken, user: User, began: datetime, where: Actor
-) -> None:
+) -> Refusal:
     """Decide what a used token in somebody's hands means: a race of one client, or that two have it."""
     if token.used is None or began <= token.used + SIMULTANEOUS:
         _log.info("Refresh token exchanged twice at once", tenant=token.tenant, user_id=token.user_id)
-        return
+        return "expired"
     ended = refresh_tokens.revoke_family(connection, token.tenant, token.family_id, now=began)
     delta = {"token_id": token.token_id, "family_id": token.family_id, "tokens_ended": ended}
     _record(platform, connection, user, where, "auth.refresh_replayed", delta)
     _log.warning("Refresh token replayed; its sign-in has ended", tenant=token.tenant, user_id=token.user_id)
+    return "replayed"
 
 
 def _issue(

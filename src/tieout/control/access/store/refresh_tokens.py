@@ -45,10 +45,10 @@ def add_token(connection: Connection, token: RefreshToken, token_hash: str) -> N
     )
 
 
-def note_use(connection: Connection, tenant: str, token_id: str, *, now: datetime) -> bool:
-    """Store that a token was exchanged; return whether this was the first time."""
+def note_use(connection: Connection, tenant: str, token_id: str, *, now: datetime) -> None:
+    """Store that a token was exchanged; `find_token(to_change=True)` came before in the same transaction."""
     asked = update(tokens).where(tokens.c.tenant == tenant, tokens.c.token_id == token_id)
-    return connection.execute(asked.where(tokens.c.used_us.is_(None)).values(used_us=now)).rowcount == 1
+    connection.execute(asked.values(used_us=now))
 
 
 def revoke_family(connection: Connection, tenant: str, family_id: str, *, now: datetime) -> int:

@@ -395,6 +395,26 @@ def upgrade() -> None:
         ),
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column(
+            "failing_since_us", sa.BigInteger(), nullable=True, comment="of the first failure since the last success"
+        ),
+        sa.Column(
+            "failures",
+            sa.Integer(),
+            server_default=sa.text("0"),
+            nullable=False,
+            comment="in a row, since the last success",
+        ),
+        sa.Column("rest_until_us", sa.BigInteger(), nullable=True, comment="it did not answer: nothing is sent before"),
+        sa.Column("served_us", sa.BigInteger(), nullable=True, comment="when it last had its turn"),
+        sa.Column(
+            "claimed_by",
+            sa.Text(),
+            nullable=True,
+            comment="the batch that is being delivered; one at a time keeps the order",
+        ),
+        sa.Column("claimed_until_us", sa.BigInteger(), nullable=True, comment="after which the batch counts as lost"),
+        sa.Column("deleted_us", sa.BigInteger(), nullable=True),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.CheckConstraint("signing in ('hmac', 'ed25519')", name=op.f("ck_webhook_endpoint_signing")),
@@ -428,8 +448,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("retries", sa.Integer(), nullable=False),
         sa.Column("next_attempt_us", sa.BigInteger(), nullable=False),
-        sa.Column("claimed_by", sa.Text(), nullable=True),
-        sa.Column("claimed_until_us", sa.BigInteger(), nullable=True),
+        sa.Column("last_attempt_us", sa.BigInteger(), nullable=True),
         sa.Column("delivered_us", sa.BigInteger(), nullable=True),
         sa.Column("last_status_code", sa.Integer(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
@@ -446,16 +465,39 @@ def upgrade() -> None:
         comment="Each event for each endpoint that wants it; failed is a dead letter.",
     )
     op.create_index(
-        "ix_event_delivery_status_next_attempt_us",
-        "event_delivery",
-        ["status", "next_attempt_us", "delivery_id"],
-        unique=False,
+        "ix_event_delivery_tenant_event_seq", "event_delivery", ["tenant", "event_seq", "endpoint_id"], unique=False
     )
     op.create_index(
-        "ix_event_delivery_tenant_endpoint_id_entity_id",
+        "ix_event_delivery_due",
+        "event_delivery",
+        ["tenant", "endpoint_id", "next_attempt_us"],
+        unique=False,
+        sqlite_where=sa.text("status = 'pending'"),
+        postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index(
+        "ix_event_delivery_open",
+        "event_delivery",
+        ["tenant", "endpoint_id", "event_seq"],
+        unique=False,
+        sqlite_where=sa.text("status in ('pending', 'failed')"),
+        postgresql_where=sa.text("status in ('pending', 'failed')"),
+    )
+    op.create_index(
+        "ix_event_delivery_order",
         "event_delivery",
         ["tenant", "endpoint_id", "entity_id", "event_seq"],
         unique=False,
+        sqlite_where=sa.text("status in ('pending', 'failed')"),
+        postgresql_where=sa.text("status in ('pending', 'failed')"),
+    )
+    op.create_index(
+        "ix_event_delivery_failed",
+        "event_delivery",
+        ["tenant", "event_seq"],
+        unique=False,
+        sqlite_where=sa.text("status = 'failed'"),
+        postgresql_where=sa.text("status = 'failed'"),
     )
     op.create_table(
         "user_refresh_tokens",
