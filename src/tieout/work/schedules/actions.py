@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Event
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from tieout import __version__
 from tieout.core.ids import RandomBytes
@@ -37,7 +38,7 @@ class Planned:
     """A schedule as it stands: when it comes next, when it came last, and how late that was."""
 
     schedule: Schedule
-    next_us: datetime | None
+    next_us: datetime
     last_us: datetime | None
     last_lag_ms: int | None
 
@@ -55,27 +56,26 @@ class Tick:
 
 
 def declare(connection: Connection, schedules: Sequence[Schedule], now: datetime) -> None:
-    """Write down the schedules that the code declares; one whose times changed is due by its new times from now on."""
+    """Write down the schedules that the code declares, so that every process knows them.
+
+    One whose times changed is due by its new times from now on; one that the code has no more is removed.
+    """
     written = {row.name: row for row in store.list_all(connection)}
     for each in schedules:
-        values = {"cron": each.cron, "time_zone": each.time_zone, "is_enabled": each.is_enabled}
         row = written.pop(each.name, None)
         if row is None:
-            store.add(connection, values | {"name": each.name, "next_us": each.next_after(now), "last_us": None})
-        elif (row.cron, row.time_zone, row.is_enabled) != (each.cron, each.time_zone, each.is_enabled):
-            store.change(connection, each.name, values | {"next_us": each.next_after(now)})
-    for name in written:  # of an older version of the program
+            store.add(connection, vars(each) | {"next_us": each.next_after(now), "last_us": None})
+            continue
+        before = _schedule(row)
+        if (before.cron, before.time_zone, before.is_enabled) != (each.cron, each.time_zone, each.is_enabled):
+            store.change(connection, each.name, {"next_us": each.next_after(now)})
+        if before != each:
+            store.change(connection, each.name, vars(each))
+    for name in written:
         store.remove(connection, name)
 
 
-def fire_due(
-    state: State,
-    schedules: Mapping[str, Schedule],
-    *,
-    now: datetime,
-    random_bytes: RandomBytes,
-    capacity: int = CAPACITY,
-) -> list[Tick]:
+def fire_due(state: State, *, now: datetime, random_bytes: RandomBytes, capacity: int = CAPACITY) -> list[Tick]:
     """Submit the job of each schedule that is due and return the ticks.
 
     The row of a schedule is locked while it fires, and the tick is its job's idempotency key, so that schedulers that
@@ -83,46 +83,39 @@ def fire_due(
     """
     everyone = state.of(EVERY_TENANT)
     with everyone.reading() as connection:
-        names = [name for name in store.list_due(connection, now) if name in schedules]
+        names = store.list_due(connection, now)
     ticks: list[Tick] = []
     for name in names:
-        fire = partial(_fire, schedule=schedules[name], now=now, random_bytes=random_bytes, capacity=capacity)
-        ticks += everyone.write(fire)
+        ticks += everyone.write(partial(_fire, name=name, now=now, random_bytes=random_bytes, capacity=capacity))
     return ticks
 
 
 def run_now(
-    connection: Connection,
-    schedule: Schedule,
-    *,
-    now: datetime,
-    random_bytes: RandomBytes,
-    created_by: str | None = None,
+    connection: Connection, name: str, *, now: datetime, random_bytes: RandomBytes, created_by: str | None = None
 ) -> Job:
-    """Submit the job of a schedule at once; its times stay as they are."""
-    return submit(connection, PLATFORM, _request(schedule, created_by=created_by), now=now, random_bytes=random_bytes)
+    """Submit the job of a schedule at once; its times stay as they are. Raises ScheduleUnknown."""
+    asked = _request(get_schedule(connection, name), created_by=created_by)
+    return submit(connection, PLATFORM, asked, now=now, random_bytes=random_bytes)
 
 
-def get_schedule(schedules: Mapping[str, Schedule], name: str) -> Schedule:
+def get_schedule(connection: Connection, name: str) -> Schedule:
     """Return the schedule of a name. Raises ScheduleUnknown."""
-    if name not in schedules:
+    row = store.find(connection, name)
+    if row is None:
         raise ScheduleUnknown(
             f"There is no schedule {name[:50]!r}.",
             subject=name[:50],
-            remedy=f"There are {', '.join(sorted(schedules))}.",
+            remedy="`tieout schedule list` names those there are; a scheduler writes them down when it begins.",
         )
-    return schedules[name]
+    return _schedule(row)
 
 
-def list_planned(connection: Connection, schedules: Mapping[str, Schedule]) -> list[Planned]:
-    """List the schedules that the code declares, with what became of them."""
-    written = {row.name: row for row in store.list_all(connection)}
+def list_planned(connection: Connection) -> list[Planned]:
+    """List the schedules by name, with what became of them."""
     found = []
-    for name, each in sorted(schedules.items()):
-        row = written.get(name)
-        ticks = store.list_ticks(connection, name, 1)
-        lag_ms = ticks[0].lag_ms if ticks else None
-        found.append(Planned(each, row.next_us if row else None, row.last_us if row else None, lag_ms))
+    for row in store.list_all(connection):
+        ticks = store.list_ticks(connection, row.name, 1)
+        found.append(Planned(_schedule(row), row.next_us, row.last_us, ticks[0].lag_ms if ticks else None))
     return found
 
 
@@ -133,7 +126,7 @@ def list_ticks(connection: Connection, name: str, limit: int = 20) -> list[Tick]
 
 def run_scheduler(
     state: State,
-    schedules: Mapping[str, Schedule],
+    schedules: Sequence[Schedule],
     *,
     now: Callable[[], datetime],
     random_bytes: RandomBytes,
@@ -148,7 +141,7 @@ def run_scheduler(
     slot = ""
 
     def begin(connection: Connection) -> str:
-        declare(connection, list(schedules.values()), clock())
+        declare(connection, schedules, clock())
         return slots.take_slot(connection, "scheduler", process, roles=("scheduler",), version=__version__, now=clock())
 
     while not stop.is_set():
@@ -157,7 +150,7 @@ def run_scheduler(
             if not slot:
                 slot = everyone.write(begin)
             everyone.write(partial(slots.beat, slot=slot, process=process, now=clock()))
-            fire_due(state, schedules, now=clock(), random_bytes=random_bytes, capacity=capacity)
+            fire_due(state, now=clock(), random_bytes=random_bytes, capacity=capacity)
         except StateUnavailable as error:
             _log.warning("Scheduler waits for the state database", error=str(error))
         except slots.SlotTaken:
@@ -170,14 +163,12 @@ def run_scheduler(
             _log.warning("Scheduler stopped without a word", error=str(error))
 
 
-def _fire(
-    connection: Connection, schedule: Schedule, now: datetime, random_bytes: RandomBytes, capacity: int
-) -> list[Tick]:
-    row = store.lock(connection, schedule.name)
+def _fire(connection: Connection, name: str, now: datetime, random_bytes: RandomBytes, capacity: int) -> list[Tick]:
+    row = store.lock(connection, name)
     if row is None or not row.is_enabled or row.next_us > now:  # another scheduler was here first
         return []
-    dues, following = schedule.due(row.next_us, now)
-    *missed, latest = dues
+    schedule = _schedule(row)
+    *missed, latest = schedule.due(row.next_us, now)
     job_id, why = None, None
     try:
         asked = _request(schedule, due=latest)
@@ -187,13 +178,17 @@ def _fire(
         _log.error("Schedule skipped", schedule=schedule.name, reason=why)
     ticks = [_tick(schedule, due, now, None, MISSED) for due in missed] + [_tick(schedule, latest, now, job_id, why)]
     store.add_ticks(connection, [vars(tick) for tick in ticks])
-    store.change(connection, schedule.name, {"next_us": following, "last_us": latest})
+    store.change(connection, schedule.name, {"next_us": schedule.next_after(now), "last_us": latest})
     store.purge_ticks(connection, now - KEEP_TICKS)
     return ticks
 
 
 def _tick(schedule: Schedule, due: datetime, now: datetime, job_id: str | None, why: str | None) -> Tick:
     return Tick(schedule.name, due, now, (now - due) // timedelta(milliseconds=1), job_id, why)
+
+
+def _schedule(row: Row[Any]) -> Schedule:
+    return Schedule(**{name: getattr(row, name) for name in Schedule.__dataclass_fields__})
 
 
 def _request(schedule: Schedule, *, due: datetime | None = None, created_by: str | None = None) -> JobRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,6 +62,27 @@ class Schedule:
         while self._is_second_time(following.astimezone(zone)):
             following = ticks.get_next(datetime).astimezone(UTC)
         return following
+
+    def _is_second_time(self, local: datetime) -> bool:
+        return local.fold == 1 and not self.cron.split()[1].startswith("*")
+
+    def due(self, following: datetime, now: datetime) -> list[datetime]:
+        """Return the ticks from `following` to `now`, the oldest first; at most MOST_TICKS, the latest.
+
+        They are looked for from now backwards, so that a year of absence takes no longer than a day.
+        """
+        from croniter import croniter  # noqa: PLC0415
+
+        zone = _zone(self.name, self.time_zone)
+        before = croniter(self.cron, (now + timedelta(minutes=1)).astimezone(zone))  # for a tick may be now
+        found: list[datetime] = []
+        while len(found) < MOST_TICKS:
+            tick: datetime = before.get_prev(datetime).astimezone(UTC)
+            if tick < following:
+                break
+            if tick <= now and not self._is_second_time(tick.astimezone(zone)):
+                found.append(tick)
+        return found[::-1] or [following]
 
     def _is_second_time(self, local: datetime) -> bool:
         return local.fold == 1 and not self.cron.split()[1].startswith("*")

@@ -15,6 +15,11 @@ def lock(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(select(schedule).where(schedule.c.name == name).with_for_update()).first()
 
 
+def find(connection: Connection, name: str) -> Row[Any] | None:
+    """Return a schedule's row."""
+    return connection.execute(select(schedule).where(schedule.c.name == name)).first()
+
+
 def list_due(connection: Connection, now: datetime) -> list[str]:
     """List the schedules that are due."""
     due = select(schedule.c.name).where(schedule.c.is_enabled, schedule.c.next_us <= now).order_by(schedule.c.next_us)
