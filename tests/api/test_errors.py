@@ -1,12 +1,13 @@
 def test_what_does_not_exist_is_said_in_the_shape_of_its_part(client):
-    assert client.get("/nowhere").json() == {
+    headers = {"X-Request-ID": "r1"}
+    assert client.get("/nowhere", headers=headers).json() == {
         "success": False,
         "error": "Not Found",
         "code": "NOT_FOUND",
-        "request_id": None,
+        "request_id": "r1",
     }
-    assert client.get("/v1/nowhere").json() == {
-        "error": {"code": "NOT_FOUND", "message": "Not Found", "request_id": None}
+    assert client.get("/v1/nowhere", headers=headers).json() == {
+        "error": {"code": "NOT_FOUND", "message": "Not Found", "request_id": "r1"}
     }
 
 

@@ -110,3 +110,54 @@ def test_a_state_address_that_is_refused_is_not_repeated_for_it_may_hold_a_passw
     with pytest.raises(BadSetting) as caught:
         Settings.from_environment({"TIEOUT_STATE": "postgres:ann:secret@db"})
     assert "secret" not in str(caught.value)
+
+
+def test_the_variables_of_the_server_are_read():
+    settings = Settings.from_environment(
+        {
+            "HOME": "/home/ann",
+            "TIEOUT_LOG_LEVEL": "Warning",
+            "TIEOUT_LOG_FORMAT": "json",
+            "TIEOUT_OTLP_ENDPOINT": "http://localhost:4318/v1/traces",
+            "TIEOUT_TRACE_RATIO": "0.5",
+            "TIEOUT_WORKER_PORT": "3002",
+            "TIEOUT_TRUSTED_HOSTS": "API.example.com, [::1]",
+            "TIEOUT_MAX_BODY_BYTES": "1",
+            "TIEOUT_REQUEST_TIMEOUT_S": "2",
+            "TIEOUT_SHUTDOWN_GRACE_S": "3",
+            "TIEOUT_RATE_LIMIT_RPM": "4",
+            "TIEOUT_RATE_LIMIT_TENANT_RPM": "5",
+            "TIEOUT_RATE_LIMIT_LOGIN_RPM": "6",
+            "TRANSPARENCY_RATE_LIMIT_RPM_DEFAULT": "7",
+            "TIEOUT_READ_REPLICAS": "0",
+            "TIEOUT_READY_MAX_LAG_S": "8",
+            "TIEOUT_READY_MAX_BACKLOG": "9",
+            "TIEOUT_READY_MIN_CACHE_HIT": "1.0",
+        }
+    )
+    assert (settings.log_level, settings.log_format, settings.trace_ratio) == ("warning", "json", 0.5)
+    assert settings.otlp_endpoint == "http://localhost:4318/v1/traces"
+    assert settings.trusted_hosts == ("api.example.com", "[::1]")
+    assert (settings.worker_port, settings.max_body_bytes) == (3002, 1)
+    assert (settings.request_timeout_s, settings.shutdown_grace_s) == (2.0, 3.0)
+    assert (settings.rate_limit_rpm, settings.rate_limit_tenant_rpm) == (4, 5)
+    assert (settings.rate_limit_login_rpm, settings.rate_limit_ads_rpm) == (6, 7)
+    assert (settings.read_replicas, settings.ready_max_lag_s) == (0, 8.0)
+    assert (settings.ready_max_backlog, settings.ready_min_cache_hit) == (9, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TIEOUT_LOG_LEVEL", "loud"),
+        ("TIEOUT_LOG_FORMAT", "xml"),
+        ("TIEOUT_OTLP_ENDPOINT", "localhost:4318"),
+        ("TIEOUT_TRACE_RATIO", "1.1"),
+        ("TIEOUT_TRACE_RATIO", "-0"),
+        ("TIEOUT_WORKER_PORT", "65536"),
+        ("TIEOUT_READ_REPLICAS", "-1"),
+    ],
+)
+def test_a_bad_value_of_the_server_is_refused_by_name(variable, value):
+    with pytest.raises(BadSetting, match=variable):
+        Settings.from_environment({"HOME": "/home/ann", variable: value})

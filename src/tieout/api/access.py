@@ -21,6 +21,7 @@ from tieout.control.access.authentication import authenticate, recognise
 from tieout.control.access.caller import Caller
 from tieout.control.platform import Platform
 from tieout.core.actor import Actor
+from tieout.core.logs import add_to_log
 
 
 async def platform_of(request: Request) -> Platform:
@@ -52,6 +53,9 @@ async def signed_in(request: Request) -> Caller:
     if caller is None:
         caller = await run_in_threadpool(authenticate, platform, authorization, where)
     request.state.caller = caller
+    add_to_log(tenant_id=caller.tenant)
+    limits = request.app.state.limits
+    limits.must(limits.tenant, caller.tenant)
     await pass_gates(request, platform, caller.tenant)
     return caller
 

@@ -6,6 +6,7 @@ Under `/v1` (control plane) an error is `{"error": {code, message, request_id, d
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -13,9 +14,13 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from tieout.core.errors import TieoutError
+from tieout.core.redaction import redact_text
 
 CODES = {
     400: "VALIDATION",
@@ -23,6 +28,7 @@ CODES = {
     403: "AUTHZ",
     404: "NOT_FOUND",
     405: "NOT_FOUND",
+    408: "TIMEOUT",
     409: "CONFLICT",
     413: "VALIDATION",
     415: "VALIDATION",
@@ -34,18 +40,30 @@ INTERNAL = "INTERNAL"
 _log = structlog.get_logger("tieout.api")
 
 
-def render(
-    request: Request, status: int, message: str, *, code: str = "", details: Any = None, headers: Any = None
-) -> Response:
-    """Return the answer for a failure, in the shape of the part of the API that was asked."""
+def answer(
+    path: str, request_id: str | None, status: int, message: str, *, code: str = "", details: Any = None
+) -> bytes:
+    """Return the body for a failure, in the shape of the part of the API that was asked."""
     code = code or CODES.get(status, INTERNAL)
-    request_id = getattr(request.state, "request_id", None)
+    message = redact_text(message)
     extra = {"request_id": request_id} | ({} if details is None else {"details": details})
-    if request.url.path.startswith("/v1/"):
+    if path.startswith("/v1/"):
         body: dict[str, Any] = {"error": {"code": code, "message": message, **extra}}
     else:
         body = {"success": False, "error": message, "code": code, **extra}
-    return Response(orjson.dumps(body), status, headers=headers, media_type="application/json")
+    try:
+        return orjson.dumps(body, default=str)
+    except TypeError:  # a lone surrogate, or an integer beyond 64 bits
+        return json.dumps(body, default=str).encode()
+
+
+def render(
+    request: Request, status: int, message: str, *, code: str = "", details: Any = None, headers: Any = None
+) -> Response:
+    """Return the answer for a failure."""
+    request_id = getattr(request.state, "request_id", None)
+    body = answer(request.url.path, request_id, status, message, code=code, details=details)
+    return Response(body, status, headers=headers, media_type="application/json")
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -53,6 +71,9 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(TieoutError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(DBAPIError, _of_database)
+    app.add_exception_handler(PoolTimeout, _of_database)
+    app.add_exception_handler(OverflowError, _out_of_range)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -76,9 +97,36 @@ async def _malformed(request: Request, error: Exception) -> Response:
 
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    return render(
-        request, error.status_code, error.detail or HTTPStatus(error.status_code).phrase, headers=error.headers
-    )
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_of(request))
+    message = error.detail or HTTPStatus(error.status_code).phrase
+    return render(request, error.status_code, message, details=getattr(error, "details", None), headers=headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return every method of the path; one route knows its own alone."""
+    found: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        methods, pattern = context.methods, getattr(context, "path_regex", None)
+        if methods and pattern is not None and pattern.match(request.url.path):
+            found |= methods
+    return sorted(found)
+
+
+async def _of_database(request: Request, error: Exception) -> Response:
+    if isinstance(error, DataError):
+        return await _out_of_range(request, error)
+    is_gone = isinstance(error, (OperationalError, InterfaceError, PoolTimeout))
+    if not is_gone and not getattr(error, "connection_invalidated", False):
+        return await _fault(request, error)
+    _log.warning("The state database did not answer", path=request.url.path, cause=type(error).__name__)
+    return render(request, 503, "The state database does not answer. Try again.", headers={"Retry-After": "5"})
+
+
+async def _out_of_range(request: Request, error: Exception) -> Response:
+    _log.warning("A value no column can hold was let in", path=request.url.path, cause=type(error).__name__)
+    return render(request, 400, "A value is out of range.", details={"reason": "out_of_range"})
 
 
 async def _fault(request: Request, error: Exception) -> Response:

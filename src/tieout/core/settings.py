@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tieout.core.errors import TieoutError
 from tieout.core.sealing import SecretKeyUnusable, parse_key
@@ -83,6 +84,58 @@ class Settings:
     """Flags that the environment decides, whatever is set otherwise: `VRA_ENABLED=true`,
     `TIEOUT_FLAG_SUPPORT_MAINTENANCE_MODE=true`; `tieout flags list` shows the variable of each."""
 
+    # Server
+    log_level: str = "info"
+    """What is logged: `debug`, `info`, `warning` or `error` and above."""
+
+    log_format: str = "auto"
+    """How: `json`, `text`, or `auto`: text on a terminal, else JSON."""
+
+    otlp_endpoint: str = ""
+    """Where traces are sent, such as `http://localhost:4318/v1/traces`; unset, nothing is traced."""
+
+    trace_ratio: float = 0.1
+    """The share of requests whose trace is recorded, 0 to 1, where the caller does not say."""
+
+    worker_port: int = 3001
+    """The port of a worker's probes `/healthz` and `/readyz`."""
+
+    trusted_hosts: tuple[str, ...] = ()
+    """Names, with commas between them, that the header Host may hold; unset, any."""
+
+    max_body_bytes: int = 1024**2
+    """The largest body of a request that is no upload, in bytes."""
+
+    request_timeout_s: float = 30.0
+    """Seconds after which a request that is not answered is refused with 503 (or 408 while its body is awaited)."""
+
+    shutdown_grace_s: float = 30.0
+    """Seconds that requests and jobs have to finish once the process is told to stop; then jobs are handed back."""
+
+    rate_limit_rpm: int = 100
+    """Requests a minute that a key or token may make under `/v1`, in each process of the API."""
+
+    rate_limit_tenant_rpm: int = 1000
+    """Requests a minute that all keys and tokens of a tenant may make together, in each process of the API."""
+
+    rate_limit_login_rpm: int = 10
+    """Attempts to sign in or to register a minute from one address, in each process of the API."""
+
+    rate_limit_ads_rpm: int = field(default=120, metadata={"environment": "TRANSPARENCY_RATE_LIMIT_RPM_DEFAULT"})
+    """Requests a minute of one publisher from one address under `/api/v1`, in each process of the API."""
+
+    read_replicas: int = 0
+    """Streaming replicas that PostgreSQL must have for `/ready` to say so; where it has any, their lag counts."""
+
+    ready_max_lag_s: float = 15.0
+    """Seconds that a replica may lag behind before `/ready` refuses."""
+
+    ready_max_backlog: int = 10_000
+    """Jobs that may wait in the queue `ingest` before `/ready` refuses."""
+
+    ready_min_cache_hit: float = 0.8
+    """The share of blocks, 0 to 1, that PostgreSQL must find in memory for `/ready` to say so."""
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Read the TIEOUT_* variables.
@@ -103,7 +156,31 @@ class Settings:
             retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
             secret_key=_secret_key(environ),
             flags=_flags(environ),
+            **_of_the_server(environ),
         )
+
+
+def _of_the_server(environ: Mapping[str, str]) -> dict[str, Any]:
+    hosts = (environ.get("TIEOUT_TRUSTED_HOSTS") or "").split(",")
+    return {
+        "log_level": _one_of(environ, "TIEOUT_LOG_LEVEL", Settings.log_level, ("debug", "info", "warning", "error")),
+        "log_format": _one_of(environ, "TIEOUT_LOG_FORMAT", Settings.log_format, ("auto", "json", "text")),
+        "otlp_endpoint": _endpoint(environ, "TIEOUT_OTLP_ENDPOINT"),
+        "trace_ratio": _share(environ, "TIEOUT_TRACE_RATIO", Settings.trace_ratio),
+        "worker_port": _whole(environ, "TIEOUT_WORKER_PORT", Settings.worker_port, at_most=65_535),
+        "trusted_hosts": tuple(host.strip().lower() for host in hosts if host.strip()),
+        "max_body_bytes": _whole(environ, "TIEOUT_MAX_BODY_BYTES", Settings.max_body_bytes),
+        "request_timeout_s": _seconds(environ, "TIEOUT_REQUEST_TIMEOUT_S", Settings.request_timeout_s),
+        "shutdown_grace_s": _seconds(environ, "TIEOUT_SHUTDOWN_GRACE_S", Settings.shutdown_grace_s),
+        "rate_limit_rpm": _whole(environ, "TIEOUT_RATE_LIMIT_RPM", Settings.rate_limit_rpm),
+        "rate_limit_tenant_rpm": _whole(environ, "TIEOUT_RATE_LIMIT_TENANT_RPM", Settings.rate_limit_tenant_rpm),
+        "rate_limit_login_rpm": _whole(environ, "TIEOUT_RATE_LIMIT_LOGIN_RPM", Settings.rate_limit_login_rpm),
+        "rate_limit_ads_rpm": _whole(environ, "TRANSPARENCY_RATE_LIMIT_RPM_DEFAULT", Settings.rate_limit_ads_rpm),
+        "read_replicas": _whole(environ, "TIEOUT_READ_REPLICAS", Settings.read_replicas, at_least=0, at_most=1000),
+        "ready_max_lag_s": _seconds(environ, "TIEOUT_READY_MAX_LAG_S", Settings.ready_max_lag_s),
+        "ready_max_backlog": _whole(environ, "TIEOUT_READY_MAX_BACKLOG", Settings.ready_max_backlog),
+        "ready_min_cache_hit": _share(environ, "TIEOUT_READY_MIN_CACHE_HIT", Settings.ready_min_cache_hit),
+    }
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:
@@ -193,16 +270,45 @@ def _flags(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _whole(environ: Mapping[str, str], variable: str, default: int, *, at_most: int = 2**63 - 1) -> int:
+def _whole(
+    environ: Mapping[str, str], variable: str, default: int, *, at_least: int = 1, at_most: int = 2**63 - 1
+) -> int:
     text = (environ.get(variable) or str(default)).strip()
     # isdecimal() also accepts digits of other scripts, int() reads them, and nobody types them by mistake.
-    if not text.isdecimal() or len(text) > 19 or not 1 <= int(text) <= at_most:
+    if not text.isdecimal() or len(text) > 19 or not at_least <= int(text) <= at_most:
         raise BadSetting(
             f"{variable} is {text!r}.",
             subject=variable,
-            remedy=f"Use a whole number from 1 to {at_most}, or unset it for {default}.",
+            remedy=f"Use a whole number from {at_least} to {at_most}, or unset it for {default}.",
         )
     return int(text)
+
+
+def _one_of(environ: Mapping[str, str], variable: str, default: str, words: tuple[str, ...]) -> str:
+    text = (environ.get(variable) or default).strip().lower()
+    if text not in words:
+        raise BadSetting(f"{variable} is {text!r}.", subject=variable, remedy=f"Use one of {', '.join(words)}.")
+    return text
+
+
+def _share(environ: Mapping[str, str], variable: str, default: float) -> float:
+    text = (environ.get(variable) or str(default)).strip()
+    if not re.fullmatch(r"0(\.\d{1,9})?|1(\.0{1,9})?", text, re.ASCII):
+        raise BadSetting(
+            f"{variable} is {text!r}.", subject=variable, remedy=f"Use 0 to 1, or unset it for {default:g}."
+        )
+    return float(text)
+
+
+def _endpoint(environ: Mapping[str, str], variable: str) -> str:
+    text = (environ.get(variable) or "").strip()
+    if text and not re.fullmatch(r"https?://[^\s]+", text):
+        raise BadSetting(
+            f"{variable} is no address of a collector.",
+            subject=variable,
+            remedy="Use an address such as http://localhost:4318/v1/traces.",
+        )
+    return text
 
 
 def _seconds(environ: Mapping[str, str], variable: str, default: float) -> float:

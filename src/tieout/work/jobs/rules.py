@@ -17,8 +17,9 @@ STATUSES: tuple[Status, ...] = ("waiting", "active", "done", "failed", "canceled
 CAPACITY = 5000
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_ATTEMPTS = 100
+MAX_LOSSES = 3
+"""So often may a worker be lost with a job in its hands, before the job itself is held to be the cause."""
 MAX_ERROR_CHARACTERS = 2000
-JITTER_BYTES = 8
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 
@@ -103,6 +104,7 @@ class Job:
     due_us: datetime
     attempts: int
     max_attempts: int
+    losses: int
     claimed_by: str | None
     batch_id: str | None
     claimed_until_us: datetime | None
@@ -184,9 +186,15 @@ def canonical(kind: str, payload: Any) -> str:
     return text
 
 
+def error_text(error: BaseException) -> str:
+    """Return what a dead letter says of its error."""
+    text = f"{type(error).__name__}: {error}".replace("\0", "")
+    return text.encode(errors="replace").decode()[:MAX_ERROR_CHARACTERS]
+
+
 def unit_interval(random: bytes) -> float:
     """Return `random` as a number from 0 to below 1."""
-    return int.from_bytes(random, "big") / 256 ** len(random)
+    return float(int.from_bytes(random, "big") / 256 ** len(random))
 
 
 def _check_name(what: str, name: str, at_most: int) -> None:

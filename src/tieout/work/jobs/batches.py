@@ -1,0 +1,95 @@
+"""Do a micro-batch: the effect and the mark in one transaction, and a bad item does not hold back the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import structlog
+from sqlalchemy import Connection
+
+from tieout.core.ids import RandomBytes
+from tieout.store.state import State, StateUnavailable
+from tieout.work.jobs import claims
+from tieout.work.jobs.kinds import Hopeless, Items
+from tieout.work.jobs.rules import BackOff, Job, error_text, unit_interval
+
+_log = structlog.get_logger("tieout.work")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker works with; `state` sees no tenant until `of` says which."""
+
+    state: State
+    now: Callable[[], datetime]
+    random_bytes: RandomBytes
+
+
+class WrongResults(Exception):
+    """A handler returned results, but not one for each job."""
+
+
+def do_batch(bench: Bench, kinds: dict[str, Items], batch_id: str, jobs: Sequence[Job]) -> None:
+    """Do the jobs of a batch, those of one kind and tenant together.
+
+    Raises StateUnavailable when the database cannot be reached; what was not marked by then is still the batch's.
+    """
+    for (name, tenant), group in groupby(sorted(jobs, key=_kind_and_tenant), _kind_and_tenant):
+        _do(bench, kinds[name], tenant, batch_id, list(group))
+
+
+def _kind_and_tenant(job: Job) -> tuple[str, str]:
+    return job.kind, job.tenant
+
+
+def _do(bench: Bench, kind: Items, tenant: str, batch_id: str, jobs: Sequence[Job]) -> None:
+    try:
+        bench.state.of(tenant).write(lambda connection: _attempt(connection, bench, kind, batch_id, jobs))
+    except StateUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is the failure of its jobs
+        if len(jobs) == 1:
+            end_attempt(bench, kind.back_off, batch_id, jobs[0], error)
+            return
+        half = len(jobs) // 2
+        _do(bench, kind, tenant, batch_id, jobs[:half])
+        _do(bench, kind, tenant, batch_id, jobs[half:])
+
+
+def _attempt(connection: Connection, bench: Bench, kind: Items, batch_id: str, jobs: Sequence[Job]) -> None:
+    held = claims.hold(connection, batch_id, [job.job_id for job in jobs])
+    if canceled := [job.job_id for job in held if job.is_cancel_asked]:
+        claims.cancel_held(connection, batch_id, canceled, bench.now())
+    items = [job for job in held if not job.is_cancel_asked]
+    if not items:
+        return
+    results = kind.do(connection, items)
+    ids = [job.job_id for job in items]
+    if results is None:
+        claims.finish(connection, batch_id, ids, bench.now())
+        return
+    if len(results) != len(items):
+        raise WrongResults(f"{len(results)} results for {len(items)} jobs")
+    claims.finish_with(connection, batch_id, dict(zip(ids, results, strict=True)), bench.now())
+
+
+def end_attempt(bench: Bench, back_off: BackOff, batch_id: str, job: Job, error: BaseException) -> None:
+    """Record that an attempt failed: the job waits for the next, or it is a dead letter."""
+    now = bench.now()
+    delay_s = back_off.delay_s(job.attempts, unit_interval(bench.random_bytes(8)))
+    is_dead = job.is_last_attempt or isinstance(error, Hopeless)
+    again = None if is_dead else now + timedelta(seconds=delay_s)
+    text = error_text(error)
+    is_ours = bench.state.of(job.tenant).write(
+        lambda connection: claims.fail(connection, batch_id, job.job_id, text, now=now, again=again)
+    )
+    if not is_ours:  # another worker has it by now, and what happened here is of no account
+        return
+    log = _log.bind(job_id=job.job_id, tenant=job.tenant, kind=job.kind, attempt=job.attempts, error=text)
+    if is_dead:
+        log.error("Job failed", exc_info=error)
+    else:
+        log.warning("Job attempt failed", retry_in_s=round(delay_s, 3))
