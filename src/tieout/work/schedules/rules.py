@@ -63,9 +63,6 @@ class Schedule:
             following = ticks.get_next(datetime).astimezone(UTC)
         return following
 
-    def _is_second_time(self, local: datetime) -> bool:
-        return local.fold == 1 and not self.cron.split()[1].startswith("*")
-
     def due(self, following: datetime, now: datetime) -> list[datetime]:
         """Return the ticks from `following` to `now`, the oldest first; at most MOST_TICKS, the latest.
 
@@ -86,19 +83,6 @@ class Schedule:
 
     def _is_second_time(self, local: datetime) -> bool:
         return local.fold == 1 and not self.cron.split()[1].startswith("*")
-
-    def due(self, following: datetime, now: datetime) -> tuple[list[datetime], datetime]:
-        """Return the ticks from `following` to `now`, the oldest first, and the one after them.
-
-        At most MOST_TICKS, the latest.
-        """
-        ticks = []
-        while following <= now:
-            ticks.append(following)
-            if len(ticks) > MOST_TICKS:
-                ticks = ticks[1:]
-            following = self.next_after(following)
-        return ticks, following
 
 
 @lru_cache(maxsize=64)
