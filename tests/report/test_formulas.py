@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieout.report.formulas import neutralise, neutralised
+from tieout.core.formulas import neutralise
+from tieout.report.formulas import neutralised
 
 
 def by_duckdb(texts):

@@ -14,12 +14,25 @@ from tieout import __version__
 from tieout.api.edge import Edge
 from tieout.api.errors import handle_errors
 from tieout.api.limits import Limits
-from tieout.api.routes import auth, docs, flags, health, keys, rbac, registrations, tenants, users
+from tieout.api.routes import (
+    audit,
+    auth,
+    docs,
+    flags,
+    health,
+    keys,
+    rbac,
+    registrations,
+    tenants,
+    users,
+    webhooks,
+)
 from tieout.control.platform import Platform
 from tieout.control.readiness import Readiness
 from tieout.work.gauges import StateGauges
 
 ROUTES = (
+    audit.routes,
     auth.routes,
     docs.routes,
     flags.routes,
@@ -29,6 +42,7 @@ ROUTES = (
     registrations.routes,
     tenants.routes,
     users.routes,
+    webhooks.routes,
 )
 
 

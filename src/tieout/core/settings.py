@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,12 @@ class Settings:
 
     ready_min_cache_hit: float = 0.8
     """The share of blocks, 0 to 1, that PostgreSQL must find in memory for `/ready` to say so."""
+    # Webhooks
+    webhook_allow_http: bool = False
+    """Whether events may also go to http:// addresses, unencrypted: `1` or `0`."""
+
+    webhook_allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks besides the public internet to which events may go, such as `10.1.0.0/16`, with commas between them."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -157,6 +164,8 @@ class Settings:
             secret_key=_secret_key(environ),
             flags=_flags(environ),
             **_of_the_server(environ),
+            webhook_allow_http=_yes_or_no(environ, "TIEOUT_WEBHOOK_ALLOW_HTTP"),
+            webhook_allow_private=_networks(environ, "TIEOUT_WEBHOOK_ALLOW_PRIVATE"),
         )
 
 
@@ -320,6 +329,25 @@ def _seconds(environ: Mapping[str, str], variable: str, default: float) -> float
             remedy=f"Use a number of seconds, 0 or more, or unset it for {default:g}.",
         )
     return float(text)
+
+
+def _yes_or_no(environ: Mapping[str, str], variable: str) -> bool:
+    text = (environ.get(variable) or "0").strip()
+    if text not in {"0", "1"}:
+        raise BadSetting(f"{variable} is {text!r}.", subject=variable, remedy="Use 1 for yes or 0 for no.")
+    return text == "1"
+
+
+def _networks(environ: Mapping[str, str], variable: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    texts = [text.strip() for text in (environ.get(variable) or "").split(",")]
+    try:
+        return tuple(ip_network(text) for text in texts if text)
+    except ValueError as error:
+        raise BadSetting(
+            f"{variable} names what is no network: {error}.",
+            subject=variable,
+            remedy="Use networks such as 10.1.0.0/16 or fd00:1::/64, with commas between them.",
+        ) from None
 
 
 def _account() -> pwd.struct_passwd:

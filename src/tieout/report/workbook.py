@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
-from tieout.report.formulas import neutralise
+from tieout.core.formulas import neutralise
 from tieout.report.words import plain
 
 MAX_CELL_CHARACTERS = 32_767

@@ -1,27 +1,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
+from tests.control.audit.trails import ANN, NOW, note
 from tieout.control.audit.actions import Entry, record
 from tieout.control.audit.rules import START, AuditEvent, hash_of
-from tieout.core.actor import Actor
 from tieout.store.tables import audit_events, audit_heads
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ANN = Actor("user:ann", user_id="ann", ip_address="203.0.113.9", user_agent="browser", request_id="r-1")
-
-
-def note(state, tenant="a", delta=None, **changed):
-    entry = Entry(
-        **{"module": "m", "action": "m.done", "entity_type": "thing", "entity_id": "7", **changed}, delta=delta or {}
-    )
-    return state.of(tenant).write(lambda connection: record(connection, tenant, ANN, entry, now=NOW))
 
 
 def trail(state, tenant="a"):

@@ -30,6 +30,8 @@ PERMISSIONS: dict[str, str] = {
     "menu.items.read": "see the menu",
     "menu.items.update": "change the menu",
     "module_registry.modules.read": "see the modules of the tenant",
+    "ops.outbox.read": "see which events are delivered, and the dead letters",
+    "ops.outbox.retry": "deliver events again, or skip them",
     "orders_kds.orders.read": "see orders in the kitchen",
     "orders_kds.orders.update": "move orders through the kitchen",
     "pos.payments.read": "see payments",
@@ -56,6 +58,12 @@ PERMISSIONS: dict[str, str] = {
     "tenant_registrations.approve": "approve applications of tenants",
     "tenant_registrations.read": "list applications of tenants",
     "tenant_registrations.reject": "reject applications of tenants",
+    "webhooks.endpoints.create": "add endpoints that get events",
+    "webhooks.endpoints.delete": "delete endpoints",
+    "webhooks.endpoints.read": "list endpoints",
+    "webhooks.endpoints.rotate": "replace the secret of an endpoint",
+    "webhooks.endpoints.test": "send a test event to an endpoint",
+    "webhooks.endpoints.update": "change endpoints",
 }
 """`<module>.<feature>.<action>`, and what it lets one do. A route may ask for these alone."""
 
