@@ -22,6 +22,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"books"}),
     frozenset({"report"}),
     frozenset({"api", "console", "cli"}),
+    frozenset({"process"}),
     frozenset({"compose"}),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}

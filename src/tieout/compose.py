@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tieout.books.compare.actions import Workspace
     from tieout.control.platform import Platform
+    from tieout.core.serving import ServeRequest
     from tieout.core.settings import Settings
     from tieout.report.comparison import Comparison
+    from tieout.work.loops import Loop
 
 
 def _now() -> datetime:
@@ -38,11 +42,42 @@ def open_platform(settings: Settings | None = None) -> Platform:
     return Platform(chosen, open_store(chosen, now=_now()).state.of(""), _now)
 
 
+def serve(request: ServeRequest, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve what the request names until SIGTERM or SIGINT; `announce` is told what a person should see."""
+    # Before anything imports the metrics: where they count is settled at their import.
+    if request.role != "all" or not settings.state_url.startswith("sqlite"):
+        from tieout.core.metrics_folder import share_metrics  # noqa: PLC0415 - help answers without it
+
+        share_metrics(settings.data_dir / "metrics")
+    from tieout.core.logs import set_up_logs  # noqa: PLC0415
+    from tieout.process import Process  # noqa: PLC0415
+
+    set_up_logs(level=settings.log_level, form=settings.log_format)
+    platform = open_platform(settings)
+    try:
+        Process(platform, request, loops_of(platform, request.role), announce).run()
+    finally:
+        platform.close()
+
+
+def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
+    """Return the loops that a process of `role` runs, by name."""
+    from functools import partial  # noqa: PLC0415
+
+    from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
+    from tieout.work.worker import Orders, run_worker  # noqa: PLC0415
+
+    now, random_bytes = platform.now, platform.random_bytes
+    worker = partial(run_worker, platform.state, Orders(Kinds({})), now=now, random_bytes=random_bytes)
+    loops: dict[str, dict[str, Loop]] = {"worker": {"worker": lambda stop: worker(stop=stop)}, "scheduler": {}}
+    return {name: loop for one, group in loops.items() if role in (one, "all") for name, loop in group.items()}
+
+
 def main() -> None:
     """Run the command line."""
     from tieout.cli.app import run  # noqa: PLC0415
 
-    run(open_workspace, open_platform)
+    run(open_workspace, open_platform, serve)
 
 
 def compare(

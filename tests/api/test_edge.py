@@ -311,7 +311,7 @@ def test_requests_are_counted_by_the_template_of_their_route(open_client):
 
 def test_a_route_may_have_a_limit_of_its_own(open_client, monkeypatch):
     caller = Caller("acme", Actor("key:1"), ("*",))
-    monkeypatch.setattr("tieout.api.access.authenticate", lambda *_: caller)
+    monkeypatch.setattr("tieout.api.access.recognise", lambda *_: caller)
     client = open_client()
     told = [client.post("/login-like") for _ in range(12)]
     assert [answer.status_code for answer in told] == [200] * 10 + [429] * 2
@@ -320,7 +320,7 @@ def test_a_route_may_have_a_limit_of_its_own(open_client, monkeypatch):
 
 def test_a_tenant_has_a_limit_over_all_its_keys(open_client, monkeypatch):
     caller = Caller("acme", Actor("key:1"), ("*",))
-    monkeypatch.setattr("tieout.api.access.authenticate", lambda *_: caller)
+    monkeypatch.setattr("tieout.api.access.recognise", lambda *_: caller)
     client = open_client(rate_limit_tenant_rpm=2)
     told = [client.post("/login-like", headers={"Authorization": f"Bearer {number}"}) for number in range(3)]
     assert [answer.status_code for answer in told] == [200, 200, 429]

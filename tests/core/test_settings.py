@@ -122,6 +122,7 @@ def test_the_variables_of_the_server_are_read():
             "TIEOUT_TRACE_RATIO": "0.5",
             "TIEOUT_WORKER_PORT": "3002",
             "TIEOUT_TRUSTED_HOSTS": "API.example.com, [::1]",
+            "TIEOUT_TRUSTED_PROXIES": "10.0.0.1",
             "TIEOUT_MAX_BODY_BYTES": "1",
             "TIEOUT_REQUEST_TIMEOUT_S": "2",
             "TIEOUT_SHUTDOWN_GRACE_S": "3",
@@ -138,6 +139,7 @@ def test_the_variables_of_the_server_are_read():
     assert (settings.log_level, settings.log_format, settings.trace_ratio) == ("warning", "json", 0.5)
     assert settings.otlp_endpoint == "http://localhost:4318/v1/traces"
     assert settings.trusted_hosts == ("api.example.com", "[::1]")
+    assert settings.trusted_proxies == "10.0.0.1"
     assert (settings.worker_port, settings.max_body_bytes) == (3002, 1)
     assert (settings.request_timeout_s, settings.shutdown_grace_s) == (2.0, 3.0)
     assert (settings.rate_limit_rpm, settings.rate_limit_tenant_rpm) == (4, 5)

@@ -14,6 +14,16 @@ import typer
 
 from tieout import __version__
 from tieout.cli.keys_app import keys
+from tieout.cli.operating import (
+    DOCTOR_EPILOG,
+    INIT_EPILOG,
+    MIGRATE_EPILOG,
+    SERVE_EPILOG,
+    doctor,
+    init,
+    migrate,
+    serve,
+)
 from tieout.cli.review_app import review
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.core.errors import EXIT_ERROR, TieoutError
@@ -21,14 +31,18 @@ from tieout.core.errors import EXIT_ERROR, TieoutError
 if TYPE_CHECKING:
     from tieout.books.compare.actions import Workspace
     from tieout.control.platform import Platform
+    from tieout.core.serving import ServeRequest
+    from tieout.core.settings import Settings
 
 OpenWorkspace = Callable[[], "Workspace"]
 OpenPlatform = Callable[[], "Platform"]
+Serve = Callable[["ServeRequest", "Settings", Callable[[str], None]], None]
 
 INTERRUPTED = 130
 
 _opener: list[OpenWorkspace] = []
 _platform_opener: list[OpenPlatform] = []
+_server: list[Serve] = []
 
 app = typer.Typer(
     name="tieout",
@@ -54,18 +68,21 @@ class UnexpectedFault(TieoutError):
         )
 
 
-def build(open_workspace: OpenWorkspace, open_platform: OpenPlatform | None = None) -> typer.Typer:
+def build(
+    open_workspace: OpenWorkspace, open_platform: OpenPlatform | None = None, serve: Serve | None = None
+) -> typer.Typer:
     """Return the command line over the workspace and the platform, each opened when a command needs it."""
     _opener[:] = [open_workspace]
     _platform_opener[:] = [open_platform] if open_platform else []
+    _server[:] = [serve] if serve else []
     return app
 
 
-def run(open_workspace: OpenWorkspace, open_platform: OpenPlatform) -> None:
+def run(open_workspace: OpenWorkspace, open_platform: OpenPlatform, serve: Serve) -> None:
     """Run the command line: one handler turns an expected failure into one message and its exit code."""
     gc.disable()  # until the workspace is open: to look for garbage among what was just imported took 0.1 s
     try:
-        build(open_workspace, open_platform)(standalone_mode=True)
+        build(open_workspace, open_platform, serve)(standalone_mode=True)
     except TieoutError as error:
         show_error(error)
         raise SystemExit(error.exit_code) from None
@@ -131,6 +148,14 @@ def installation() -> Iterator[Platform]:
         raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
+
+
+def server() -> Serve:
+    """Return what serves; the garbage collector, off until here, works again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    return _server[0]
 
 
 def print_json(value: Any) -> None:
@@ -507,3 +532,7 @@ app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
 app.add_typer(keys)
+app.command(name="serve", epilog=SERVE_EPILOG)(serve)
+app.command(name="init", epilog=INIT_EPILOG)(init)
+app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
+app.command(name="migrate", epilog=MIGRATE_EPILOG)(migrate)

@@ -122,7 +122,8 @@ def _row_as_json(row: RowFacts) -> dict[str, Any]:
 
 def decide_pairs(workspace: Workspace, asked: Asked, *, as_json: bool) -> int:
     """Show what decisions would do and, once that is agreed to, store them and run again; return the exit code."""
-    pairs = parse_pairs(asked.pairs)
+    found = workspace.store.runs.find_run(asked.run_id)
+    proposal = propose(workspace, found, asked.ruling, parse_pairs(asked.pairs))
     is_asking = not asked.is_dry_run and not asked.is_agreed
     if is_asking and not sys.stdin.isatty():
         raise AgreementNeeded(
@@ -131,7 +132,6 @@ def decide_pairs(workspace: Workspace, asked: Asked, *, as_json: bool) -> int:
             remedy="Give --yes to store it, or --dry-run to see only what it would do.",
         )
     with stepping() as on_step:
-        proposal = propose(workspace, workspace.store.runs.find_run(asked.run_id), asked.ruling, pairs)
         effect = effect_of(workspace, proposal, on_step) if proposal.drafts else None
     if effect is None:
         return _show_nothing_new(asked, as_json=as_json)

@@ -53,6 +53,10 @@ class Readiness:
         self._kept: list[Check] = []
         self._kept_until = float("-inf")
 
+    def can_work(self) -> bool:
+        """Whether the state answers and the loops run, whatever the guardrails of the read model say."""
+        return all(check.is_ok for check in self.checks() if check.name in ("state", "loops"))
+
     def checks(self) -> list[Check]:
         """Return every check, those of the loops as they are at this moment."""
         failed = self._failed_loops()

@@ -99,10 +99,14 @@ class Settings:
     """The share of requests whose trace is recorded, 0 to 1, where the caller does not say."""
 
     worker_port: int = 3001
-    """The port of a worker's probes `/healthz` and `/readyz`."""
+    """The port of a worker's probes `/healthz` and `/readyz`; 0 for none."""
 
     trusted_hosts: tuple[str, ...] = ()
     """Names, with commas between them, that the header Host may hold; unset, any."""
+
+    trusted_proxies: str = ""
+    """Addresses, with commas between them, of proxies whose X-Forwarded-For and X-Forwarded-Proto count; unset, none's
+    do."""
 
     max_body_bytes: int = 1024**2
     """The largest body of a request that is no upload, in bytes."""
@@ -176,8 +180,9 @@ def _of_the_server(environ: Mapping[str, str]) -> dict[str, Any]:
         "log_format": _one_of(environ, "TIEOUT_LOG_FORMAT", Settings.log_format, ("auto", "json", "text")),
         "otlp_endpoint": _endpoint(environ, "TIEOUT_OTLP_ENDPOINT"),
         "trace_ratio": _share(environ, "TIEOUT_TRACE_RATIO", Settings.trace_ratio),
-        "worker_port": _whole(environ, "TIEOUT_WORKER_PORT", Settings.worker_port, at_most=65_535),
+        "worker_port": _whole(environ, "TIEOUT_WORKER_PORT", Settings.worker_port, at_least=0, at_most=65_535),
         "trusted_hosts": tuple(host.strip().lower() for host in hosts if host.strip()),
+        "trusted_proxies": (environ.get("TIEOUT_TRUSTED_PROXIES") or "").strip(),
         "max_body_bytes": _whole(environ, "TIEOUT_MAX_BODY_BYTES", Settings.max_body_bytes),
         "request_timeout_s": _seconds(environ, "TIEOUT_REQUEST_TIMEOUT_S", Settings.request_timeout_s),
         "shutdown_grace_s": _seconds(environ, "TIEOUT_SHUTDOWN_GRACE_S", Settings.shutdown_grace_s),

@@ -165,7 +165,7 @@ class State:
     def _transaction(self, *, is_writing: bool, isolation: str | None = None) -> Iterator[Connection]:
         try:
             with self.engine.connect() as connection:
-                connection.execution_options(is_writing=is_writing)
+                connection.execution_options(is_writing=is_writing, tenant=self.tenant)
                 if isolation and self.is_postgresql:  # a transaction of SQLite sees one moment anyway
                     connection.execution_options(isolation_level=isolation)
                 with connection.begin():
