@@ -26,6 +26,8 @@ _BYTES_PER_UNIT = {
     **{unit: 1000**power for power, unit in enumerate(("kb", "mb", "gb", "tb"), start=1)},
     **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
 }
+_FLAG_PREFIX = "TIEOUT_FLAG_"
+_FLAG_VARIABLES = ("VRA_ENABLED", "VRA_SHADOW_ONLY")  # as the runbooks print them
 _STATE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
@@ -76,6 +78,13 @@ class Settings:
     """The key that seals secrets in the state database, 32 bytes in base64, the same for all processes; several with
     commas between them while it changes: the first seals, all open. Unset, it is the file `secret.key` of the data
     folder, made at the first start."""
+
+    # Flags
+    flags: Mapping[str, str] = field(
+        default_factory=dict, metadata={"environment": "VRA_ENABLED, VRA_SHADOW_ONLY, TIEOUT_FLAG_…"}
+    )
+    """Flags that the environment decides, whatever is set otherwise: `VRA_ENABLED=true`,
+    `TIEOUT_FLAG_SUPPORT_MAINTENANCE_MODE=true`; `tieout flags list` shows the variable of each."""
 
     # Webhooks
     webhook_allow_http: bool = False
@@ -187,6 +196,7 @@ class Settings:
             checkpoint_after_s=_seconds(environ, "TIEOUT_CHECKPOINT_AFTER_S", cls.checkpoint_after_s),
             retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
             secret_key=_secret_key(environ),
+            flags=_flags(environ),
             webhook_allow_http=_yes_or_no(environ, "TIEOUT_WEBHOOK_ALLOW_HTTP"),
             webhook_allow_private=_networks(environ, "TIEOUT_WEBHOOK_ALLOW_PRIVATE"),
             **_of_the_server(environ),
@@ -316,6 +326,14 @@ def _secret_key(environ: Mapping[str, str]) -> str:
                 f"TIEOUT_SECRET_KEY cannot be used: {error.what}", subject="TIEOUT_SECRET_KEY", remedy=error.remedy
             ) from None
     return text
+
+
+def _flags(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        variable: text
+        for variable, text in environ.items()
+        if text and (variable.startswith(_FLAG_PREFIX) or variable in _FLAG_VARIABLES)
+    }
 
 
 def _whole(
