@@ -88,11 +88,12 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
 
 def kinds_of(platform: Platform) -> Kinds:
     """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
+    from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
 
     tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
-    return Kinds({**housekeeping.kinds(platform.settings, **tools)})
+    return Kinds({**housekeeping.kinds(platform.settings, **tools), **comparisons.kinds(platform.settings)})
 
 
 def schedules_of() -> tuple[Schedule, ...]:
