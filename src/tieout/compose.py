@@ -64,12 +64,16 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
     """Return the loops that a process of `role` runs, by name."""
     from functools import partial  # noqa: PLC0415
 
+    from tieout.control.webhooks.jobs import deliver_events  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
     from tieout.work.worker import Orders, run_worker  # noqa: PLC0415
 
     now, random_bytes = platform.now, platform.random_bytes
     worker = partial(run_worker, platform.state, Orders(Kinds({})), now=now, random_bytes=random_bytes)
-    loops: dict[str, dict[str, Loop]] = {"worker": {"worker": lambda stop: worker(stop=stop)}, "scheduler": {}}
+    loops: dict[str, dict[str, Loop]] = {
+        "worker": {"worker": lambda stop: worker(stop=stop), "delivery": partial(deliver_events, platform)},
+        "scheduler": {},
+    }
     return {name: loop for one, group in loops.items() if role in (one, "all") for name, loop in group.items()}
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.audit_app import audit
+from tieout.cli.events_app import events
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -532,6 +534,8 @@ app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
 app.add_typer(keys)
+app.add_typer(audit)
+app.add_typer(events)
 app.command(name="serve", epilog=SERVE_EPILOG)(serve)
 app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
