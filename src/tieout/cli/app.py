@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.audit_app import audit
+from tieout.cli.events_app import events
 from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
@@ -536,6 +538,8 @@ app.add_typer(review)
 app.add_typer(keys)
 app.add_typer(jobs)
 app.add_typer(schedule)
+app.add_typer(audit)
+app.add_typer(events)
 app.command(name="serve", epilog=SERVE_EPILOG)(serve)
 app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
