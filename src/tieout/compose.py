@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tieout.work.loops import Loop
 
 
+LAST_WORD_S = 3.0
+"""Of the grace at the end, what a worker keeps to hand back what it could not finish."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -64,12 +68,21 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
     """Return the loops that a process of `role` runs, by name."""
     from functools import partial  # noqa: PLC0415
 
+    from tieout.work import housekeeping  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
-    from tieout.work.worker import Orders, run_worker  # noqa: PLC0415
+    from tieout.work.schedules.actions import run_scheduler  # noqa: PLC0415
+    from tieout.work.worker import Orders, Pace, run_worker  # noqa: PLC0415
 
+    state, settings = platform.state, platform.settings
     now, random_bytes = platform.now, platform.random_bytes
-    worker = partial(run_worker, platform.state, Orders(Kinds({})), now=now, random_bytes=random_bytes)
-    loops: dict[str, dict[str, Loop]] = {"worker": {"worker": lambda stop: worker(stop=stop)}, "scheduler": {}}
+    kinds = Kinds(housekeeping.kinds(settings, now=now, random_bytes=random_bytes))
+    pace = Pace(stop_within_s=max(settings.shutdown_grace_s - LAST_WORD_S, 0.0))
+    worker = partial(run_worker, state, Orders(kinds, pace), now=now, random_bytes=random_bytes)
+    scheduler = partial(run_scheduler, state, housekeeping.SCHEDULES, now=now, random_bytes=random_bytes)
+    loops: dict[str, dict[str, Loop]] = {
+        "worker": {"worker": lambda stop: worker(stop=stop)},
+        "scheduler": {"scheduler": lambda stop: scheduler(stop=stop)},
+    }
     return {name: loop for one, group in loops.items() if role in (one, "all") for name, loop in group.items()}
 
 

@@ -14,7 +14,7 @@ from tieout import __version__
 from tieout.api.edge import Edge
 from tieout.api.errors import handle_errors
 from tieout.api.limits import Limits
-from tieout.api.routes import auth, docs, health, keys, rbac, users
+from tieout.api.routes import auth, docs, health, keys, ops, rbac, users
 from tieout.control.platform import Platform
 from tieout.control.readiness import Readiness
 from tieout.work.gauges import StateGauges
@@ -24,6 +24,7 @@ ROUTES = (
     docs.routes,
     health.routes,
     keys.routes,
+    ops.routes,
     rbac.routes,
     users.routes,
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -25,6 +26,7 @@ from tieout.cli.operating import (
     serve,
 )
 from tieout.cli.review_app import review
+from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
@@ -532,6 +534,8 @@ app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
 app.add_typer(keys)
+app.add_typer(jobs)
+app.add_typer(schedule)
 app.command(name="serve", epilog=SERVE_EPILOG)(serve)
 app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
