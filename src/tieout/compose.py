@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tieout.work.schedules.rules import Schedule
 
 
+LAST_WORD_S = 3.0
+"""Of the grace at the end, what a worker keeps to hand back what it could not finish."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -76,7 +80,7 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
         batch_threads=settings.batch_threads,
         step_threads=settings.step_threads,
         lease_s=settings.job_lease_s,
-        stop_within_s=settings.shutdown_grace_s * 0.8,  # the rest is for handing back
+        stop_within_s=max(settings.shutdown_grace_s - LAST_WORD_S, 0.0),
     )
     orders = Orders(kinds_of(platform), pace, (role,))
     capacity = settings.queue_capacity
