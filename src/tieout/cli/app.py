@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.flags_app import flags
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -26,6 +27,8 @@ from tieout.cli.operating import (
 )
 from tieout.cli.review_app import review
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
+from tieout.cli.state_app import state
+from tieout.cli.tenants_app import tenants
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
 if TYPE_CHECKING:
@@ -532,6 +535,9 @@ app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
 app.add_typer(keys)
+app.add_typer(flags)
+app.add_typer(state)
+app.add_typer(tenants)
 app.command(name="serve", epilog=SERVE_EPILOG)(serve)
 app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
