@@ -15,6 +15,7 @@ import typer
 from tieout import __version__
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
+from tieout.cli.flags_app import flags
 from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
@@ -30,6 +31,8 @@ from tieout.cli.operating import (
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
+from tieout.cli.state_app import state
+from tieout.cli.tenants_app import tenants
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
 if TYPE_CHECKING:
@@ -540,6 +543,9 @@ app.add_typer(jobs)
 app.add_typer(schedule)
 app.add_typer(audit)
 app.add_typer(events)
+app.add_typer(flags)
+app.add_typer(state)
+app.add_typer(tenants)
 app.command(name="serve", epilog=SERVE_EPILOG)(serve)
 app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
