@@ -19,6 +19,7 @@ PERMISSIONS: dict[str, str] = {
     "identity.users.create": "add users",
     "identity.users.disable": "disable and enable users",
     "identity.users.read": "list users",
+    "identity.users.reset_password": "give users a new password",
     "inventory.adjustments.create": "adjust stock",
     "inventory.counts.complete": "complete stock counts",
     "inventory.counts.create": "record stock counts",
