@@ -15,6 +15,7 @@ import typer
 from tieout import __version__
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
+from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -27,6 +28,7 @@ from tieout.cli.operating import (
     serve,
 )
 from tieout.cli.review_app import review
+from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
@@ -536,6 +538,8 @@ app.add_typer(review)
 app.add_typer(keys)
 app.add_typer(audit)
 app.add_typer(events)
+app.add_typer(jobs)
+app.add_typer(schedule)
 app.command(name="serve", epilog=SERVE_EPILOG)(serve)
 app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
 from tieout.work.jobs import store
-from tieout.work.jobs.rules import CAPACITY, PRIORITIES, Job, JobRequest, OtherJobHasKey, QueueFull, canonical
+from tieout.work.jobs.rules import (
+    CAPACITY,
+    PRIORITIES,
+    Depth,
+    Job,
+    JobNotInStatus,
+    JobRequest,
+    JobUnknown,
+    OtherJobHasKey,
+    QueueFull,
+    Status,
+    canonical,
+)
 
 
 def submit(
@@ -31,6 +44,7 @@ def submit(
     """
     values = _values(tenant, request, now, random_bytes)
     if store.insert_one(connection, values, capacity=capacity):
+        _count(request)
         return Job(**values)
     earlier = _earlier(connection, tenant, request)
     if earlier is None:
@@ -58,6 +72,10 @@ def submit_many(
         for values, request in zip(rows, asked, strict=True)
     ]
     _check_room(connection, tenant, [values["queue"] for values in rows if values["job_id"] in added], capacity)
+    for (queue, kind), jobs_added in Counter(
+        (values["queue"], values["kind"]) for values in rows if values["job_id"] in added
+    ).items():
+        metrics.JOBS_SUBMITTED.labels(metrics.bounded("queue", queue), metrics.bounded("kind", kind)).inc(jobs_added)
     return jobs
 
 
@@ -121,9 +139,78 @@ def _check_room(connection: Connection, tenant: str, queues: Sequence[str], capa
             raise _full(queue, tenant, capacity)
 
 
+def _count(request: JobRequest) -> None:
+    names = metrics.bounded("queue", request.queue), metrics.bounded("kind", request.kind)
+    metrics.JOBS_SUBMITTED.labels(*names).inc()
+
+
 def _full(queue: str, tenant: str, capacity: int) -> QueueFull:
+    metrics.JOBS_REFUSED.labels(metrics.bounded("queue", queue)).inc()
     return QueueFull(
         f"{capacity:,} jobs of {tenant} wait in the queue {queue}; nothing was accepted.",
         subject=queue,
         remedy="Send the request again later, or let more workers run.",
     )
+
+
+def get_job(connection: Connection, tenant: str | None, job_id: str) -> Job:
+    """Return a job of the tenant, of any where that is None. Raises JobUnknown."""
+    found = store.find(connection, tenant, job_id)
+    if found is None:
+        raise JobUnknown(
+            f"There is no job {job_id[:50]!r}.", subject=job_id[:50], remedy="`tieout jobs list` names those there are."
+        )
+    return found
+
+
+def list_jobs(
+    connection: Connection,
+    tenant: str | None,
+    *,
+    status: Status | None = None,
+    queue: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> list[Job]:
+    """List jobs of the tenant, of all where that is None, the newest first; `before` is the last id of a page."""
+    return store.list_jobs(connection, tenant, status=status, queue=queue, before=before, limit=limit)
+
+
+def retry(connection: Connection, tenant: str | None, job_id: str, *, now: datetime) -> Job:
+    """Let a job that failed or was cancelled wait again; steps that it had done are not done again.
+
+    Raises JobUnknown and JobNotInStatus.
+    """
+    return _change(connection, tenant, job_id, store.wait_again(connection, tenant, job_id, now), "tried again")
+
+
+def cancel(connection: Connection, tenant: str | None, job_id: str, *, now: datetime) -> Job:
+    """Cancel a job: at once where it waits, before its next step where it is active.
+
+    A job that is being done in one go, or whose last step has begun, may end as done. Raises JobUnknown and
+    JobNotInStatus.
+    """
+    return _change(connection, tenant, job_id, store.cancel(connection, tenant, job_id, now), "cancelled")
+
+
+def measure(connection: Connection) -> list[Depth]:
+    """Count the jobs by queue and status: those that wait, are active, or failed. For a connection of every tenant."""
+    return store.measure(connection)
+
+
+def purge(
+    connection: Connection, *, now: datetime, done_after: timedelta, failed_after: timedelta, at_most: int = 5000
+) -> int:
+    """Delete at most so many jobs that ended long ago, dead letters later than others; return how many.
+
+    An idempotency key is good for as long as its job is kept.
+    """
+    ages: dict[Status, timedelta] = {"done": done_after, "canceled": done_after, "failed": failed_after}
+    return sum(store.purge(connection, status, now - age, at_most) for status, age in ages.items())
+
+
+def _change(connection: Connection, tenant: str | None, job_id: str, is_changed: bool, what: str) -> Job:  # noqa: FBT001
+    found = get_job(connection, tenant, job_id)
+    if not is_changed:
+        raise JobNotInStatus(f"The job {job_id} is {found.status} and cannot be {what}.", subject=job_id)
+    return found

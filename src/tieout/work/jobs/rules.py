@@ -17,7 +17,7 @@ STATUSES: tuple[Status, ...] = ("waiting", "active", "done", "failed", "canceled
 CAPACITY = 5000
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_ATTEMPTS = 100
-MAX_LOSSES = 5
+MAX_LOSSES = 3
 """So often may a worker be lost with a job in its hands, before the job itself is held to be the cause."""
 MAX_ERROR_CHARACTERS = 2000
 

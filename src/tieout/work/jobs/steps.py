@@ -23,7 +23,7 @@ from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import BUSY_TIMEOUT_S, State, StateUnavailable
 from tieout.store.tables import job as job_table
 from tieout.work.jobs import claims
-from tieout.work.jobs.batches import Bench, end_attempt
+from tieout.work.jobs.batches import Bench, count_ended, end_attempt
 from tieout.work.jobs.kinds import InSteps
 from tieout.work.jobs.rules import Job
 
@@ -257,22 +257,25 @@ def do_in_steps(bench: Bench, durable: Durable, kind: InSteps, batch_id: str, jo
 
     durable.run(job.job_id, body)
     end = ends[0]
-    if isinstance(end, _Failed):
-        end = end.__cause__
-    if end is None:
-        durable.forget(job.job_id)
-    elif isinstance(end, StateUnavailable):
-        raise end
-    elif isinstance(end, Exception):
-        end_attempt(bench, kind.back_off, batch_id, job, end)
+    if end is None or isinstance(end, _Canceled | _Stopping | _Lost):
+        _leave(bench, durable, batch_id, job, end)
+        return
+    cause = end.__cause__ if isinstance(end, _Failed) else end
+    if isinstance(cause, StateUnavailable) or not isinstance(cause, Exception):
+        raise cause or end
+    end_attempt(bench, kind.back_off, batch_id, job, cause)
+
+
+def _leave(bench: Bench, durable: Durable, batch_id: str, job: Job, end: BaseException | None) -> None:
+    """Record that a job was done, cancelled or is handed back; what is kept of it goes with its end."""
+    tenant = bench.state.of(job.tenant)
+    if isinstance(end, _Stopping):
+        tenant.write(lambda connection: claims.hand_back(connection, batch_id, bench.now()))
     elif isinstance(end, _Canceled):
-        tenant = bench.state.of(job.tenant)
         tenant.write(lambda connection: claims.cancel_held(connection, batch_id, [job.job_id], bench.now()))
+    if end is None or isinstance(end, _Canceled):
+        count_ended(job, "done" if end is None else "canceled")
         durable.forget(job.job_id)
-    elif isinstance(end, _Stopping):
-        bench.state.of(job.tenant).write(lambda connection: claims.hand_back(connection, batch_id, bench.now()))
-    elif not isinstance(end, _Lost):
-        raise end
 
 
 def _finish(bench: Bench, batch_id: str, job: Job, result: Any) -> None:

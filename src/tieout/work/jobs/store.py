@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Insert, Row, Select, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Row,
+    Select,
+    case,
+    delete,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tieout.store.tables import job
-from tieout.work.jobs.rules import Job
+from tieout.store.tables import Instant, job
+from tieout.work.jobs.rules import Depth, Job, Status
 
 FIELDS = tuple(job.c[name] for name in Job.__dataclass_fields__)
 
@@ -82,3 +98,79 @@ def _unless_taken(connection: Connection) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(job).on_conflict_do_nothing()
     return sqlite.insert(job).on_conflict_do_nothing()
+
+
+def list_jobs(
+    connection: Connection, tenant: str | None, *, status: str | None, queue: str | None, before: str | None, limit: int
+) -> list[Job]:
+    """List jobs, the newest first; `before` is the id of the last one that was seen."""
+    statement = select(*FIELDS).where(*of_tenant(tenant))
+    if status is not None:
+        statement = statement.where(job.c.status == status)
+    if queue is not None:
+        statement = statement.where(job.c.queue == queue)
+    if before is not None:
+        statement = statement.where(job.c.job_id < before)
+    return [as_job(row) for row in connection.execute(statement.order_by(job.c.job_id.desc()).limit(limit))]
+
+
+def wait_again(connection: Connection, tenant: str | None, job_id: str, now: datetime) -> bool:
+    """Let a job that failed or was cancelled wait again, with all its attempts; say whether it did."""
+    statement = (
+        update(job)
+        .where(job.c.job_id == job_id, *of_tenant(tenant), job.c.status.in_(("failed", "canceled")))
+        .values(
+            status="waiting",
+            due_us=now,
+            attempts=0,
+            losses=0,
+            is_cancel_asked=False,
+            claimed_by=None,
+            batch_id=None,
+            finished_us=None,
+        )
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def cancel(connection: Connection, tenant: str | None, job_id: str, now: datetime) -> bool:
+    """Cancel a job that waits, or ask the worker of an active one to; say whether it was either."""
+    is_waiting = job.c.status == "waiting"
+    statement = (
+        update(job)
+        .where(job.c.job_id == job_id, *of_tenant(tenant), job.c.status.in_(("waiting", "active")))
+        .values(
+            status=case((is_waiting, "canceled"), else_=job.c.status),
+            finished_us=case((is_waiting, literal(now, Instant)), else_=null()),
+            is_cancel_asked=True,
+        )
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def measure(connection: Connection) -> list[Depth]:
+    """Count the jobs that wait, are active or failed, by queue; each by the part of an index that holds only those."""
+    counted = union_all(
+        *(
+            select(job.c.queue, literal(status).label("status"), func.count().label("jobs"))
+            .where(job.c.status == literal_column(f"'{status}'"), *more)
+            .group_by(job.c.queue)
+            for status, more in (
+                ("waiting", ()),
+                ("active", ()),
+                ("failed", (job.c.finished_us.is_not(None),)),
+            )
+        )
+    ).order_by("queue", "status")
+    return [Depth(queue, status, jobs) for queue, status, jobs in connection.execute(counted)]
+
+
+def purge(connection: Connection, status: Status, before: datetime, at_most: int) -> int:
+    """Delete jobs that ended so before an instant, the oldest first; return how many."""
+    old = (
+        select(job.c.job_id)
+        .where(job.c.status == status, job.c.finished_us < before)
+        .order_by(job.c.finished_us)
+        .limit(at_most)
+    )
+    return connection.execute(delete(job).where(job.c.job_id.in_(old))).rowcount

@@ -9,10 +9,10 @@ import json
 from tieout.core.errors import TieoutError
 
 
-class PageUnknown(TieoutError):
+class BadCursor(TieoutError):
     """A cursor is not one that this list gave."""
 
-    code = "page_unknown"
+    code = "bad_cursor"
 
 
 def cursor(*parts: str | int) -> str:
@@ -21,13 +21,13 @@ def cursor(*parts: str | int) -> str:
 
 
 def parts_of(text: str, kinds: tuple[type, ...]) -> list[str | int]:
-    """Return what `cursor` was given; raise PageUnknown where it is not of these kinds."""
+    """Return what `cursor` was given; raise BadCursor where it is not of these kinds."""
     try:
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         parts = None
     if not isinstance(parts, list) or tuple(map(type, parts)) != kinds or not all(map(_is_sound, parts)):
-        raise PageUnknown("The cursor is none that this list gave.", remedy="Take `meta.next` of the page before.")
+        raise BadCursor("The cursor is none that this list gave.", remedy="Take `meta.next` of the page before.")
     return list(parts)
 
 

@@ -1,0 +1,1 @@
+"""Circuit breakers of integrations, one state for all workers."""
