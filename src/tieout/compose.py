@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from tieout.core.serving import ServeRequest
     from tieout.core.settings import Settings
     from tieout.report.comparison import Comparison
+    from tieout.work.jobs.kinds import Kinds
     from tieout.work.loops import Loop
+    from tieout.work.schedules.rules import Schedule
+
+
+LAST_WORD_S = 3.0
+"""Of the grace at the end, what a worker keeps to hand back what it could not finish."""
 
 
 def _now() -> datetime:
@@ -64,13 +70,47 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
     """Return the loops that a process of `role` runs, by name."""
     from functools import partial  # noqa: PLC0415
 
-    from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
-    from tieout.work.worker import Orders, run_worker  # noqa: PLC0415
+    from tieout.control.webhooks.jobs import deliver_events  # noqa: PLC0415
+    from tieout.work.schedules.actions import run_scheduler  # noqa: PLC0415
+    from tieout.work.worker import Orders, Pace, run_worker  # noqa: PLC0415
 
-    now, random_bytes = platform.now, platform.random_bytes
-    worker = partial(run_worker, platform.state, Orders(Kinds({})), now=now, random_bytes=random_bytes)
-    loops: dict[str, dict[str, Loop]] = {"worker": {"worker": lambda stop: worker(stop=stop)}, "scheduler": {}}
+    settings, state = platform.settings, platform.state
+    tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
+    pace = Pace(
+        batch_threads=settings.batch_threads,
+        step_threads=settings.step_threads,
+        lease_s=settings.job_lease_s,
+        stop_within_s=max(settings.shutdown_grace_s - LAST_WORD_S, 0.0),
+    )
+    orders = Orders(kinds_of(platform), pace, (role,))
+    capacity = settings.queue_capacity
+    loops: dict[str, dict[str, Loop]] = {
+        "worker": {
+            "worker": lambda stop: run_worker(state, orders, stop=stop, **tools),
+            "delivery": partial(deliver_events, platform),
+        },
+        "scheduler": {
+            "scheduler": lambda stop: run_scheduler(state, schedules_of(), stop=stop, capacity=capacity, **tools)
+        },
+    }
     return {name: loop for one, group in loops.items() if role in (one, "all") for name, loop in group.items()}
+
+
+def kinds_of(platform: Platform) -> Kinds:
+    """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
+    from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
+    from tieout.work import housekeeping  # noqa: PLC0415
+    from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
+
+    tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
+    return Kinds({**housekeeping.kinds(platform.settings, **tools), **comparisons.kinds(platform.settings)})
+
+
+def schedules_of() -> tuple[Schedule, ...]:
+    """Return every schedule; a part of the platform or a book adds its own here."""
+    from tieout.work import housekeeping  # noqa: PLC0415
+
+    return (*housekeeping.SCHEDULES,)
 
 
 def main() -> None:

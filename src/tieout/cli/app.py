@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.audit_app import audit
+from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
+from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -26,6 +29,7 @@ from tieout.cli.operating import (
     serve,
 )
 from tieout.cli.review_app import review
+from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.cli.state_app import state
 from tieout.cli.tenants_app import tenants
@@ -535,6 +539,10 @@ app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
 app.add_typer(keys)
+app.add_typer(jobs)
+app.add_typer(schedule)
+app.add_typer(audit)
+app.add_typer(events)
 app.add_typer(flags)
 app.add_typer(state)
 app.add_typer(tenants)

@@ -18,6 +18,7 @@ from tieout.core.sealing import SecretKeyUnusable, parse_key
 STATE_FILE = "state.db"
 MIN_MEMORY_BYTES = 64 * 1024**2
 MAX_THREADS = 1024
+MIN_LEASE_S = 10.0
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.IGNORECASE)
@@ -85,6 +86,13 @@ class Settings:
     """Flags that the environment decides, whatever is set otherwise: `VRA_ENABLED=true`,
     `TIEOUT_FLAG_SUPPORT_MAINTENANCE_MODE=true`; `tieout flags list` shows the variable of each."""
 
+    # Webhooks
+    webhook_allow_http: bool = False
+    """Whether events may also go to http:// addresses, unencrypted: `1` or `0`."""
+
+    webhook_allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks besides the public internet to which events may go, such as `10.1.0.0/16`, with commas between them."""
+
     # Server
     log_level: str = "info"
     """What is logged: `debug`, `info`, `warning` or `error` and above."""
@@ -140,12 +148,34 @@ class Settings:
 
     ready_min_cache_hit: float = 0.8
     """The share of blocks, 0 to 1, that PostgreSQL must find in memory for `/ready` to say so."""
-    # Webhooks
-    webhook_allow_http: bool = False
-    """Whether events may also go to http:// addresses, unencrypted: `1` or `0`."""
 
-    webhook_allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Networks besides the public internet to which events may go, such as `10.1.0.0/16`, with commas between them."""
+    # Durable work
+    queue_capacity: int = 5000
+    """Jobs of one tenant that may wait in one queue; more are refused with 503."""
+
+    batch_threads: int = 2
+    """Micro-batches that a worker does at the same time."""
+
+    step_threads: int = 4
+    """Long jobs that a worker does at the same time."""
+
+    job_lease_s: float = 60.0
+    """Seconds without a word of its worker after which a job is given to another, 10 or more."""
+
+    job_retention_days: int = 30
+    """Days for which jobs that are done or cancelled are kept, and their idempotency keys with them."""
+
+    dead_letter_days: int = 180
+    """Days for which dead letters are kept: jobs whose last attempt failed."""
+
+    breaker_threshold: int = 5
+    """Failures of an integration in a row that open its circuit breaker."""
+
+    breaker_open_s: float = 300.0
+    """Seconds for which an open circuit breaker lets no call through."""
+
+    breaker_probes: int = 3
+    """Calls that try whether an integration is back, before others may."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -167,9 +197,10 @@ class Settings:
             retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
             secret_key=_secret_key(environ),
             flags=_flags(environ),
-            **_of_the_server(environ),
             webhook_allow_http=_yes_or_no(environ, "TIEOUT_WEBHOOK_ALLOW_HTTP"),
             webhook_allow_private=_networks(environ, "TIEOUT_WEBHOOK_ALLOW_PRIVATE"),
+            **_of_the_server(environ),
+            **_of_durable_work(environ),
         )
 
 
@@ -194,6 +225,27 @@ def _of_the_server(environ: Mapping[str, str]) -> dict[str, Any]:
         "ready_max_lag_s": _seconds(environ, "TIEOUT_READY_MAX_LAG_S", Settings.ready_max_lag_s),
         "ready_max_backlog": _whole(environ, "TIEOUT_READY_MAX_BACKLOG", Settings.ready_max_backlog),
         "ready_min_cache_hit": _share(environ, "TIEOUT_READY_MIN_CACHE_HIT", Settings.ready_min_cache_hit),
+    }
+
+
+def _of_durable_work(environ: Mapping[str, str]) -> dict[str, Any]:
+    lease_s = _seconds(environ, "TIEOUT_JOB_LEASE_S", Settings.job_lease_s)
+    if lease_s < MIN_LEASE_S:
+        raise BadSetting(
+            f"TIEOUT_JOB_LEASE_S is {lease_s:g}.",
+            subject="TIEOUT_JOB_LEASE_S",
+            remedy=f"Use {MIN_LEASE_S:g} seconds or more: a worker must have time to say that it lives.",
+        )
+    return {
+        "queue_capacity": _whole(environ, "TIEOUT_QUEUE_CAPACITY", Settings.queue_capacity, at_most=1_000_000),
+        "batch_threads": _whole(environ, "TIEOUT_BATCH_THREADS", Settings.batch_threads, at_most=64),
+        "step_threads": _whole(environ, "TIEOUT_STEP_THREADS", Settings.step_threads, at_most=64),
+        "job_lease_s": lease_s,
+        "job_retention_days": _whole(environ, "TIEOUT_JOB_RETENTION_DAYS", Settings.job_retention_days, at_most=36_500),
+        "dead_letter_days": _whole(environ, "TIEOUT_DEAD_LETTER_DAYS", Settings.dead_letter_days, at_most=36_500),
+        "breaker_threshold": _whole(environ, "TIEOUT_BREAKER_THRESHOLD", Settings.breaker_threshold, at_most=1000),
+        "breaker_open_s": _seconds(environ, "TIEOUT_BREAKER_OPEN_S", Settings.breaker_open_s),
+        "breaker_probes": _whole(environ, "TIEOUT_BREAKER_PROBES", Settings.breaker_probes, at_most=1000),
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select
 
+from tieout.core.cursors import BadCursor
 from tieout.core.errors import TieoutError
 from tieout.store.digest import digest_file, digest_text
 from tieout.store.folders import Folders
@@ -40,12 +41,6 @@ class RunFilesGone(TieoutError):
 
     code = "run_files_gone"
     http_status = 410
-
-
-class BadCursor(TieoutError):
-    """The text that should say where the next page of runs begins does not."""
-
-    code = "bad_cursor"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.core.ids import RandomBytes
 from tieout.work.jobs.rules import BackOff, unit_interval
@@ -83,6 +84,7 @@ def with_retry(
             if error.retry_after_s > CAP_S:
                 return False
             pause_s = max(pause_s, error.retry_after_s)
+        metrics.INTEGRATION_RETRIES.labels(metrics.bounded("platform", platform)).inc()
         _log.warning(
             "Platform fetch retry scheduled",
             platform=platform,

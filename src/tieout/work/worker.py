@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from tieout import __version__
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State, StateUnavailable
@@ -25,6 +26,8 @@ from tieout.work.jobs.rules import Job
 from tieout.work.jobs.steps import Durable, do_in_steps
 
 _log = structlog.get_logger("tieout.work")
+
+SWEEP_EVERY_S = 3600.0
 
 Lane = tuple[str, tuple[str, ...]]
 
@@ -122,7 +125,7 @@ class _Worker:
         durable = Durable(self._bench.state, self._slot, new_id(self._clock(), self._bench.random_bytes))
         threads = self._start(durable)
         try:
-            self._keep(len(threads))
+            self._keep(len(threads), durable)
         finally:
             self._leaving.set()
             self._end(threads, durable)
@@ -185,6 +188,7 @@ class _Worker:
                 )
             )
             if jobs:
+                self._tell(queue, jobs)
                 with structlog.contextvars.bound_contextvars(slot=self._slot, batch_id=batch_id):
                     do(batch_id, jobs)
         except BaseException:
@@ -197,14 +201,23 @@ class _Worker:
                 self._busy_s += monotonic() - self._held.pop(batch_id)
         return bool(jobs)
 
-    def _keep(self, threads: int) -> None:
+    def _tell(self, queue: str, jobs: list[Job]) -> None:
+        name = metrics.bounded("queue", queue)
+        metrics.JOB_BATCH_SIZE.labels(name).observe(len(jobs))
+        waited = (jobs[0].started_us or jobs[0].due_us) - jobs[0].due_us
+        metrics.JOB_WAIT.labels(name).observe(max(0.0, waited.total_seconds()))
+
+    def _keep(self, threads: int, durable: Durable) -> None:
         """Show that the worker lives and keep what it holds, until it is to stop."""
-        since = monotonic()
+        since = swept = monotonic()
         while not self._stop.is_set():
             try:
                 self._beat()
                 self._orders.on_beat(self._measure(since, threads))
                 since = monotonic()
+                if since - swept > SWEEP_EVERY_S:
+                    swept = since
+                    durable.sweep(self._clock() - timedelta(seconds=SWEEP_EVERY_S))
             except StateUnavailable as error:
                 _log.warning("State database cannot be reached", slot=self._slot, error=str(error))
             self._stop.wait(self._pace.beat_s)

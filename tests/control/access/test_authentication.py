@@ -68,10 +68,10 @@ BAD_HEADERS = [None, "", "Bearer", "Bearer ", "Basic YTpi", "Bearer x", "Bearer 
 BAD_HEADERS += ["Bearer " + "x" * 100_000, "Bearer \xe9", "Bearer tk_\0", "Bearer x y", "tk_1_2", "Bearer eyJ.eyJ."]
 
 
-@pytest.mark.parametrize("authorization", BAD_HEADERS, ids=lambda text: repr(text)[:20])
-def test_a_header_that_names_nobody_is_refused(platform, authorization):
-    with pytest.raises(NotSignedIn, match="no valid token"):
-        authenticate(platform, authorization, HERE)
+def test_a_header_that_names_nobody_is_refused(platform):
+    for authorization in BAD_HEADERS:
+        with pytest.raises(NotSignedIn, match="no valid token"):
+            authenticate(platform, authorization, HERE)
 
 
 def test_a_token_names_its_user(platform, header):

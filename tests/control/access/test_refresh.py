@@ -50,6 +50,7 @@ def test_each_exchange_gives_a_new_pair_in_the_shape_of_a_sign_in(platform, clie
     assert data["tokens"]["accessToken"] != first["tokens"]["accessToken"]
     assert data["tokens"]["expiresAt"]["accessToken"] == "2026-03-01T12:15:10+00:00"
     assert data["tokens"]["expiresAt"]["refreshToken"] == "2026-03-31T12:00:10+00:00"
+    clock.pass_time(seconds=10)
     assert renew(client, data["tokens"]["refreshToken"]).status_code == 200
     found = rows(platform)
     assert len(found) == 3
@@ -108,14 +109,11 @@ def test_a_refresh_token_ends_after_30_days(platform, client, user, clock):
     assert renew(client, late).status_code == 401
 
 
-@pytest.mark.parametrize("token", ["x", "tr_", "tr_" + "0" * 64, "\ud7ff", "é" * 200])
-def test_an_unknown_token_is_refused(client, token):
-    assert renew(client, token).status_code == 401
-
-
-@pytest.mark.parametrize("token", ["", "x" * 201, 1, None])
-def test_a_token_of_a_wrong_kind_is_malformed(client, token):
-    assert renew(client, token).status_code == 400
+def test_an_unknown_token_is_refused_and_one_of_a_wrong_kind_is_malformed(client):
+    for token in ("x", "tr_", "tr_" + "0" * 64, "\ud7ff", "é" * 200):
+        assert renew(client, token).status_code == 401
+    for token in ("", "x" * 201, 1, None):
+        assert renew(client, token).status_code == 400
 
 
 def test_an_access_token_or_a_key_is_no_refresh_token(platform, client, user):

@@ -85,11 +85,11 @@ def test_a_role_is_made_given_taken_and_deleted(platform, client, owner):
     assert told == ["role.created", "user.created", "role.assigned", "role.unassigned", "role.deleted"]
 
 
-@pytest.mark.parametrize("permissions", [["nothing.at.all"], ["pos.tickets.create", "pos.tickets.fly"], ["!nothing.*"]])
-def test_an_unknown_permission_is_malformed(client, owner, permissions):
-    answer = role(client, owner, permissions=permissions)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION")
-    assert answer.json()["error"]["details"]["reason"] == "unknown_permission"
+def test_an_unknown_permission_is_malformed(client, owner):
+    for permissions in (["nothing.at.all"], ["pos.tickets.create", "pos.tickets.fly"], ["!nothing.*"]):
+        answer = role(client, owner, permissions=permissions)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION")
+        assert answer.json()["error"]["details"]["reason"] == "unknown_permission"
 
 
 def test_roles_are_listed_by_name_page_by_page(client, owner):
@@ -201,7 +201,8 @@ def test_a_role_is_not_deleted_while_it_is_given(platform, ids):
 # Users
 
 
-def test_users_are_added_and_listed(platform, client, owner, ids):
+def test_users_are_added_and_listed(platform, client, clock, owner, ids):
+    clock.pass_time(seconds=1)
     answer = person(client, owner, email="Bob@Example.com", roleIds=[ids["cashier"], ids["kitchen"]])
     assert answer.status_code == 201
     data = answer.json()["data"]
@@ -251,20 +252,14 @@ def test_a_user_is_disabled_and_enabled_once(platform, client, owner):
     ]
 
 
-BODIES = [
-    {"email": "x"},
-    {"password": "short"},
-    {"firstName": ""},
-    {"roleIds": ["a b"]},
-    {"roleIds": ["x"] * 21},
-    {"status": "x"},
-]
+BODIES = [{"email": "x"}, {"password": "short"}, {"firstName": ""}, {"roleIds": ["a b"]}, {"roleIds": ["x"] * 21}]
+BODIES += [{"status": "x"}, {"email": "a\0@b.c"}, {"lastName": "a\nb"}]
 
 
-@pytest.mark.parametrize("body", BODIES, ids=str)
-def test_a_malformed_user_is_said_to_be_so(client, owner, body):
-    answer = person(client, owner, **body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION"), answer.text
+def test_a_malformed_user_is_said_to_be_so(client, owner):
+    for body in BODIES:
+        answer = person(client, owner, **body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION"), (body, answer.text)
 
 
 def test_an_unknown_role_or_user_is_not_found(client, owner, ids):

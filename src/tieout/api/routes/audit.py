@@ -12,13 +12,13 @@ from pydantic import AwareDatetime
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Limit, PathId
-from tieout.api.cursors import cursor, parts_of
 from tieout.control.access.caller import Caller
 from tieout.control.audit.export import MEDIA_TYPES, as_json
 from tieout.control.audit.reading import export_events, get_event, list_events, whose
 from tieout.control.audit.rules import Anchor, AuditEvent, Broken, Verified
 from tieout.control.audit.store import Filter, Place
 from tieout.control.audit.verifying import verify, verify_all
+from tieout.core.cursors import cursor, parts_of
 
 routes = APIRouter(prefix="/v1/audit", tags=["audit"])
 

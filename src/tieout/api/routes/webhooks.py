@@ -10,7 +10,6 @@ from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Limit, Offset, PathId, told
-from tieout.api.cursors import cursor, parts_of
 from tieout.control.access.caller import Caller
 from tieout.control.audit.reading import whose
 from tieout.control.webhooks.actions import (
@@ -30,6 +29,7 @@ from tieout.control.webhooks.actions import (
 )
 from tieout.control.webhooks.rules import MAX_PATTERNS, Delivery, Endpoint, Status
 from tieout.control.webhooks.store import Wanted
+from tieout.core.cursors import cursor, parts_of
 from tieout.work.outbox.addresses import MAX_URL
 
 routes = APIRouter(tags=["webhooks"])

@@ -15,6 +15,7 @@ from tieout.control.audit.store import Filter, Place
 from tieout.control.platform import Platform
 from tieout.core.errors import TieoutError
 from tieout.store.guards import EVERY_TENANT
+from tieout.store.state import State
 
 
 class AuditEventUnknown(TieoutError):
@@ -38,14 +39,14 @@ def list_events(
 ) -> list[AuditEvent]:
     """Return events, the latest first, from `before` on."""
     wanted = replace(wanted, tenant=whose(caller, wanted.tenant))
-    with platform.of(wanted.tenant or EVERY_TENANT).reading() as connection:
+    with _state(platform, wanted.tenant).reading() as connection:
         return store.latest(connection, wanted, before=before, limit=limit)
 
 
 def get_event(platform: Platform, caller: Caller, event_id: str) -> AuditEvent:
     """Return the event with an id; raise AuditEventUnknown."""
     tenant = whose(caller, None)
-    with platform.of(tenant or EVERY_TENANT).reading() as connection:
+    with _state(platform, tenant).reading() as connection:
         found = store.find_event(connection, event_id, tenant)
     if found is None:
         raise AuditEventUnknown(f"There is no event {event_id} in the audit trail.", subject=event_id)
@@ -65,3 +66,7 @@ def export_events(
         lambda connection: record(connection, caller.tenant, caller.actor, entry, now=now, random_bytes=random_bytes)
     )
     return export(platform.state, wanted, file_format, is_redacted=is_redacted)
+
+
+def _state(platform: Platform, tenant: str | None) -> State:
+    return platform.all_tenants if tenant is None else platform.of(tenant)

@@ -13,6 +13,7 @@ from typing import TypedDict, TypeVar
 import structlog
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.store.state import State
 from tieout.work.breaker import store
 from tieout.work.breaker.rules import (
@@ -121,6 +122,7 @@ def _save(connection: Connection, before: Breaker, after: Breaker) -> None:
         return
     store.save(connection, after)
     if after.state != before.state:
+        metrics.BREAKER_TRANSITIONS.labels(metrics.bounded("platform", after.integration), after.state).inc()
         _log.warning(
             "Circuit breaker changed",
             platform=after.integration,

@@ -9,7 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
+from tieout.core.logs import logged
+from tieout.core.tracing import trace_parent
 from tieout.work.jobs import store
 from tieout.work.jobs.rules import (
     CAPACITY,
@@ -43,6 +46,7 @@ def submit(
     """
     values = _values(tenant, request, now, random_bytes)
     if store.insert_one(connection, values, capacity=capacity):
+        _count(request)
         return Job(**values)
     earlier = _earlier(connection, tenant, request)
     if earlier is None:
@@ -70,6 +74,10 @@ def submit_many(
         for values, request in zip(rows, asked, strict=True)
     ]
     _check_room(connection, tenant, [values["queue"] for values in rows if values["job_id"] in added], capacity)
+    for (queue, kind), jobs_added in Counter(
+        (values["queue"], values["kind"]) for values in rows if values["job_id"] in added
+    ).items():
+        metrics.JOBS_SUBMITTED.labels(metrics.bounded("queue", queue), metrics.bounded("kind", kind)).inc(jobs_added)
     return jobs
 
 
@@ -93,8 +101,8 @@ def _values(tenant: str, request: JobRequest, now: datetime, random_bytes: Rando
         "is_cancel_asked": False,
         "created_us": now,
         "created_by": request.created_by,
-        "request_id": request.request_id,
-        "trace_parent": request.trace_parent,
+        "request_id": request.request_id or logged("request_id"),
+        "trace_parent": request.trace_parent or trace_parent(),
         "started_us": None,
         "finished_us": None,
         "result": None,
@@ -133,7 +141,13 @@ def _check_room(connection: Connection, tenant: str, queues: Sequence[str], capa
             raise _full(queue, tenant, capacity)
 
 
+def _count(request: JobRequest) -> None:
+    names = metrics.bounded("queue", request.queue), metrics.bounded("kind", request.kind)
+    metrics.JOBS_SUBMITTED.labels(*names).inc()
+
+
 def _full(queue: str, tenant: str, capacity: int) -> QueueFull:
+    metrics.JOBS_REFUSED.labels(metrics.bounded("queue", queue)).inc()
     return QueueFull(
         f"{capacity:,} jobs of {tenant} wait in the queue {queue}; nothing was accepted.",
         subject=queue,

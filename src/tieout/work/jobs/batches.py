@@ -6,11 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from time import perf_counter
 
 import structlog
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes
+from tieout.core.logs import log_context
+from tieout.core.tracing import continued
+from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State, StateUnavailable
 from tieout.work.jobs import claims
 from tieout.work.jobs.kinds import Hopeless, Items
@@ -46,8 +51,14 @@ def _kind_and_tenant(job: Job) -> tuple[str, str]:
 
 
 def _do(bench: Bench, kind: Items, tenant: str, batch_id: str, jobs: Sequence[Job]) -> None:
+    state = bench.state.of(EVERY_TENANT if kind.is_of_platform else tenant)
+    began = perf_counter()
+    alone = jobs[0] if len(jobs) == 1 else None
+    told = {"tenant_id": tenant, "kind": jobs[0].kind, "job_id": alone and alone.job_id}
     try:
-        bench.state.of(tenant).write(lambda connection: _attempt(connection, bench, kind, batch_id, jobs))
+        # A batch of many requests goes on with the trace of its first.
+        with log_context(**told), continued(jobs[0].trace_parent, f"jobs {jobs[0].kind}", jobs=len(jobs)):
+            done, canceled = state.write(lambda connection: _attempt(connection, bench, kind, batch_id, jobs))
     except StateUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is the failure of its jobs
@@ -57,23 +68,28 @@ def _do(bench: Bench, kind: Items, tenant: str, batch_id: str, jobs: Sequence[Jo
         half = len(jobs) // 2
         _do(bench, kind, tenant, batch_id, jobs[:half])
         _do(bench, kind, tenant, batch_id, jobs[half:])
+    else:
+        count_ended(jobs[0], "done", done)
+        count_ended(jobs[0], "canceled", canceled)
+        metrics.JOB_DURATION.labels(*_names(jobs[0])).observe(perf_counter() - began)
 
 
-def _attempt(connection: Connection, bench: Bench, kind: Items, batch_id: str, jobs: Sequence[Job]) -> None:
+def _attempt(connection: Connection, bench: Bench, kind: Items, batch_id: str, jobs: Sequence[Job]) -> tuple[int, int]:
+    """Do what is still the batch's; return how many were done and how many cancelled."""
     held = claims.hold(connection, batch_id, [job.job_id for job in jobs])
     if canceled := [job.job_id for job in held if job.is_cancel_asked]:
         claims.cancel_held(connection, batch_id, canceled, bench.now())
     items = [job for job in held if not job.is_cancel_asked]
     if not items:
-        return
+        return 0, len(canceled)
     results = kind.do(connection, items)
     ids = [job.job_id for job in items]
     if results is None:
-        claims.finish(connection, batch_id, ids, bench.now())
-        return
+        return claims.finish(connection, batch_id, ids, bench.now()), len(canceled)
     if len(results) != len(items):
         raise WrongResults(f"{len(results)} results for {len(items)} jobs")
-    claims.finish_with(connection, batch_id, dict(zip(ids, results, strict=True)), bench.now())
+    given = dict(zip(ids, results, strict=True))
+    return claims.finish_with(connection, batch_id, given, bench.now()), len(canceled)
 
 
 def end_attempt(bench: Bench, back_off: BackOff, batch_id: str, job: Job, error: BaseException) -> None:
@@ -88,8 +104,19 @@ def end_attempt(bench: Bench, back_off: BackOff, batch_id: str, job: Job, error:
     )
     if not is_ours:  # another worker has it by now, and what happened here is of no account
         return
+    count_ended(job, "failed" if is_dead else "retried")
     log = _log.bind(job_id=job.job_id, tenant=job.tenant, kind=job.kind, attempt=job.attempts, error=text)
     if is_dead:
         log.error("Job failed", exc_info=error)
     else:
         log.warning("Job attempt failed", retry_in_s=round(delay_s, 3))
+
+
+def count_ended(job: Job, outcome: str, jobs: int = 1) -> None:
+    """Count attempts that ended, of jobs like this one."""
+    if jobs:
+        metrics.JOBS_FINISHED.labels(*_names(job), outcome).inc(jobs)
+
+
+def _names(job: Job) -> tuple[str, str]:
+    return metrics.bounded("queue", job.queue), metrics.bounded("kind", job.kind)

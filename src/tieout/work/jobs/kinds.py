@@ -35,6 +35,8 @@ class Items:
     do: ItemsHandler
     queue: str = "default"
     back_off: BackOff = field(default_factory=BackOff)
+    is_of_platform: bool = False
+    """Whether the connection sees every tenant's rows: for the platform's own work alone."""
 
 
 @dataclass(frozen=True)

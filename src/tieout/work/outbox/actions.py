@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
 from tieout.core.plain import plain_text
 from tieout.work.outbox import store
@@ -62,4 +63,5 @@ def emit_to(
     )
     to = [(new_id(now, random_bytes), endpoint_id) for endpoint_id in endpoints]
     store.add_deliveries(connection, tenant, (seq, event.entity_id), to, due=now)
+    metrics.OUTBOX_EVENTS.labels(metrics.bounded("event_type", event.event_type)).inc()
     return event_id

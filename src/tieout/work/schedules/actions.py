@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection, Row
 
 from tieout import __version__
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State, StateUnavailable
@@ -177,6 +178,8 @@ def _fire(connection: Connection, name: str, now: datetime, random_bytes: Random
         why = FULL
         _log.error("Schedule skipped", schedule=schedule.name, reason=why)
     ticks = [_tick(schedule, due, now, None, MISSED) for due in missed] + [_tick(schedule, latest, now, job_id, why)]
+    metrics.SCHEDULE_TICKS.labels("fired" if job_id else "skipped").inc()
+    metrics.SCHEDULE_LAG.observe(max(0.0, (now - latest).total_seconds()))
     store.add_ticks(connection, [vars(tick) for tick in ticks])
     store.change(connection, schedule.name, {"next_us": schedule.next_after(now), "last_us": latest})
     store.purge_ticks(connection, now - KEEP_TICKS)

@@ -1,0 +1,1 @@
+"""What operators do with durable work: jobs, schedules, breakers; what they change is audited."""
