@@ -77,9 +77,9 @@ def _do(bench: Bench, kind: Items, tenant: str, batch_id: str, jobs: Sequence[Jo
 def _attempt(connection: Connection, bench: Bench, kind: Items, batch_id: str, jobs: Sequence[Job]) -> tuple[int, int]:
     """Do what is still the batch's; return how many were done and how many cancelled."""
     held = claims.hold(connection, batch_id, [job.job_id for job in jobs])
-    if canceled := [job.job_id for job in held if job.is_cancel_asked]:
+    if canceled := [job_id for job_id, is_asked in held.items() if is_asked]:
         claims.cancel_held(connection, batch_id, canceled, bench.now())
-    items = [job for job in held if not job.is_cancel_asked]
+    items = [job for job in jobs if held.get(job.job_id) is False]
     if not items:
         return 0, len(canceled)
     results = kind.do(connection, items)

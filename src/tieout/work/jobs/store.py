@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Connection,
     Insert,
     Row,
     Select,
+    bindparam,
     case,
     delete,
     func,
@@ -19,14 +21,19 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    text,
     union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tieout.store.tables import Instant, job
+from tieout.store.tables.columns import micros
 from tieout.work.jobs.rules import Depth, Job, Status
 
+_INSERT_RECORDS = text(
+    "insert into job select * from json_populate_recordset(null::job, :rows) on conflict do nothing returning job_id"
+).bindparams(bindparam("rows", type_=JSON))
 FIELDS = tuple(job.c[name] for name in Job.__dataclass_fields__)
 
 
@@ -43,6 +50,9 @@ def insert_one(connection: Connection, values: Mapping[str, Any], *, capacity: i
 
 def insert_many(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """Add jobs, leaving out those whose key is taken, and return the ids of those added."""
+    if connection.dialect.name == "postgresql":
+        # One parameter: as 24 for each row, the driver's search for them took five times as long as the insert.
+        return set(connection.scalars(_INSERT_RECORDS, {"rows": [_as_record(row) for row in rows]}))
     statement = _unless_taken(connection).returning(job.c.job_id)
     return set(connection.scalars(statement, list(rows)))
 
@@ -85,6 +95,10 @@ def as_job(row: Row[Any]) -> Job:
     """Return the job that a row of FIELDS holds."""
     values: tuple[Any, ...] = tuple(row)
     return Job(*values)
+
+
+def _as_record(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: micros(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _one(connection: Connection, statement: Select[Any]) -> Job | None:
