@@ -154,8 +154,7 @@ def show_report(run_id: RunId, caller: Reader, platform: Installation) -> HTMLRe
     store = accepting.store_of(platform, caller)
     run = store.runs.find_run(run_id)
     run_dir = accepting.fact_path(store, run, "delta").parent
-    plan = accepting.fact_path(store, run, "plan").read_text(encoding="utf-8")
-    page = Report(run_dir, run.summary or {}, plan).html()
+    page = Report(run_dir, run.summary or {}, run.config).html()
     return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY})
 
 

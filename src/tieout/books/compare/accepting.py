@@ -75,7 +75,7 @@ def ask_to_compare(
 
     def accept(connection: Any) -> Job:
         job = submit(connection, caller.tenant, request, capacity=platform.settings.queue_capacity, **tools)
-        if job.created_us == tools["now"]:  # else it was accepted before
+        if job.request_id == request.request_id:  # else it was accepted before
             entry = Entry(MODULE, "recon.compare_asked", "job", job.job_id, {"after": dict(asked)})
             record(connection, caller.tenant, caller.actor, entry, **tools)
         return job

@@ -49,7 +49,7 @@ def _told(settings: Settings, steps: Steps) -> dict[str, Any]:
 
 
 def _request(store: Store, payload: Mapping[str, Any], scratch: Path) -> CompareRequest:
-    sides = {side: _placed(store, payload[side], scratch / side) for side in ("ours", "theirs", "advice")}
+    sides = {side: _placed(store, payload.get(side), scratch / side) for side in ("ours", "theirs", "advice")}
     return CompareRequest(
         sides["ours"], sides["theirs"], infer_options(**payload.get("options", {})), advice=sides["advice"]
     )
