@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from tieout.work.schedules.rules import Schedule
 
 
-LAST_WORD_S = 3.0
-"""Of the grace at the end, what a worker keeps to hand back what it could not finish."""
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -68,8 +64,6 @@ def serve(request: ServeRequest, settings: Settings, announce: Callable[[str], N
 
 def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
     """Return the loops that a process of `role` runs, by name."""
-    from functools import partial  # noqa: PLC0415
-
     from tieout.control.webhooks.jobs import deliver_events  # noqa: PLC0415
     from tieout.work.schedules.actions import run_scheduler  # noqa: PLC0415
     from tieout.work.worker import Orders, Pace, run_worker  # noqa: PLC0415
@@ -80,14 +74,14 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
         batch_threads=settings.batch_threads,
         step_threads=settings.step_threads,
         lease_s=settings.job_lease_s,
-        stop_within_s=max(settings.shutdown_grace_s - LAST_WORD_S, 0.0),
+        stop_within_s=settings.shutdown_grace_s * 0.8,  # the rest is for handing back
     )
     orders = Orders(kinds_of(platform), pace, (role,))
     capacity = settings.queue_capacity
     loops: dict[str, dict[str, Loop]] = {
         "worker": {
             "worker": lambda stop: run_worker(state, orders, stop=stop, **tools),
-            "delivery": partial(deliver_events, platform),
+            "delivery": lambda stop: deliver_events(platform, stop),
         },
         "scheduler": {
             "scheduler": lambda stop: run_scheduler(state, schedules_of(), stop=stop, capacity=capacity, **tools)
@@ -98,12 +92,11 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
 
 def kinds_of(platform: Platform) -> Kinds:
     """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
-    from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
 
     tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
-    return Kinds({**housekeeping.kinds(platform.settings, **tools), **comparisons.kinds(platform.settings)})
+    return Kinds({**housekeeping.kinds(platform.settings, **tools)})
 
 
 def schedules_of() -> tuple[Schedule, ...]:

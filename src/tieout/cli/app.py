@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -536,17 +536,40 @@ def demo(
 
 
 app.command(epilog=LOAD_EPILOG)(load)
-app.add_typer(sources)
-app.add_typer(review)
-app.add_typer(keys)
-app.add_typer(jobs)
-app.add_typer(schedule)
-app.add_typer(audit)
-app.add_typer(events)
-app.add_typer(flags)
-app.add_typer(state)
-app.add_typer(tenants)
-app.command(name="serve", epilog=SERVE_EPILOG)(serve)
-app.command(name="init", epilog=INIT_EPILOG)(init)
-app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
-app.command(name="migrate", epilog=MIGRATE_EPILOG)(migrate)
+for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
+    app.command(epilog=text)(command)
+for group in (sources, review, tenants, keys, flags, jobs, schedule, events, audit, state):
+    app.add_typer(group)
+
+RECONCILE, LOOK, OPERATE = "Reconcile", "Look into a result", "Operate"
+PANELS = {
+    RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
+    LOOK: ("runs", "show", "explain", "replay", "sql"),
+    OPERATE: (
+        "init",
+        "serve",
+        "doctor",
+        "migrate",
+        "tenants",
+        "keys",
+        "flags",
+        "jobs",
+        "schedule",
+        "events",
+        "audit",
+        "state",
+        "sweep",
+    ),
+}
+"""Under which heading `tieout --help` lists each command."""
+
+
+def _put_under_headings() -> None:
+    panel_of = {name: panel for panel, names in PANELS.items() for name in names}
+    for one in app.registered_commands:
+        one.rich_help_panel = panel_of[one.name or cast("Any", one.callback).__name__]
+    for one in app.registered_groups:
+        one.rich_help_panel = panel_of[one.name or cast("Any", one.typer_instance).info.name]
+
+
+_put_under_headings()
