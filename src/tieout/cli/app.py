@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.ads_stages_app import expected
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -536,3 +537,4 @@ app.command(name="serve", epilog=SERVE_EPILOG)(serve)
 app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
 app.command(name="migrate", epilog=MIGRATE_EPILOG)(migrate)
+app.add_typer(expected)
