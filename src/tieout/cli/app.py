@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from tieout import __version__
+from tieout.cli.ads_stages_app import expected
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
@@ -538,12 +539,13 @@ def demo(
 app.command(epilog=LOAD_EPILOG)(load)
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
-for group in (sources, review, tenants, keys, flags, jobs, schedule, events, audit, state):
+for group in (sources, review, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
     app.add_typer(group)
 
-RECONCILE, LOOK, OPERATE = "Reconcile", "Look into a result", "Operate"
+RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
+    BOOKS: ("expected",),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",
@@ -566,10 +568,10 @@ PANELS = {
 
 def _put_under_headings() -> None:
     panel_of = {name: panel for panel, names in PANELS.items() for name in names}
-    for one in app.registered_commands:
-        one.rich_help_panel = panel_of[one.name or cast("Any", one.callback).__name__]
-    for one in app.registered_groups:
-        one.rich_help_panel = panel_of[one.name or cast("Any", one.typer_instance).info.name]
+    for known in app.registered_commands:
+        known.rich_help_panel = panel_of[known.name or cast("Any", known.callback).__name__]
+    for known_group in app.registered_groups:
+        known_group.rich_help_panel = panel_of[known_group.name or cast("Any", known_group.typer_instance).info.name]
 
 
 _put_under_headings()
