@@ -92,6 +92,7 @@ def test_the_gauges_of_the_runbooks_are_read_from_the_state(platform, client, cl
     add_worker(platform, "worker-1")
     add_worker(platform, "worker-2")
     add_worker(platform, "worker-3", stopped_us=platform.now())
+    add_worker(platform, "scheduler-1")
     platform.all_tenants.write(
         lambda connection: connection.execute(
             insert(breaker).values(

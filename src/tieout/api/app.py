@@ -14,7 +14,21 @@ from tieout import __version__
 from tieout.api.edge import Edge
 from tieout.api.errors import handle_errors
 from tieout.api.limits import Limits
-from tieout.api.routes import audit, auth, docs, flags, health, keys, ops, rbac, registrations, tenants, users, webhooks
+from tieout.api.routes import (
+    audit,
+    auth,
+    docs,
+    flags,
+    health,
+    keys,
+    ops,
+    rbac,
+    registrations,
+    runs,
+    tenants,
+    users,
+    webhooks,
+)
 from tieout.control.platform import Platform
 from tieout.control.readiness import Readiness
 from tieout.work.gauges import StateGauges
@@ -29,6 +43,7 @@ ROUTES = (
     ops.routes,
     rbac.routes,
     registrations.routes,
+    runs.routes,
     tenants.routes,
     users.routes,
     webhooks.routes,

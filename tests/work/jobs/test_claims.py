@@ -152,7 +152,7 @@ def test_a_lost_claim_waits_again_and_its_worker_can_end_it_no_more(state):
     assert on(state, claims.take_back_lost, later(seconds=61)) == 1
     assert (look(state, made).status, look(state, made).attempts, look(state, made).losses) == ("waiting", 0, 1)
     (new,) = take(state, now=later(seconds=61), slot="worker-2")
-    assert on(state, claims.hold, old.batch_id, [made.job_id]) == []
+    assert on(state, claims.hold, old.batch_id, [made.job_id]) == {}
     assert on(state, claims.finish, old.batch_id, [made.job_id], NOW) == 0
     assert not on(state, claims.fail, old.batch_id, made.job_id, "late", now=NOW, again=None)
     assert on(state, claims.hand_back, old.batch_id, NOW) == 0

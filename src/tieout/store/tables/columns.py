@@ -23,12 +23,17 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         if value is None:
             return None
-        if value.utcoffset() is None:
-            raise ValueError(f"{value!r} has no time zone, so it names no instant")
-        return (value - _EPOCH) // _MICROSECOND
+        return micros(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+def micros(instant: datetime) -> int:
+    """Return an instant as the tables keep it; one without a zone is refused."""
+    if instant.utcoffset() is None:
+        raise ValueError(f"{instant!r} has no time zone, so it names no instant")
+    return (instant - _EPOCH) // _MICROSECOND
 
 
 # SQLite numbers rows by itself only where the key is spelt INTEGER.

@@ -42,13 +42,17 @@ from tieout.work.jobs.store import FIELDS, as_job
 SPARE = 4
 """So many times what is wanted is looked at, for workers that claim at the same moment skip each other's jobs."""
 
-# Tenants by one look at the index each; of each the first jobs; then the tenants take turns, he first who has least at
-# work. `each_tenant` is how one database and the other spell "the first jobs of this tenant".
+# Tenants by one look at the index each (a plain min() reads all that waits where the statistics are old); of each the
+# first jobs; then the tenants take turns, he first who has least at work. `each_tenant` is how one database and the
+# other spell "the first jobs of this tenant".
 _CANDIDATES = """
 with recursive waiting(tenant) as (
-    select min(tenant) from job where queue = :queue and status = 'waiting'
+    select (select tenant from job where queue = :queue and status = 'waiting' order by tenant limit 1)
     union all
-    select (select min(tenant) from job where queue = :queue and status = 'waiting' and tenant > waiting.tenant)
+    select (
+        select job.tenant from job where queue = :queue and status = 'waiting' and job.tenant > waiting.tenant
+        order by job.tenant limit 1
+    )
     from waiting where waiting.tenant is not null
 ),
 busy as (
@@ -175,11 +179,10 @@ def hand_back(connection: Connection, batch_id: str, now: datetime, *, is_loss: 
     return connection.execute(update(job).where(*held).values(values)).rowcount
 
 
-def hold(connection: Connection, batch_id: str, job_ids: Sequence[str]) -> list[Job]:
-    """Lock and return the jobs that are still the batch's, in the order of `job_ids`."""
-    statement = select(*FIELDS).where(*_held(batch_id), _is_one_of(connection, job_ids)).with_for_update()
-    found = {held.job_id: held for held in map(as_job, connection.execute(statement))}
-    return [found[job_id] for job_id in job_ids if job_id in found]
+def hold(connection: Connection, batch_id: str, job_ids: Sequence[str]) -> dict[str, bool]:
+    """Lock the jobs that are still the batch's; return their ids, and whether somebody asked to cancel each."""
+    statement = select(job.c.job_id, job.c.is_cancel_asked).where(*_held(batch_id), _is_one_of(connection, job_ids))
+    return {row.job_id: row.is_cancel_asked for row in connection.execute(statement.with_for_update())}
 
 
 def find_held(connection: Connection, batch_id: str, job_id: str) -> Job | None:
