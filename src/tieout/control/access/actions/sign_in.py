@@ -160,11 +160,6 @@ def sign_out(platform: Platform, refresh_token: str, where: Actor) -> bool:
     return platform.all_tenants.write(end)
 
 
-def drop_ended_tokens(platform: Platform) -> int:
-    """Delete the refresh tokens that have expired; return how many. For a daily schedule."""
-    return platform.all_tenants.write(lambda connection: refresh_tokens.delete_ended(connection, before=platform.now()))
-
-
 def _known(platform: Platform, email: str, tenant: str | None) -> list[Known]:
     try:
         plain = plain_email(email)

@@ -63,6 +63,7 @@ def revoke_of_user(connection: Connection, tenant: str, user_id: str, *, now: da
     return connection.execute(asked.where(tokens.c.revoked_us.is_(None)).values(revoked_us=now)).rowcount
 
 
-def delete_ended(connection: Connection, *, before: datetime) -> int:
-    """Delete the tokens of all tenants that ended before an instant; return how many."""
-    return connection.execute(delete(tokens).where(tokens.c.expires_us < before)).rowcount
+def delete_ended(connection: Connection, *, before: datetime, at_most: int) -> int:
+    """Delete tokens of all tenants that ended before an instant; return how many."""
+    ended = select(tokens.c.token_hash).where(tokens.c.expires_us < before).order_by(tokens.c.expires_us).limit(at_most)
+    return connection.execute(delete(tokens).where(tokens.c.token_hash.in_(ended))).rowcount
