@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from sqlalchemy import select
 
@@ -17,7 +19,7 @@ from tests.work.jobs.test_claims import take
 from tieout.control.access import jobs
 from tieout.control.access.actions.roles import create_default_roles, give_role
 from tieout.control.access.actions.sign_in import RefreshRefused, SignedIn, refresh, sign_out
-from tieout.control.access.actions.users import disable_user
+from tieout.control.access.actions.users import disable_user, enable_user
 from tieout.store.tables import user_refresh_tokens
 from tieout.work.jobs.actions import submit
 from tieout.work.jobs.batches import Bench, do_batch
@@ -174,6 +176,19 @@ def test_signing_out_and_exchanging_at_once_leaves_nobody_signed_in(platform, cl
     run_all([exchange, lambda: sign_out(platform, token, HERE)])
     with pytest.raises(RefreshRefused):
         refresh(platform, made[0], HERE)
+
+
+def test_exchanging_and_disabling_at_once_leaves_no_token_and_no_deadlock(platform, client, user):
+    for _ in range(4):
+        token = tokens(client)["refreshToken"]
+
+        def exchange(token=token):
+            with contextlib.suppress(RefreshRefused):
+                refresh(platform, token, HERE)
+
+        run_all([exchange, exchange, lambda: disable_user(platform, caller(), user.user_id)])
+        assert all(row.revoked_us for row in rows(platform))
+        enable_user(platform, caller(), user.user_id)
 
 
 @pytest.mark.parametrize("at_once", [2, 100])

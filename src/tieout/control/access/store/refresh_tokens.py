@@ -10,10 +10,10 @@ from tieout.control.access.rules import RefreshToken
 from tieout.store.tables import user_refresh_tokens as tokens
 
 
-def find_token(connection: Connection, token_hash: str, *, to_change: bool = False) -> RefreshToken | None:
+def find_token(connection: Connection, token_hash: str) -> RefreshToken | None:
     """Return a token of any tenant by its hash, or None."""
     asked = select(tokens).where(tokens.c.token_hash == token_hash)
-    row = connection.execute(asked.with_for_update() if to_change else asked).one_or_none()
+    row = connection.execute(asked).one_or_none()
     if row is None:
         return None
     return RefreshToken(
@@ -46,7 +46,7 @@ def add_token(connection: Connection, token: RefreshToken, token_hash: str) -> N
 
 
 def note_use(connection: Connection, tenant: str, token_id: str, *, now: datetime) -> None:
-    """Store that a token was exchanged; `find_token(to_change=True)` came before in the same transaction."""
+    """Store that a token was exchanged."""
     asked = update(tokens).where(tokens.c.tenant == tenant, tokens.c.token_id == token_id)
     connection.execute(asked.values(used_us=now))
 
