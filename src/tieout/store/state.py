@@ -37,6 +37,7 @@ from tieout.store.guards import EVERY_TENANT, keep_tenants_apart, only_add
 from tieout.store.tables import audit_events, is_of_a_tenant, metadata
 
 BUSY_TIMEOUT_S = 60
+CONNECT_TIMEOUT_S = 10
 WRITE_TRIES = 5
 INCOMPLETE = "incomplete copy"
 """Stands for the revision in a database that `tieout state copy` began to fill and did not finish."""
@@ -278,7 +279,8 @@ def _engine(address: URL) -> Engine:
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address, to_text)
     try:
-        return create_engine(address, json_serializer=to_text, pool_pre_ping=True)
+        waits = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+        return create_engine(address, json_serializer=to_text, pool_pre_ping=True, connect_args=waits)
     except ModuleNotFoundError as error:
         raise StateUnavailable(
             "The state database is PostgreSQL, and its driver is not installed.",
