@@ -10,9 +10,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,6 +23,32 @@ PASSWORD = "only-for-tests"  # noqa: S105 - of a server that lives as long as th
 _TRIES = 3
 
 
+_SHAPE = """
+    select string_agg(said, '; ' order by said) from (
+        select format('%s.%s %s %s', n.nspname, c.relname, c.relkind, c.relforcerowsecurity) as said
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname !~ '^pg_|^information_schema$'
+        union all select format('%s %s %s', tgrelid::regclass, tgname, tgenabled) from pg_trigger
+        union all select format('%s %s', polrelid::regclass, pg_get_expr(polqual, polrelid)) from pg_policy
+        union all select nspname from pg_namespace where nspname !~ '^pg_'
+        union all select format('%s %s %s', attrelid::regclass, attname, atttypid::regtype) from pg_attribute
+        where attrelid::regclass::text !~ '^pg_|^information_schema' and attnum > 0
+    ) as told
+"""
+_EMPTY = """
+    do $$
+    declare name text;
+    begin
+        set local session_replication_role = replica;
+        for name in select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version' loop
+            execute format('delete from %I', name);
+        end loop;
+        for name in select sequencename from pg_sequences where schemaname = 'public' loop
+            execute format('alter sequence %I restart', name);
+        end loop;
+    end $$
+"""
+
+
 @dataclass(frozen=True)
 class Postgres:
     """A running server; `url` names databases as the program does, for a role that is no superuser."""
@@ -29,6 +56,7 @@ class Postgres:
     port: int
     folder: Path
     _numbers: Iterator[int]
+    _free: list[str] = field(default_factory=list)
 
     def url(self, database: str) -> str:
         return f"postgresql://{ROLE}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
@@ -42,11 +70,29 @@ class Postgres:
     def drop_database(self, url: str) -> None:
         self.run(f"drop database if exists {url.rsplit('/', 1)[1]} with (force)")
 
-    def run(self, statement: str) -> None:
-        """Run one statement as the superuser."""
-        address = f"host=127.0.0.1 port={self.port} user=postgres password={PASSWORD} dbname=postgres"
+    def lend(self, template: str) -> str:
+        """Return the URL of an empty copy of `template`: one that was given back, if there is one."""
+        return self._free.pop() if self._free else self.new_database(template)
+
+    def take_back(self, url: str, template: str) -> None:
+        """Empty a database that was lent, for the next test; drop it where its schema is not what it was.
+
+        Emptying takes a tenth of the time of making one.
+        """
+        name = url.rsplit("/", 1)[1]
+        self.run(f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{name}'")
+        if self.run(_SHAPE, name) == self.run(_SHAPE, template):
+            self.run(_EMPTY, name)
+            self._free.append(url)
+        else:
+            self.drop_database(url)
+
+    def run(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run one statement as the superuser; return its rows."""
+        address = f"host=127.0.0.1 port={self.port} user=postgres password={PASSWORD} dbname={database}"
         with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute(statement)
+            found = connection.execute(statement)
+            return found.fetchall() if found.description else []
 
     def stop(self, *, how: str = "fast") -> None:
         self._control("stop", "-m", how)

@@ -28,9 +28,10 @@ def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path / 'data' / 'state.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres")
-    url = server.new_database(request.getfixturevalue("postgres_template"))
+    template = request.getfixturevalue("postgres_template")
+    url = server.lend(template)
     yield url
-    server.drop_database(url)
+    server.take_back(url, template)
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ def serve(request: ServeRequest, settings: Settings, announce: Callable[[str], N
 
 def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
     """Return the loops that a process of `role` runs, by name."""
+    from tieout.control.webhooks.jobs import deliver_events  # noqa: PLC0415
     from tieout.work.schedules.actions import run_scheduler  # noqa: PLC0415
     from tieout.work.worker import Orders, Pace, run_worker  # noqa: PLC0415
 
@@ -78,7 +79,10 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
     orders = Orders(kinds_of(platform), pace, (role,))
     capacity = settings.queue_capacity
     loops: dict[str, dict[str, Loop]] = {
-        "worker": {"worker": lambda stop: run_worker(state, orders, stop=stop, **tools)},
+        "worker": {
+            "worker": lambda stop: run_worker(state, orders, stop=stop, **tools),
+            "delivery": lambda stop: deliver_events(platform, stop),
+        },
         "scheduler": {
             "scheduler": lambda stop: run_scheduler(state, schedules_of(), stop=stop, capacity=capacity, **tools)
         },

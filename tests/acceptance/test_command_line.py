@@ -353,3 +353,32 @@ def test_an_interrupt_ends_with_a_word_and_nothing_published_and_a_repeat_finish
     assert "Traceback" not in stopped.stderr
     assert [row for row in json.loads(run("runs", "--json").stdout) if row["result"]] == []
     run("compare", *files, code=10)
+
+
+INVOICES = """id,date,amount,memo
+I1,2026-01-03,120.00,Alba Foods invoice 811
+I2,2026-01-05,80.50,Alba Foods invoice 812
+I3,2026-01-05,300.00,Brook Metals 44
+I4,2026-01-06,45.10,Corvin Optics 5
+I5,2026-01-08,77.00,Delta Print 61
+I6,2026-01-09,912.25,Fjord Dental 7
+"""
+PAYMENTS = """ref,booked,value,text
+x91,2026-01-07,200.50,ALBA FOODS payment
+x92,2026-01-06,300.00,Brook Metals
+x93,2026-01-07,45.10,Corvin Optics
+x94,2026-01-09,77.00,Delta Print
+x95,2026-01-10,912.25,Fjord Dental
+"""
+
+
+def test_a_row_of_a_sum_is_explained_by_what_was_applied_and_why(run, tmp_path):
+    (tmp_path / "ours.csv").write_text(INVOICES)
+    (tmp_path / "theirs.csv").write_text(PAYMENTS)
+    made = json.loads(run("compare", tmp_path / "ours.csv", tmp_path / "theirs.csv", "--json", code=0).stdout)
+    found = json.loads(run("explain", made["run_id"], "--ours", "2", "--json", code=0).stdout)
+    applied = [(one["ours_row"], one["theirs_row"], one["applied"], one["kind"]) for one in found["applications"]]
+    assert applied == [(1, 1, "120.000000", "sum"), (2, 1, "80.500000", "sum")]
+    told = run("explain", made["run_id"], "--ours", "2", code=0).stdout
+    assert "applied 80.500000: our row 2, their row 1, sum" in told
+    assert "unique: 2 rows of ours that name the same party sum to it" in told

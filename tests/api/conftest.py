@@ -10,6 +10,7 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
+from tests.tenancy import watch
 from tieout.api.app import create_app
 from tieout.control.platform import Platform
 from tieout.core.logs import set_up_logs
@@ -61,6 +62,7 @@ def platform(state: State, state_url: str, clock: Clock, tmp_path: Path) -> Plat
         {"TIEOUT_DATA_DIR": str(tmp_path / "data"), "TIEOUT_STATE": state_url, "TIEOUT_ACTOR": "ann", **limits}
     )
     settings.data_dir.mkdir(exist_ok=True)
+    watch(state.engine)
     return Platform(settings, state, clock)
 
 

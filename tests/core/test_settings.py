@@ -1,5 +1,6 @@
 import os
 import pwd
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,28 @@ def test_each_variable_is_read():
         checkpoint_after_s=0.5,
         retention_days=30,
     )
+
+
+def test_what_events_may_reach_is_read():
+    given = {"TIEOUT_WEBHOOK_ALLOW_HTTP": "1", "TIEOUT_WEBHOOK_ALLOW_PRIVATE": "10.1.0.0/16, fd00:1::/64"}
+    settings = Settings.from_environment(given)
+    assert settings.webhook_allow_http
+    assert settings.webhook_allow_private == (ip_network("10.1.0.0/16"), ip_network("fd00:1::/64"))
+    assert not Settings.from_environment({}).webhook_allow_http
+    assert Settings.from_environment({}).webhook_allow_private == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TIEOUT_WEBHOOK_ALLOW_HTTP", "yes"),
+        ("TIEOUT_WEBHOOK_ALLOW_PRIVATE", "10.1.2.3/16"),
+        ("TIEOUT_WEBHOOK_ALLOW_PRIVATE", "inside"),
+    ],
+)
+def test_what_events_may_reach_must_be_said_exactly(variable, value):
+    with pytest.raises(BadSetting, match=variable):
+        Settings.from_environment({variable: value})
 
 
 def test_an_empty_variable_counts_as_unset():

@@ -28,10 +28,11 @@ def state_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         yield "sqlite"
         return
     server: Postgres = request.getfixturevalue("postgres")
-    url = server.new_database(request.getfixturevalue("postgres_template"))
+    template = request.getfixturevalue("postgres_template")
+    url = server.lend(template)
     monkeypatch.setenv("TIEOUT_STATE", url)
     yield "postgresql"
-    server.drop_database(url)
+    server.take_back(url, template)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.store.builders import DAY, DIGEST, LATER, MARCH, NOW, a_published_run, a_request, a_store
+from tieout.core.cursors import BadCursor
 from tieout.store.artifacts import Artifacts, ArtifactUnknown
 from tieout.store.publish import begin_run
 from tieout.store.runs import (
-    BadCursor,
     RunAmbiguous,
     RunFilesGone,
     RunInput,

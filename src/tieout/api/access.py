@@ -16,6 +16,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
+from tieout.api.gates import pass_gates
 from tieout.control.access.authentication import authenticate, recognise
 from tieout.control.access.caller import Caller
 from tieout.control.platform import Platform
@@ -39,8 +40,9 @@ def where_from(request: Request) -> Actor:
     )
 
 
-async def open_to_all() -> None:
+async def open_to_all(request: Request) -> None:
     """Say that a route needs no caller."""
+    await pass_gates(request, await platform_of(request))
 
 
 async def signed_in(request: Request) -> Caller:
@@ -54,6 +56,7 @@ async def signed_in(request: Request) -> Caller:
     add_to_log(tenant_id=caller.tenant)
     limits = request.app.state.limits
     limits.must(limits.tenant, caller.tenant)
+    await pass_gates(request, platform, caller.tenant)
     return caller
 
 

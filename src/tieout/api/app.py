@@ -14,19 +14,39 @@ from tieout import __version__
 from tieout.api.edge import Edge
 from tieout.api.errors import handle_errors
 from tieout.api.limits import Limits
-from tieout.api.routes import auth, docs, health, keys, ops, rbac, users
+from tieout.api.routes import (
+    audit,
+    auth,
+    docs,
+    flags,
+    health,
+    keys,
+    ops,
+    rbac,
+    registrations,
+    runs,
+    tenants,
+    users,
+    webhooks,
+)
 from tieout.control.platform import Platform
 from tieout.control.readiness import Readiness
 from tieout.work.gauges import StateGauges
 
 ROUTES = (
+    audit.routes,
     auth.routes,
     docs.routes,
+    flags.routes,
     health.routes,
     keys.routes,
     ops.routes,
     rbac.routes,
+    registrations.routes,
+    runs.routes,
+    tenants.routes,
     users.routes,
+    webhooks.routes,
 )
 
 
@@ -59,6 +79,7 @@ def create_app(
     """Return the API of an installation; `failed_loops` names the loops of this process that do not run."""
     app = Api(title="Tieout", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.platform = platform
+    _ = platform.flags  # a variable of the environment that cannot be read is said now, not at a request
     app.state.limits = Limits(platform.settings, clock)
     app.state.readiness = Readiness(platform, clock, failed_loops)
     app.state.gauges = StateGauges(platform.state, platform.now, clock)

@@ -27,6 +27,7 @@ from tieout.store.review import PairKey, RowKey, Scope
 from tieout.store.runs import Run
 from tieout.store.sweep import Dropped, apply_retention, sweep
 
+MAX_APPLICATIONS = 10
 SHORT_ID = 12
 
 
@@ -192,6 +193,7 @@ def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: in
     console.print(Text(f"row {row_no} of {side}", style="bold"))
     console.print(Text(f"  rule: {found['rule']}"))
     _show_match(console, found["match"])
+    _show_applications(console, found["applications"])
     _show_decisions(console, told)
     if found["searched"]:
         console.print(Text(f"  searched: {found['searched']}"))
@@ -245,6 +247,18 @@ def _show_match(console: Console, match: dict[str, Any] | None) -> None:
         )
 
 
+def _show_applications(console: Console, applied: list[dict[str, Any]]) -> None:
+    for one in applied[:MAX_APPLICATIONS]:
+        amount = f"{one['applied']:,f} {one['currency']}".strip()
+        console.print(
+            Text(f"  applied {amount}: our row {one['ours_row']}, their row {one['theirs_row']}, {one['kind']}")
+        )
+    if len(applied) > MAX_APPLICATIONS:
+        console.print(Text(f"  and {len(applied) - MAX_APPLICATIONS:,} more"))
+    for why in dict.fromkeys(f"{one['verdict']}: {one['reason']}" for one in applied[:MAX_APPLICATIONS]):
+        console.print(Text(f"  {why}"))
+
+
 def _show_places(console: Console, places: dict[str, list[dict[str, Any]]]) -> None:
     for side, sources in places.items():
         for source in sources:
@@ -263,6 +277,7 @@ def _show_explanation(console: Console, found: dict[str, Any], places: dict[str,
     console.print(Text(f"  {found['meaning']} ({delta['reason_code']})"))
     console.print(Text(f"  rule: {found['rule']}"))
     _show_match(console, found["match"])
+    _show_applications(console, found["applications"])
     _show_decisions(console, found["decisions"])
     if found["searched"]:
         console.print(Text(f"  searched: {found['searched']}"))

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from tieout.control.access.memory import AccessMemory
+from tieout.control.flags.reading import Flags
 from tieout.core.ids import RandomBytes
 from tieout.core.sealing import Sealer, open_sealer
 from tieout.core.settings import Settings
@@ -31,6 +32,11 @@ class Platform:
         """What seals secrets before they are stored; its key is made at the first use where none is set."""
         return open_sealer(self.settings.secret_key, self.settings.data_dir, self.random_bytes)
 
+    @cached_property
+    def flags(self) -> Flags:
+        """The flags of the installation; raise BadSetting for a variable of the environment that cannot be read."""
+        return Flags(self.state, self.settings.flags, self.now)
+
     def of(self, tenant: str) -> State:
         """Return the state as one tenant sees it."""
         if tenant == EVERY_TENANT:
@@ -44,4 +50,6 @@ class Platform:
 
     def close(self) -> None:
         """Close the state database."""
+        if "flags" in self.__dict__:
+            self.flags.close()
         self.state.close()

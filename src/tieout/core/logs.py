@@ -51,6 +51,11 @@ def add_to_log(**fields: Any) -> None:
         current.update(fields)
 
 
+def logged(field: str) -> Any:
+    """Return what the lines of this request or job carry as `field`; None outside of one."""
+    return (_context.get() or {}).get(field)
+
+
 @dataclass(frozen=True)
 class Log:
     """Where the lines go, and how."""

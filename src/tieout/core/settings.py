@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _BYTES_PER_UNIT = {
     **{unit: 1000**power for power, unit in enumerate(("kb", "mb", "gb", "tb"), start=1)},
     **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
 }
+_FLAG_PREFIX = "TIEOUT_FLAG_"
+_FLAG_VARIABLES = ("VRA_ENABLED", "VRA_SHADOW_ONLY")  # as the runbooks print them
 _STATE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
@@ -75,6 +78,20 @@ class Settings:
     """The key that seals secrets in the state database, 32 bytes in base64, the same for all processes; several with
     commas between them while it changes: the first seals, all open. Unset, it is the file `secret.key` of the data
     folder, made at the first start."""
+
+    # Flags
+    flags: Mapping[str, str] = field(
+        default_factory=dict, metadata={"environment": "VRA_ENABLED, VRA_SHADOW_ONLY, TIEOUT_FLAG_…"}
+    )
+    """Flags that the environment decides, whatever is set otherwise: `VRA_ENABLED=true`,
+    `TIEOUT_FLAG_SUPPORT_MAINTENANCE_MODE=true`; `tieout flags list` shows the variable of each."""
+
+    # Webhooks
+    webhook_allow_http: bool = False
+    """Whether events may also go to http:// addresses, unencrypted: `1` or `0`."""
+
+    webhook_allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks besides the public internet to which events may go, such as `10.1.0.0/16`, with commas between them."""
 
     # Server
     log_level: str = "info"
@@ -179,6 +196,9 @@ class Settings:
             checkpoint_after_s=_seconds(environ, "TIEOUT_CHECKPOINT_AFTER_S", cls.checkpoint_after_s),
             retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
             secret_key=_secret_key(environ),
+            flags=_flags(environ),
+            webhook_allow_http=_yes_or_no(environ, "TIEOUT_WEBHOOK_ALLOW_HTTP"),
+            webhook_allow_private=_networks(environ, "TIEOUT_WEBHOOK_ALLOW_PRIVATE"),
             **_of_the_server(environ),
             **_of_durable_work(environ),
         )
@@ -308,6 +328,14 @@ def _secret_key(environ: Mapping[str, str]) -> str:
     return text
 
 
+def _flags(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        variable: text
+        for variable, text in environ.items()
+        if text and (variable.startswith(_FLAG_PREFIX) or variable in _FLAG_VARIABLES)
+    }
+
+
 def _whole(
     environ: Mapping[str, str], variable: str, default: int, *, at_least: int = 1, at_most: int = 2**63 - 1
 ) -> int:
@@ -358,6 +386,25 @@ def _seconds(environ: Mapping[str, str], variable: str, default: float) -> float
             remedy=f"Use a number of seconds, 0 or more, or unset it for {default:g}.",
         )
     return float(text)
+
+
+def _yes_or_no(environ: Mapping[str, str], variable: str) -> bool:
+    text = (environ.get(variable) or "0").strip()
+    if text not in {"0", "1"}:
+        raise BadSetting(f"{variable} is {text!r}.", subject=variable, remedy="Use 1 for yes or 0 for no.")
+    return text == "1"
+
+
+def _networks(environ: Mapping[str, str], variable: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    texts = [text.strip() for text in (environ.get(variable) or "").split(",")]
+    try:
+        return tuple(ip_network(text) for text in texts if text)
+    except ValueError as error:
+        raise BadSetting(
+            f"{variable} names what is no network: {error}.",
+            subject=variable,
+            remedy="Use networks such as 10.1.0.0/16 or fd00:1::/64, with commas between them.",
+        ) from None
 
 
 def _account() -> pwd.struct_passwd:

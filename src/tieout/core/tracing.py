@@ -74,13 +74,12 @@ def set_up_tracing(endpoint: str, *, ratio: float, service: str, exporter: Any =
 
 
 def span(name: str, **attributes: Any) -> AbstractContextManager[Span | None]:
-    """Give a span around what runs inside, or None (at no cost) where nothing is recorded."""
+    """Give a span around what runs inside, or None (at no cost) where the trace that it belongs to is not recorded."""
     if not _tracers:
         return _NOTHING
     from opentelemetry import trace  # noqa: PLC0415
 
-    above = trace.get_current_span().get_span_context()
-    if above.is_valid and not above.trace_flags.sampled:
+    if not trace.get_current_span().get_span_context().trace_flags.sampled:
         return _NOTHING
     return _tracers[0].start_as_current_span(name, attributes=attributes)
 
@@ -110,8 +109,11 @@ def continued(parent: str | None, name: str, **attributes: Any) -> Iterator[Span
 
         begun = context.attach(_context_of(parent or "", found))
         try:
-            with span(name, **attributes) as current:
-                yield current
+            if found is not None and not int(found[0][-2:], 16) & 1:  # the caller does not record
+                yield None
+                return
+            with _tracers[0].start_as_current_span(name, attributes=attributes) as current:
+                yield current if current.is_recording() else None
         finally:
             context.detach(begun)
     finally:

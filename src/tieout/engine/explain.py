@@ -79,8 +79,9 @@ def _facts_of(run_dir: Path) -> _Facts:
 def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
     """Return what became of one row, by its number in the file: its match or why it has none.
 
-    Keys: side, row, pass, rule, match, members, candidates (the chosen first, then the likeliest), why_not, change (the
-    smallest that would match it, where the run told it), deltas and searched; decisions are those of reviewers.
+    Keys: side, row, pass, rule, match, members, applications (of a sum or a settlement), candidates (the
+    chosen first, then the likeliest), why_not, change (the smallest that would match it, where the run told
+    it), deltas and searched; decisions are those of reviewers.
     Raises RowUnknown.
     """
     facts = _facts_of(run_dir)
@@ -103,6 +104,7 @@ def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
         "rule": RULES[LEARNED if rule == "scored" and _is_learned(considered) else rule],
         "match": matched[0] if matched else None,
         "members": [{"ours_row": row["ours_row"], "theirs_row": row["theirs_row"]} for row in matched],
+        "applications": _applications(facts, matched),
         "candidates": considered,
         "why_not": None if matched else _why_not(considered),
         "change": next(iter(facts.rows("why_not", "side = ? and row_no = ?", side, row_no)), None),
@@ -117,6 +119,14 @@ def _decisions(facts: _Facts, where: str, *values: object) -> list[dict[str, Any
     if not facts.has(REVIEW_FACT):
         return []
     return facts.rows(REVIEW_FACT, f"{where} order by ruling, ours_row, theirs_row", *values)
+
+
+def _applications(facts: _Facts, matched: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what was applied to what in the match: kind, amount, verdict of the search, and why."""
+    if not matched or not facts.has("application"):
+        return []
+    found = facts.rows("application", "match_id = ? order by ours_row, theirs_row", matched[0]["match_id"])
+    return [_in_units(row) for row in found]
 
 
 def _why_not(candidates: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -138,7 +148,8 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
     """Return everything that the facts of a run say about one delta.
 
     Keys: delta, meaning, rule, parts (name to amount, those that are not zero), differences, candidates, members
-    (rows of a group), searched and decisions (of reviewers about its rows). Amounts are Decimals. Raises DeltaUnknown.
+    (rows of a group), applications (of a sum or a settlement), searched and decisions (of reviewers about its rows).
+    Amounts are Decimals. Raises DeltaUnknown.
     """
     facts = _facts_of(run_dir)
     rows = facts.rows
@@ -169,6 +180,7 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
         "differences": [_in_units(row) for row in rows("difference", "match_id = ?", match_id)] if matched else [],
         "candidates": considered,
         "members": [{"ours_row": row["ours_row"], "theirs_row": row["theirs_row"]} for row in matched],
+        "applications": _applications(facts, matched),
         "match": matched[0] if matched else None,
         "searched": lone[0]["searched"] if lone else "",
         "decisions": _decisions(facts, "ours_row = ? or theirs_row = ?", ours, theirs),

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from graphlib import TopologicalSorter
 from threading import Event, current_thread, main_thread
 from types import FrameType
@@ -46,7 +47,8 @@ def run_side_by_side(
             while ready and len(running) < at_most and not (failed or interrupted.is_set()):
                 key = ready.pop(0)
                 cursor = con.cursor()
-                running[pool.submit(tasks[key], cursor)] = (key, cursor)
+                # In a copy of the context: what a task traces or logs belongs to the run.
+                running[pool.submit(copy_context().run, tasks[key], cursor)] = (key, cursor)
             for future in wait(running, timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED).done:
                 key, cursor = running.pop(future)
                 if error := future.exception():

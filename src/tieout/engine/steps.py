@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, format_micros
+from tieout.core.tracing import span
 from tieout.engine.side_by_side import run_side_by_side
 
 SPLIT_RANGES = 16
@@ -222,10 +223,11 @@ class Runner:
         self.on_step(step.name)
         started = time.perf_counter()
         try:
-            if compute is None:
-                self._materialise(con, step)
-            else:
-                _materialise_computed(con, step, compute)
+            with span(f"step {step.name}"):
+                if compute is None:
+                    self._materialise(con, step)
+                else:
+                    _materialise_computed(con, step, compute)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:

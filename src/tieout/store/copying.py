@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import orjson
 from sqlalchemy import (
@@ -176,6 +176,11 @@ def copy_state(
             return Copied(plan, target.write(fill))
         finally:
             connected.close()
+
+
+def refuse_filled(plan: CopyPlan) -> NoReturn:
+    """Raise TargetNotEmpty."""
+    raise _not_empty(plan.target, plan.target_rows)
 
 
 @contextmanager

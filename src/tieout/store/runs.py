@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, or_, select
 
+from tieout.core.cursors import BadCursor
 from tieout.core.errors import TieoutError
 from tieout.store.digest import digest_file, digest_text
 from tieout.store.folders import Folders
@@ -40,12 +41,6 @@ class RunFilesGone(TieoutError):
 
     code = "run_files_gone"
     http_status = 410
-
-
-class BadCursor(TieoutError):
-    """The text that should say where the next page of runs begins does not."""
-
-    code = "bad_cursor"
 
 
 @dataclass(frozen=True)
@@ -250,6 +245,21 @@ class Runs:
         )
         with self.state.reading() as connection:
             return tuple(Window(*row) for row in connection.execute(query))
+
+    def list_current(self, book: str, leg: str) -> tuple[Run, ...]:
+        """Return the run that each window of a leg points to, in order of the windows' names."""
+        query = (
+            select(publication.c.run_id)
+            .where(
+                publication.c.tenant == self.tenant,
+                publication.c.book == book,
+                publication.c.leg == leg,
+                publication.c.superseded_us.is_(None),
+            )
+            .order_by(publication.c.window)
+        )
+        with self.state.reading() as connection:
+            return _load_runs(connection, self.tenant, connection.scalars(query).all())
 
     def file_path(self, of: Run, name: str) -> Path:
         """Return where a published file of a run lies. Raises RunFilesGone and KeyError for a name it never had."""

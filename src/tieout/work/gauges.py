@@ -21,9 +21,9 @@ from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State
 from tieout.store.tables.events import event_delivery
 from tieout.store.tables.work import breaker, job, worker
+from tieout.work.slots import LOST_AFTER_S
 
 CACHE_S = 5.0
-HEARTBEAT_FRESH_S = 60
 INGEST_QUEUE = "ingest"
 BREAKER_STATES = ("closed", "half_open", "open")
 _LIVE_STATUSES = ("waiting", "active", "failed")
@@ -73,8 +73,8 @@ def count_jobs(connection: Connection) -> dict[tuple[str, str], int]:
 
 def live_workers(connection: Connection, now: datetime) -> int:
     """Return how many workers have a fresh heartbeat."""
-    fresh = now - timedelta(seconds=HEARTBEAT_FRESH_S)
-    is_live = (worker.c.heartbeat_us > fresh) & worker.c.stopped_us.is_(None)
+    fresh = now - timedelta(seconds=LOST_AFTER_S)
+    is_live = (worker.c.heartbeat_us > fresh) & worker.c.stopped_us.is_(None) & worker.c.slot.startswith("worker-")
     return int(connection.scalar(select(func.count()).select_from(worker).where(is_live)) or 0)
 
 

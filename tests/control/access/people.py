@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from functools import cache
 
@@ -13,7 +14,7 @@ from tieout.control.access.actions.users import NewUser, create_user
 from tieout.control.access.caller import Caller
 from tieout.control.access.passwords import hash_password
 from tieout.core.actor import Actor
-from tieout.store.tables import audit_events
+from tieout.store.tables import audit_events, metadata
 from tieout.store.tables import tenant as tenants
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who exist in tests alone
@@ -89,3 +90,31 @@ def trail(platform, tenant="t1"):
     with platform.of(tenant).reading() as connection:
         asked = select(audit_events).where(audit_events.c.tenant == tenant).order_by(audit_events.c.seq)
         return [(row.action, row.delta) for row in connection.execute(asked)]
+
+
+def everything(platform):
+    """Return all that the state database holds, as text."""
+    with platform.all_tenants.reading() as connection:
+        tables = metadata.sorted_tables
+        return "\n".join(str(row) for table in tables for row in connection.execute(select(table)))
+
+
+def run_all(calls):
+    """Run calls at the same time, each in a thread, to their end; a fault in one is raised."""
+    gate, faults = threading.Barrier(len(calls)), []
+
+    def run(call):
+        gate.wait(10)
+        try:
+            call()
+        except BaseException as fault:  # noqa: BLE001 - raised below
+            faults.append(fault)
+
+    threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in calls]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+        assert not one.is_alive(), "it waits for ever"
+    if faults:
+        raise faults[0]

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation, open_to_all, signed_in, where_from
 from tieout.api.bodies import Body, told
+from tieout.control.access.actions.passwords import change_password
 from tieout.control.access.actions.sign_in import SignedIn, refresh, sign_in, sign_out
 from tieout.control.access.actions.users import UserWithRoles, get_user
 from tieout.control.access.caller import Caller
@@ -16,6 +17,7 @@ from tieout.control.access.rules import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
 
 routes = APIRouter(tags=["auth"])
 
+Password = Annotated[str, StringConstraints(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 RefreshToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -23,7 +25,7 @@ class SignInBody(Body):
     """E-mail and password, and where they are right in several tenants, which."""
 
     email: Annotated[str, StringConstraints(min_length=3, max_length=MAX_EMAIL)]
-    password: Annotated[str, StringConstraints(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)] = Field(repr=False)
+    password: Password = Field(repr=False)
     tenant: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,64}$")] | None = None
 
 
@@ -31,6 +33,13 @@ class RefreshBody(Body):
     """The refresh token that the last sign-in or refresh gave."""
 
     refreshToken: RefreshToken = Field(repr=False)  # noqa: N815 - as JSON spells it
+
+
+class PasswordBody(Body):
+    """The password that one has, and the one that is to be."""
+
+    currentPassword: Password = Field(repr=False)  # noqa: N815 - as JSON spells it
+    newPassword: Password = Field(repr=False)  # noqa: N815
 
 
 @routes.post("/auth/login", dependencies=[Depends(open_to_all)])
@@ -72,6 +81,13 @@ def me(caller: Annotated[Caller, Depends(signed_in)], platform: Installation) ->
             "user": user,
         }
     }
+
+
+@routes.post("/v1/auth/password")
+def change(body: PasswordBody, caller: Annotated[Caller, Depends(signed_in)], platform: Installation) -> dict[str, Any]:
+    """Change one's own password; every sign-in ends, this one with its access token."""
+    change_password(platform, caller, body.currentPassword, body.newPassword)
+    return {"data": {"changed": True}}
 
 
 def user_shown(who: UserWithRoles) -> dict[str, Any]:

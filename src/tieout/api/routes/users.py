@@ -9,7 +9,8 @@ from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Id, Limit, Line, Offset, PathId, told
-from tieout.api.routes.auth import user_shown
+from tieout.api.routes.auth import Password, user_shown
+from tieout.control.access.actions.passwords import reset_password
 from tieout.control.access.actions.users import (
     NewUser,
     UserWithRoles,
@@ -19,7 +20,7 @@ from tieout.control.access.actions.users import (
     list_users,
 )
 from tieout.control.access.caller import Caller
-from tieout.control.access.rules import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
+from tieout.control.access.rules import MAX_EMAIL
 
 routes = APIRouter(prefix="/v1/users", tags=["users"])
 
@@ -30,8 +31,14 @@ class NewUserBody(Body):
     email: Annotated[str, StringConstraints(min_length=3, max_length=MAX_EMAIL)]
     firstName: Line  # noqa: N815 - as JSON spells it
     lastName: Line  # noqa: N815
-    password: Annotated[str, StringConstraints(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)] = Field(repr=False)
+    password: Password = Field(repr=False)
     roleIds: Annotated[list[Id], Field(default_factory=list, max_length=20)]  # noqa: N815
+
+
+class NewPasswordBody(Body):
+    """The password that a user is to have."""
+
+    password: Password = Field(repr=False)
 
 
 @routes.get("")
@@ -69,6 +76,18 @@ def enable(
 ) -> dict[str, Any]:
     """Let a user who was disabled sign in again."""
     return {"data": _shown(enable_user(platform, caller, user_id))}
+
+
+@routes.post("/{user_id}/password")
+def reset(
+    user_id: PathId,
+    body: NewPasswordBody,
+    caller: Annotated[Caller, Depends(needs("identity.users.reset_password"))],
+    platform: Installation,
+) -> dict[str, Any]:
+    """Give a user a new password and end every sign-in of theirs; the caller must have all that the user may do."""
+    reset_password(platform, caller, user_id, body.password)
+    return {"data": {"id": user_id, "changed": True}}
 
 
 def _shown(who: UserWithRoles) -> dict[str, Any]:

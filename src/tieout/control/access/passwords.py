@@ -42,10 +42,10 @@ def verify_password(hashed: str | None, password: str) -> Verdict:
     """
     from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - help answers without it
 
-    hasher, plain = _hasher(), check_password(password)
+    hasher, plain, compared = _hasher(), check_password(password), hashed or _of_nobody()
     try:
         with _turns:
-            hasher.verify(hashed or _of_nobody(), plain)
+            hasher.verify(compared, plain)
     except (VerificationError, InvalidHashError):
         return Verdict(is_right=False)
     if hashed is None:

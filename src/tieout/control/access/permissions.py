@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 EVERYTHING = "*"
 SUPERADMIN = "superadmin"
@@ -18,11 +19,13 @@ def is_allowed(granted: Iterable[str], wanted: str) -> bool:
     and `pos.*` everything of a module. A pattern after `!` takes away, and what is taken is never granted: `*` with
     `!superadmin.*` is everything but the platform's own.
     """
-    patterns = tuple(granted)
-    taken = (pattern[1:] for pattern in patterns if pattern.startswith("!"))
-    if any(_matches(pattern, wanted) for pattern in taken):
-        return False
-    return any(_matches(pattern, wanted) for pattern in patterns if not pattern.startswith("!"))
+    return _is_allowed(tuple(granted), wanted)
+
+
+@lru_cache(maxsize=4096)  # each request asks, and the same few roles ask the same
+def _is_allowed(patterns: tuple[str, ...], wanted: str) -> bool:
+    giving, taking = _split(patterns)
+    return any(_matches(one, wanted) for one in giving) and not any(_matches(one, wanted) for one in taking)
 
 
 def _matches(pattern: str, wanted: str) -> bool:

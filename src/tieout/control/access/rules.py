@@ -38,7 +38,8 @@ KEY_LASTS_AT_MOST = timedelta(days=3653)
 
 OPEN_TENANTS = ("active", "trial")
 
-_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]+")
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f\ud800-\udfff]{1,64}@[^\s@\x00-\x1f\x7f\ud800-\udfff]+")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class UnusablePassword(TieoutError):
@@ -152,7 +153,8 @@ def secret_to_sign(secrets: Iterable[SigningSecret], now: datetime) -> SigningSe
 def check_password(password: str) -> str:
     """Return `password` in the one form in which it is hashed, whatever the keyboard; raise UnusablePassword."""
     plain = unicodedata.normalize("NFKC", password)
-    if not MIN_PASSWORD <= len(plain) <= MAX_PASSWORD or len(password) > MAX_PASSWORD:
+    is_text = not _LONE_SURROGATE.search(plain)  # else it has no bytes to hash
+    if not is_text or not MIN_PASSWORD <= len(plain) <= MAX_PASSWORD or len(password) > MAX_PASSWORD:
         raise UnusablePassword(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
     return plain
 

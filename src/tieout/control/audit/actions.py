@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from tieout.control.audit import store
 from tieout.control.audit.rules import AuditEvent, Entry, hash_of
+from tieout.core import metrics
 from tieout.core.actor import Actor
 from tieout.core.ids import RandomBytes, new_id
 from tieout.core.plain import plain_text, plain_values
@@ -52,6 +53,7 @@ def record(
         prev_hash=prev_hash,
     )
     store.add_event(connection, replace(event, hash=hash_of(event)))
+    metrics.AUDIT_EVENTS.labels(metrics.bounded("module", entry.module)).inc()
     return event.id
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from tieout.control.audit.rules import START, Anchor, AuditEvent, Broken, Verified, judge
 from tieout.control.audit.store import chain_after, find_head, list_tenants, next_seq
+from tieout.core import metrics
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State
 
@@ -22,7 +23,10 @@ def verify(state: State, tenant: str, anchor: Anchor | None = None) -> Verified 
     the chain as an earlier verification told it and as it was kept elsewhere. Memory is that of one page.
     """
     with state.of(tenant).reading() as connection:
-        return _verify(connection, tenant, anchor)
+        answer = _verify(connection, tenant, anchor)
+    if isinstance(answer, Broken):
+        metrics.AUDIT_BREAKS.inc()
+    return answer
 
 
 def verify_all(state: State) -> Iterator[tuple[str, Verified | Broken]]:

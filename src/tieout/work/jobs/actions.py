@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
+from tieout.core.logs import logged
+from tieout.core.tracing import trace_parent
 from tieout.work.jobs import store
 from tieout.work.jobs.rules import (
     CAPACITY,
@@ -99,8 +101,8 @@ def _values(tenant: str, request: JobRequest, now: datetime, random_bytes: Rando
         "is_cancel_asked": False,
         "created_us": now,
         "created_by": request.created_by,
-        "request_id": request.request_id,
-        "trace_parent": request.trace_parent,
+        "request_id": request.request_id or logged("request_id"),
+        "trace_parent": request.trace_parent or trace_parent(),
         "started_us": None,
         "finished_us": None,
         "result": None,

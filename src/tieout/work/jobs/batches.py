@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 from tieout.core import metrics
 from tieout.core.ids import RandomBytes
+from tieout.core.logs import log_context
+from tieout.core.tracing import continued
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State, StateUnavailable, act_as
 from tieout.work.jobs import claims
@@ -102,8 +104,12 @@ def _kind_and_tenant(job: Job) -> tuple[str, str]:
 def _do(bench: Bench, kind: Items, tenant: str, batch_id: str, jobs: Sequence[Job]) -> None:
     state = bench.state.of(EVERY_TENANT if kind.is_of_platform else tenant)
     began = perf_counter()
+    alone = jobs[0] if len(jobs) == 1 else None
+    told = {"tenant_id": tenant, "kind": jobs[0].kind, "job_id": alone and alone.job_id}
     try:
-        done, canceled = state.write(lambda connection: _attempt(connection, bench, kind, batch_id, jobs))
+        # A batch of many requests goes on with the trace of its first.
+        with log_context(**told), continued(jobs[0].trace_parent, f"jobs {jobs[0].kind}", jobs=len(jobs)):
+            done, canceled = state.write(lambda connection: _attempt(connection, bench, kind, batch_id, jobs))
     except StateUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is the failure of its jobs

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, select
 
+from tieout.core.logs import log_context
+from tieout.core.tracing import continued
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import BUSY_TIMEOUT_S, State, StateUnavailable
 from tieout.store.tables import job as job_table
@@ -246,9 +248,12 @@ def do_in_steps(bench: Bench, durable: Durable, kind: InSteps, batch_id: str, jo
     """
     ends: list[BaseException | None] = []
 
+    told = {"job_id": job.job_id, "tenant_id": job.tenant, "request_id": job.request_id, "kind": job.kind}
+
     def body() -> None:
         try:
-            result = kind.do(Steps(bench, kind, batch_id, job, stopping))
+            with log_context(**told), continued(job.trace_parent, f"job {job.kind}", job_id=job.job_id):
+                result = kind.do(Steps(bench, kind, batch_id, job, stopping))
             _finish(bench, batch_id, job, result)
         except BaseException as error:  # noqa: BLE001 - how the attempt ended is recorded below, outside the workflow
             ends.append(error)

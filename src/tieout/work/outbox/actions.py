@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
 from tieout.core.plain import plain_text
 from tieout.work.outbox import store
 from tieout.work.outbox.rules import Event, cloud_event, is_wanted
 
-__all__ = ["Event", "emit"]
+__all__ = ["Event", "emit", "emit_to"]
 
 
 def emit(
@@ -30,6 +32,21 @@ def emit(
     commit. A transaction that emits for several goes through them in order of their ids, and writes to the audit
     trail after that, so that two transactions never wait for each other.
     """
+    enabled = store.enabled_endpoints(connection, tenant)
+    wanting = [one for one, patterns in enabled if is_wanted(patterns, event.event_type)]
+    return emit_to(connection, tenant, event, wanting, now=now, random_bytes=random_bytes)
+
+
+def emit_to(
+    connection: Connection,
+    tenant: str,
+    event: Event,
+    endpoints: Iterable[str],
+    *,
+    now: datetime,
+    random_bytes: RandomBytes = os.urandom,
+) -> str:
+    """Do what `emit` does for given endpoints alone, whatever they want."""
     event = replace(event, entity_id=plain_text(event.entity_id))
     event_id, version = new_id(now, random_bytes), store.next_version(connection, tenant, event.entity_id)
     seq = store.add_event(
@@ -44,9 +61,7 @@ def emit(
             "occurred_us": now,
         },
     )
-    wanting = (
-        one for one, patterns in store.enabled_endpoints(connection, tenant) if is_wanted(patterns, event.event_type)
-    )
-    to = [(new_id(now, random_bytes), endpoint_id) for endpoint_id in wanting]
+    to = [(new_id(now, random_bytes), endpoint_id) for endpoint_id in endpoints]
     store.add_deliveries(connection, tenant, (seq, event.entity_id), to, due=now)
+    metrics.OUTBOX_EVENTS.labels(metrics.bounded("event_type", event.event_type)).inc()
     return event_id

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Connection
 
+from tieout.core import metrics
 from tieout.core.ids import RandomBytes, new_id
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State
@@ -248,6 +249,8 @@ class _Batch:
         except Exception as fault:  # noqa: BLE001 - a fault of ours is a failure of this delivery, not of the loop
             _log.error("A delivery failed by a fault of the program", error=str(fault), event_id=due.event_id)
             answer = Answer("failed", error=f"A fault of the program: {type(fault).__name__}.")
+        took_s = time.monotonic() - began
+        metrics.WEBHOOK_DURATION.observe(took_s)
         _log.info(
             "Event sent",
             tenant=self._claim.tenant,
@@ -255,7 +258,7 @@ class _Batch:
             endpoint_id=self._claim.endpoint_id,
             outcome=answer.ending,
             status_code=answer.status_code,
-            duration_ms=round((time.monotonic() - began) * 1000),
+            duration_ms=round(took_s * 1000),
         )
         if answer.ending in {"unwell", "gone"}:
             self._is_over.set()  # the rest would fare no better
@@ -279,6 +282,10 @@ class _Batch:
             return is_held, done
 
         is_held, done = self._courier.everywhere.write(save)
+        for outcome, count in vars(done).items():
+            metrics.WEBHOOK_DELIVERIES.labels(outcome).inc(count)
+        refused = sum(one.answer.ending == "refused" for one in attempts)
+        metrics.WEBHOOK_DELIVERIES.labels("refused").inc(refused)
         if is_held:
             self._until = until
         else:

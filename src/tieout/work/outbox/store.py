@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from tieout.store.tables import event_delivery, event_outbox, webhook_endpoint
+from tieout.work.outbox.signing import Signing
 
 
 def next_version(connection: Connection, tenant: str, entity_id: str) -> int:
@@ -66,7 +67,7 @@ class Claim:
     endpoint_id: str
     url: str
     secrets: Sequence[Mapping[str, Any]]
-    signing: str
+    signing: Signing
     claim_id: str
     until: datetime
 

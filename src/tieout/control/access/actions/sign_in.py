@@ -191,11 +191,12 @@ def _verify(known: list[Known], password: str, now: datetime) -> dict[str, Verdi
 def _note_failures(platform: Platform, known: list[Known], where: Actor) -> None:
     for one in known:
         user = one.user
-        failures = platform.of(user.tenant).write(partial(_note_failure, platform, user, where))
+        failures = platform.of(user.tenant).write(partial(note_failure, platform, user, where))
         _log.info("Sign-in refused", tenant=user.tenant, user_id=user.user_id, failures=failures)
 
 
-def _note_failure(platform: Platform, seen: User, where: Actor, connection: Connection) -> int:
+def note_failure(platform: Platform, seen: User, where: Actor, connection: Connection) -> int:
+    """Count a wrong password, unless the user is locked already; return how many came in a row."""
     now = platform.now()
     user = users.find_user(connection, seen.tenant, seen.user_id, to_change=True)
     if user is None or user.is_locked(now):

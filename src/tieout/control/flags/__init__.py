@@ -1,0 +1,1 @@
+"""Flags: what is switched on, for all tenants or for one, until when; through OpenFeature."""

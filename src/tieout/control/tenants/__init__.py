@@ -1,0 +1,1 @@
+"""Tenants: who asks to become one, who is one, and which modules they have."""
