@@ -28,6 +28,9 @@ from tieout.work.jobs.steps import Durable, do_in_steps
 _log = structlog.get_logger("tieout.work")
 
 SWEEP_EVERY_S = 3600.0
+LOOK_AFTER = 4
+"""After so many rounds through the queues that had jobs, the others are looked at."""
+
 CAREFUL_S = 60.0
 """For so long after the loss of its predecessor a worker claims what it does."""
 
@@ -165,21 +168,29 @@ class _Worker:
 
     def _work(self, lanes: list[Lane], do: Do) -> None:
         """Go through the lanes, again and again; wait where none had anything."""
+        lively: list[Lane] = []
+        rounds = 0
         while not self._leaving.is_set():
             try:
-                with self._state.reading() as connection:
-                    due = claims.queues_with_due(connection, [queue for queue, _ in lanes], self._clock())
-                wanted = [lane for lane in lanes if lane[0] in due]
-                had_any = [self._once(lane, do) for lane in wanted if not self._leaving.is_set()]
-                pause_s = 0.0 if any(had_any) else self._pace.poll_s
+                wanted = lively or self._due(lanes)
+                lively = [lane for lane in wanted if not self._leaving.is_set() and self._once(lane, do)]
+                pause_s = 0.0 if lively else self._pace.poll_s
+                rounds += 1
+                if rounds % LOOK_AFTER == 0:  # so that a lane that never runs dry does not starve the others
+                    lively = []
             except StateUnavailable as error:
                 _log.warning("State database cannot be reached", slot=self._slot, error=str(error))
-                pause_s = self._pace.after_fault_s
+                lively, pause_s = [], self._pace.after_fault_s
             except Exception as error:  # noqa: BLE001 - a fault of the loop itself must not end the worker
                 _log.error("Unexpected fault in a worker", slot=self._slot, exc_info=error)
-                pause_s = self._pace.after_fault_s
+                lively, pause_s = [], self._pace.after_fault_s
             if pause_s:
                 self._leaving.wait(pause_s)
+
+    def _due(self, lanes: Sequence[Lane]) -> list[Lane]:
+        with self._state.reading() as connection:
+            due = claims.queues_with_due(connection, [queue for queue, _ in lanes], self._clock())
+        return [lane for lane in lanes if lane[0] in due]
 
     def _once(self, lane: Lane, do: Do) -> bool:
         """Do a batch of a lane; say whether there was any."""
