@@ -1,7 +1,6 @@
 """Do as many workflows of DBOS as there are batches, each with one step; argv: state URL, jobs, jobs in a batch."""
 
 import sys
-import tempfile
 import time
 
 from dbos import DBOS, SetWorkflowID
@@ -28,5 +27,4 @@ def main(url, jobs, batch):
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory():
-        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

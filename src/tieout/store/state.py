@@ -172,8 +172,7 @@ class State:
                 if isolation and self.is_postgresql:  # a transaction of SQLite sees one moment anyway
                     connection.execution_options(isolation_level=isolation)
                 with connection.begin():
-                    if self.is_postgresql:
-                        connection.execute(select(func.set_config("tieout.tenant", self.tenant, True)))
+                    act_as(connection, self.tenant)
                     yield connection
         except OperationalError as error:
             raise _unavailable(self.address, error) from error
@@ -190,6 +189,12 @@ class State:
             yield
         finally:
             self.writer.release()
+
+
+def act_as(connection: Connection, tenant: str) -> None:
+    """Let the rest of the transaction see and write the rows of `tenant` where the database enforces that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.set_config("tieout.tenant", tenant, True)))
 
 
 def open_state(url: str, schema: Schema = SCHEMA) -> State:

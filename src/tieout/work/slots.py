@@ -69,8 +69,11 @@ def this_process() -> Process:
 
 def take_slot(
     connection: Connection, role: str, process: Process, *, roles: Sequence[str], version: str, now: datetime
-) -> str:
-    """Take the first free slot, `role-1` and so on: new, stopped, or of a process that is gone; return its name."""
+) -> tuple[str, bool]:
+    """Take the first free slot, `role-1` and so on: new, stopped, or of a process that is gone.
+
+    Returns its name, and whether the process that had it was lost.
+    """
     for number in count(1):
         slot = f"{role}-{number}"
         row = connection.execute(select(worker).where(worker.c.slot == slot).with_for_update()).first()
@@ -84,10 +87,10 @@ def take_slot(
         }
         if row is None:
             connection.execute(insert(worker).values(slot=slot, **values))
-            return slot
+            return slot, False
         if _is_free(row, now):
             connection.execute(update(worker).where(worker.c.slot == slot).values(values))
-            return slot
+            return slot, row.stopped_us is None
     raise AssertionError("unreachable")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -19,7 +19,7 @@ from tieout.store.state import State, StateUnavailable
 from tieout.work import slots
 from tieout.work.clock import SharedClock
 from tieout.work.jobs import claims
-from tieout.work.jobs.batches import Bench, do_batch
+from tieout.work.jobs.batches import Bench, do_at_once, do_batch
 from tieout.work.jobs.claims import Claim
 from tieout.work.jobs.kinds import InSteps, Items, Kinds
 from tieout.work.jobs.rules import Job
@@ -28,8 +28,14 @@ from tieout.work.jobs.steps import Durable, do_in_steps
 _log = structlog.get_logger("tieout.work")
 
 SWEEP_EVERY_S = 3600.0
+LOOK_AFTER = 4
+"""After so many rounds through the queues that had jobs, the others are looked at."""
+
+CAREFUL_S = 60.0
+"""For so long after the loss of its predecessor a worker claims what it does."""
 
 Lane = tuple[str, tuple[str, ...]]
+Do = Callable[[Lane, str], bool]
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,11 @@ class _Worker:
         self._dropped: set[str] = set()
         self._lock = Lock()
         self._busy_s = 0.0
+        self._careful_until: datetime | None = None
 
     def run(self) -> None:
         self._clock.set()
-        self._slot = self._state.write(
+        self._slot, was_lost = self._state.write(
             lambda connection: slots.take_slot(
                 connection,
                 "worker",
@@ -120,8 +127,10 @@ class _Worker:
             )
         )
         self._state.write(lambda connection: claims.take_back_from(connection, self._slot, self._clock()))
+        if was_lost:  # perhaps by a job: only a claim tells which
+            self._careful_until = self._clock() + timedelta(seconds=CAREFUL_S)
         log = _log.bind(slot=self._slot)
-        log.info("Worker began")
+        log.info("Worker began", after_a_loss=was_lost)
         durable = Durable(self._bench.state, self._slot, new_id(self._clock(), self._bench.random_bytes))
         threads = self._start(durable)
         try:
@@ -136,17 +145,20 @@ class _Worker:
         items = {name: kind for name, kind in kinds.kinds.items() if isinstance(kind, Items)}
         in_steps = {name: kind for name, kind in kinds.kinds.items() if isinstance(kind, InSteps)}
 
-        def batch(batch_id: str, jobs: list[Job]) -> None:
-            do_batch(self._bench, items, batch_id, jobs)
+        def batch(lane: Lane, batch_id: str) -> bool:
+            return self._batch(lane, batch_id, items)
 
-        def long_job(batch_id: str, jobs: list[Job]) -> None:
-            do_in_steps(self._bench, durable, in_steps[jobs[0].kind], batch_id, jobs[0], self._leaving)
+        def long_job(lane: Lane, batch_id: str) -> bool:
+            jobs = self._claim(lane, batch_id, 1)
+            for job in jobs:
+                do_in_steps(self._bench, durable, in_steps[job.kind], batch_id, job, self._leaving)
+            return bool(jobs)
 
         threads = [
-            Thread(target=self._work, args=(kinds.lanes(sort), at_most, do), name=f"{name}-{number}", daemon=True)
-            for sort, many, at_most, do, name in (
-                (Items, self._pace.batch_threads, 2**31 - 1, batch, "batch"),
-                (InSteps, self._pace.step_threads, 1, long_job, "steps"),
+            Thread(target=self._work, args=(kinds.lanes(sort), do), name=f"{name}-{number}", daemon=True)
+            for sort, many, do, name in (
+                (Items, self._pace.batch_threads, batch, "batch"),
+                (InSteps, self._pace.step_threads, long_job, "steps"),
             )
             for number in range(many if kinds.lanes(sort) else 0)
         ]
@@ -154,43 +166,40 @@ class _Worker:
             thread.start()
         return threads
 
-    def _work(self, lanes: list[Lane], at_most: int, do: Callable[[str, list[Job]], None]) -> None:
+    def _work(self, lanes: list[Lane], do: Do) -> None:
         """Go through the lanes, again and again; wait where none had anything."""
+        lively: list[Lane] = []
+        rounds = 0
         while not self._leaving.is_set():
             try:
-                with self._state.reading() as connection:
-                    due = claims.queues_with_due(connection, [queue for queue, _ in lanes], self._clock())
-                wanted = [lane for lane in lanes if lane[0] in due]
-                had_any = [self._once(lane, at_most, do) for lane in wanted if not self._leaving.is_set()]
-                pause_s = 0.0 if any(had_any) else self._pace.poll_s
+                wanted = lively or self._due(lanes)
+                lively = [lane for lane in wanted if not self._leaving.is_set() and self._once(lane, do)]
+                pause_s = 0.0 if lively else self._pace.poll_s
+                rounds += 1
+                if rounds % LOOK_AFTER == 0:  # so that a lane that never runs dry does not starve the others
+                    lively = []
             except StateUnavailable as error:
                 _log.warning("State database cannot be reached", slot=self._slot, error=str(error))
-                pause_s = self._pace.after_fault_s
+                lively, pause_s = [], self._pace.after_fault_s
             except Exception as error:  # noqa: BLE001 - a fault of the loop itself must not end the worker
                 _log.error("Unexpected fault in a worker", slot=self._slot, exc_info=error)
-                pause_s = self._pace.after_fault_s
+                lively, pause_s = [], self._pace.after_fault_s
             if pause_s:
                 self._leaving.wait(pause_s)
 
-    def _once(self, lane: Lane, at_most: int, do: Callable[[str, list[Job]], None]) -> bool:
-        queue, names = lane
-        limits = self._orders.kinds.limits(queue)
+    def _due(self, lanes: Sequence[Lane]) -> list[Lane]:
+        with self._state.reading() as connection:
+            due = claims.queues_with_due(connection, [queue for queue, _ in lanes], self._clock())
+        return [lane for lane in lanes if lane[0] in due]
+
+    def _once(self, lane: Lane, do: Do) -> bool:
+        """Do a batch of a lane; say whether there was any."""
         batch_id = new_id(self._clock(), self._bench.random_bytes)
         with self._lock:
             self._held[batch_id] = monotonic()
         try:
-            jobs = self._state.write(
-                lambda connection: claims.claim(
-                    connection,
-                    queue,
-                    limits,
-                    Claim(self._slot, batch_id, self._clock(), self._pace.lease_s, names, at_most),
-                )
-            )
-            if jobs:
-                self._tell(queue, jobs)
-                with structlog.contextvars.bound_contextvars(slot=self._slot, batch_id=batch_id):
-                    do(batch_id, jobs)
+            with structlog.contextvars.bound_contextvars(slot=self._slot, batch_id=batch_id):
+                return do(lane, batch_id)
         except BaseException:
             # Whatever it still has goes back at the next heartbeat that reaches the database.
             with self._lock:
@@ -199,13 +208,38 @@ class _Worker:
         finally:
             with self._lock:
                 self._busy_s += monotonic() - self._held.pop(batch_id)
+
+    def _batch(self, lane: Lane, batch_id: str, items: Mapping[str, Items]) -> bool:
+        queue, _ = lane
+        limits = self._orders.kinds.limits(queue)
+        is_careful = self._careful_until is not None and self._clock() < self._careful_until
+        if not limits.is_limited and not is_careful:
+            wanted = self._wanted(lane, batch_id, limits.batch_size)
+            done = do_at_once(self._bench, items, queue, limits.batch_size, wanted)
+            if done:
+                self._tell(queue, done, wanted.now)
+            if done is not None:
+                return bool(done)
+        jobs = self._claim(lane, batch_id, limits.batch_size)
+        do_batch(self._bench, items, batch_id, jobs)
         return bool(jobs)
 
-    def _tell(self, queue: str, jobs: list[Job]) -> None:
+    def _claim(self, lane: Lane, batch_id: str, at_most: int) -> list[Job]:
+        queue, _ = lane
+        wanted = self._wanted(lane, batch_id, at_most)
+        limits = self._orders.kinds.limits(queue)
+        jobs = self._state.write(lambda connection: claims.claim(connection, queue, limits, wanted))
+        if jobs:
+            self._tell(queue, jobs, wanted.now)
+        return jobs
+
+    def _wanted(self, lane: Lane, batch_id: str, at_most: int) -> Claim:
+        return Claim(self._slot, batch_id, self._clock(), self._pace.lease_s, lane[1], at_most)
+
+    def _tell(self, queue: str, jobs: Sequence[Job], began: datetime) -> None:
         name = metrics.bounded("queue", queue)
         metrics.JOB_BATCH_SIZE.labels(name).observe(len(jobs))
-        waited = (jobs[0].started_us or jobs[0].due_us) - jobs[0].due_us
-        metrics.JOB_WAIT.labels(name).observe(max(0.0, waited.total_seconds()))
+        metrics.JOB_WAIT.labels(name).observe(max(0.0, (began - jobs[0].due_us).total_seconds()))
 
     def _keep(self, threads: int, durable: Durable) -> None:
         """Show that the worker lives and keep what it holds, until it is to stop."""

@@ -10,10 +10,14 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
-from tests.work.builders import NOW, a_job, every
-from tieout.work.jobs import claims, store
+from tests.work.builders import NOW, a_job, every, random_bytes
+from tieout.store.tables import job as job_table
+from tieout.work.jobs import actions, claims, store
+from tieout.work.jobs.batches import Bench, do_at_once
 from tieout.work.jobs.claims import Claim
+from tieout.work.jobs.kinds import Items
 from tieout.work.jobs.rules import MAX_LOSSES, Queue, Rate
 
 _numbers = count(1)
@@ -236,3 +240,53 @@ def naive(jobs, most, of_each):
         if seen[tenant] <= of_each:
             turns.append((seen[tenant], priority, due_us, job_id))
     return [job_id for *_, job_id in sorted(turns)][:most]
+
+
+def test_jobs_that_are_done_at_once_are_seen_by_nobody_else_and_only_once(state):
+    made = {a_job(state, tenant).job_id for tenant in ("a", "b") for _ in range(30)}
+    given = []
+
+    def do(connection, items):
+        given.extend((job.tenant, job.job_id) for job in items)
+        return [job.job_id for job in items]
+
+    bench = Bench(state, lambda: NOW, random_bytes())
+
+    def work(number):
+        wanted = Claim(f"worker-{number}", f"at-once-{number}", NOW, 60, ("count",), 7)
+        while do_at_once(bench, {"count": Items(do)}, "default", 7, wanted):
+            pass
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(work, range(3)))
+    assert sorted(job_id for _, job_id in given) == sorted(made)
+    with every(state).reading() as connection:
+        jobs = actions.list_jobs(connection, None, limit=100)
+    assert {(job.status, job.attempts, job.result == job.job_id) for job in jobs} == {("done", 1, True)}
+
+
+def test_a_handler_sees_only_the_tenant_of_its_jobs_where_the_database_enforces_that(state):
+    for tenant in ("a", "b"):
+        a_job(state, tenant)
+    seen = []
+
+    def do(connection, items):
+        tenants = set(connection.scalars(select(job_table.c.tenant)))
+        seen.append(({job.tenant for job in items}, tenants))
+
+    wanted = Claim("worker-1", "at-once", NOW, 60, ("count",), 10)
+    assert len(do_at_once(Bench(state, lambda: NOW, random_bytes()), {"count": Items(do)}, "default", 10, wanted)) == 2
+    expected = [({"a"}, {"a"}), ({"b"}, {"b"})] if state.is_postgresql else [({"a"}, {"a", "b"}), ({"b"}, {"a", "b"})]
+    assert seen == expected
+
+
+def test_where_one_of_them_fails_nothing_has_happened(state):
+    made = [a_job(state) for _ in range(3)]
+
+    def do(connection, items):
+        connection.execute(job_table.update().values(created_by="effect"))
+        raise ValueError
+
+    wanted = Claim("worker-1", "at-once", NOW, 60, ("count",), 10)
+    assert do_at_once(Bench(state, lambda: NOW, random_bytes()), {"count": Items(do)}, "default", 10, wanted) is None
+    assert [look(state, job) for job in made] == made

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from time import perf_counter
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -16,8 +17,9 @@ from tieout.core.ids import RandomBytes
 from tieout.core.logs import log_context
 from tieout.core.tracing import continued
 from tieout.store.guards import EVERY_TENANT
-from tieout.store.state import State, StateUnavailable
+from tieout.store.state import State, StateUnavailable, act_as
 from tieout.work.jobs import claims
+from tieout.work.jobs.claims import Claim
 from tieout.work.jobs.kinds import Hopeless, Items
 from tieout.work.jobs.rules import BackOff, Job, error_text, unit_interval
 
@@ -37,13 +39,62 @@ class WrongResults(Exception):
     """A handler returned results, but not one for each job."""
 
 
-def do_batch(bench: Bench, kinds: dict[str, Items], batch_id: str, jobs: Sequence[Job]) -> None:
+def do_batch(bench: Bench, kinds: Mapping[str, Items], batch_id: str, jobs: Sequence[Job]) -> None:
     """Do the jobs of a batch, those of one kind and tenant together.
 
     Raises StateUnavailable when the database cannot be reached; what was not marked by then is still the batch's.
     """
     for (name, tenant), group in groupby(sorted(jobs, key=_kind_and_tenant), _kind_and_tenant):
         _do(bench, kinds[name], tenant, batch_id, list(group))
+
+
+def do_at_once(bench: Bench, kinds: Mapping[str, Items], queue: str, most: int, wanted: Claim) -> Sequence[Job] | None:
+    """Take due jobs of a queue, do them and mark them, all in one transaction; return them, or None where one failed.
+
+    Nobody sees them as active, and there is no claim to run out: where the process is lost, the transaction is, and
+    the jobs wait as before. It writes each job once, a claim twice. Where a handler raises, nothing has happened,
+    and the jobs have to be claimed to find out which of them it is. Raises StateUnavailable.
+    """
+    began = perf_counter()
+    try:
+        jobs = bench.state.of(EVERY_TENANT).write(
+            lambda connection: _at_once(connection, bench, kinds, queue, most, wanted)
+        )
+    except StateUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises is the failure of a job
+        _log.info("Batch failed; its jobs are done with more care", queue=queue, error=error_text(error))
+        return None
+    for _, group in groupby(jobs, _kind_and_tenant):
+        alike = list(group)
+        count_ended(alike[0], "done", len(alike))
+        metrics.JOB_DURATION.labels(*_names(alike[0])).observe(perf_counter() - began)
+    return jobs
+
+
+def _at_once(
+    connection: Connection, bench: Bench, kinds: Mapping[str, Items], queue: str, most: int, wanted: Claim
+) -> list[Job]:
+    jobs = sorted(claims.lock_due(connection, queue, wanted, most), key=_kind_and_tenant)
+    without: list[str] = []
+    given: dict[str, Any] = {}
+    for (name, tenant), group in groupby(jobs, _kind_and_tenant):
+        alike = list(group)
+        kind = kinds[name]
+        act_as(connection, EVERY_TENANT if kind.is_of_platform else tenant)
+        results = kind.do(connection, alike)
+        if results is None:
+            without += [job.job_id for job in alike]
+        elif len(results) != len(alike):
+            raise WrongResults(f"{len(results)} results for {len(alike)} jobs")
+        else:
+            given |= {job.job_id: result for job, result in zip(alike, results, strict=True)}
+    act_as(connection, EVERY_TENANT)
+    if without:
+        claims.finish_locked(connection, wanted, without, bench.now())
+    if given:
+        claims.finish_locked_with(connection, wanted, given, bench.now())
+    return jobs
 
 
 def _kind_and_tenant(job: Job) -> tuple[str, str]:

@@ -128,6 +128,45 @@ def claim(connection: Connection, queue: str, limits: Queue, wanted: Claim) -> l
     return taken
 
 
+def lock_due(connection: Connection, queue: str, wanted: Claim, most: int) -> list[Job]:
+    """Lock due jobs of a queue without limits for as long as the transaction lasts, in the order in which to do them.
+
+    They stay as they are: where the transaction does not end, they wait as before.
+    """
+    cut = most * SPARE
+    job_ids = [job_id for job_id, _ in _candidates(connection, queue, wanted, of_each=most, most=cut)]
+    if not job_ids:
+        return []
+    if connection.dialect.name == "postgresql":
+        ids = bindparam("ids", job_ids, ARRAY(String))
+        locked = (
+            select(*FIELDS)
+            .where(job.c.job_id == any_(ids), job.c.status == "waiting")
+            .order_by(func.array_position(ids, job.c.job_id))
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        )
+    else:
+        locked = select(*FIELDS).where(_is_one_of(connection, job_ids[:most]))
+    place = {job_id: number for number, job_id in enumerate(job_ids)}
+    return sorted((as_job(row) for row in connection.execute(locked)), key=lambda one: place[one.job_id])
+
+
+def finish_locked(connection: Connection, wanted: Claim, job_ids: Sequence[str], now: datetime) -> None:
+    """Mark jobs that the transaction has locked as done, without a result."""
+    connection.execute(update(job).where(_is_one_of(connection, job_ids)).values(_done_by(wanted, now)))
+
+
+def finish_locked_with(connection: Connection, wanted: Claim, results: Mapping[str, Any], now: datetime) -> None:
+    """Mark jobs that the transaction has locked as done, each with its result."""
+    statement = (
+        update(job)
+        .where(job.c.job_id == bindparam("the_job"))
+        .values(_done_by(wanted, now) | {"result": bindparam("the_result")})
+    )
+    connection.execute(statement, [{"the_job": key, "the_result": result} for key, result in results.items()])
+
+
 def queues_with_due(connection: Connection, queues: Sequence[str], now: datetime) -> set[str]:
     """Return those of the queues in which a job is due; a look that takes no lock."""
     due = [
@@ -387,3 +426,14 @@ def _released() -> dict[str, Any]:
 
 def _done(now: datetime) -> dict[str, Any]:
     return {"status": "done", "finished_us": now, "claimed_until_us": None}
+
+
+def _done_by(wanted: Claim, now: datetime) -> dict[str, Any]:
+    return {
+        "status": "done",
+        "claimed_by": wanted.slot,
+        "batch_id": wanted.batch_id,
+        "started_us": wanted.now,
+        "finished_us": now,
+        "attempts": job.c.attempts + 1,
+    }

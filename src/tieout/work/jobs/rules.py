@@ -158,7 +158,7 @@ class Rate:
 class Queue:
     """How the jobs of a queue are taken: how many at once, and the limits of the queue and of each tenant in it."""
 
-    batch_size: int = 100
+    batch_size: int = 500
     concurrency: int | None = None
     concurrency_per_tenant: int | None = None
     rate: Rate | None = None

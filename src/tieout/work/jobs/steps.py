@@ -260,7 +260,11 @@ def do_in_steps(bench: Bench, durable: Durable, kind: InSteps, batch_id: str, jo
         else:
             ends.append(None)
 
-    durable.run(job.job_id, body)
+    try:
+        durable.run(job.job_id, body)
+    except Exception as error:  # noqa: BLE001 - such as a role that may not make the schema of the steps
+        end_attempt(bench, kind.back_off, batch_id, job, error)
+        return
     end = ends[0]
     if end is None or isinstance(end, _Canceled | _Stopping | _Lost):
         _leave(bench, durable, batch_id, job, end)

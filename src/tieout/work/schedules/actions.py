@@ -143,7 +143,9 @@ def run_scheduler(
 
     def begin(connection: Connection) -> str:
         declare(connection, schedules, clock())
-        return slots.take_slot(connection, "scheduler", process, roles=("scheduler",), version=__version__, now=clock())
+        return slots.take_slot(
+            connection, "scheduler", process, roles=("scheduler",), version=__version__, now=clock()
+        )[0]
 
     while not stop.is_set():
         try:
