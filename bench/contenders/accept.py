@@ -6,9 +6,9 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from bench import measure
 from sqlalchemy import insert
 
+from bench import measure
 from tieout.store.state import open_state
 from tieout.store.tables import job
 from tieout.work.jobs.actions import _values, submit

@@ -4,8 +4,9 @@ import sys
 import tempfile
 import time
 
-from bench import measure
 from dbos import DBOS, SetWorkflowID
+
+from bench import measure
 
 
 def main(url, jobs, batch):

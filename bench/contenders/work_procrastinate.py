@@ -13,7 +13,7 @@ async def main(url, jobs, concurrency):
     done = 0
 
     @app.task(name="nothing")
-    async def nothing(n):  # noqa: ARG001, RUF029
+    async def nothing(n):  # noqa: ARG001
         nonlocal done
         done += 1
 

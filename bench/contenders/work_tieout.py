@@ -6,9 +6,9 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from bench import measure
 from sqlalchemy import func, select
 
+from bench import measure
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import open_state
 from tieout.store.tables import job

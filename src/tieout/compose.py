@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tieout.work.schedules.rules import Schedule
 
 
+LAST_WORD_S = 3.0
+"""Of the grace at the end, what a worker keeps to hand back what it could not finish."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -74,7 +78,7 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
         batch_threads=settings.batch_threads,
         step_threads=settings.step_threads,
         lease_s=settings.job_lease_s,
-        stop_within_s=settings.shutdown_grace_s * 0.8,  # the rest is for handing back
+        stop_within_s=max(settings.shutdown_grace_s - LAST_WORD_S, 0.0),
     )
     orders = Orders(kinds_of(platform), pace, (role,))
     capacity = settings.queue_capacity
@@ -92,11 +96,12 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
 
 def kinds_of(platform: Platform) -> Kinds:
     """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
+    from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
 
     tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
-    return Kinds({**housekeeping.kinds(platform.settings, **tools)})
+    return Kinds({**housekeeping.kinds(platform.settings, **tools), **comparisons.kinds(platform.settings)})
 
 
 def schedules_of() -> tuple[Schedule, ...]:

@@ -258,6 +258,10 @@ def ids_in(body):
     return [str(body)]
 
 
+READ_FILES = {"/v1/runs/{run_id}/deltas", "/v1/runs/{run_id}/report", "/v1/runs/{run_id}/files/{name}"}
+"""Routes that also need the files of a real run; test_runs.py asks them as A and as B."""
+
+
 def test_the_walk_would_see_the_marker_where_it_is_shown(platform, api, world):
     """The same requests by A itself: else the walk might pass because it looks for what is nowhere."""
     rows, _, own = world

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from tieout import __version__
+from tieout.cli.ads_stages_app import expected
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
@@ -545,17 +546,41 @@ def demo(
 
 
 app.command(epilog=LOAD_EPILOG)(load)
-app.add_typer(sources)
-app.add_typer(review)
-app.add_typer(keys)
-app.add_typer(jobs)
-app.add_typer(schedule)
-app.add_typer(audit)
-app.add_typer(events)
-app.add_typer(flags)
-app.add_typer(state)
-app.add_typer(tenants)
-app.command(name="serve", epilog=SERVE_EPILOG)(serve)
-app.command(name="init", epilog=INIT_EPILOG)(init)
-app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
-app.command(name="migrate", epilog=MIGRATE_EPILOG)(migrate)
+for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
+    app.command(epilog=text)(command)
+for group in (sources, review, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
+    app.add_typer(group)
+
+RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
+PANELS = {
+    RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
+    BOOKS: ("expected",),
+    LOOK: ("runs", "show", "explain", "replay", "sql"),
+    OPERATE: (
+        "init",
+        "serve",
+        "doctor",
+        "migrate",
+        "tenants",
+        "keys",
+        "flags",
+        "jobs",
+        "schedule",
+        "events",
+        "audit",
+        "state",
+        "sweep",
+    ),
+}
+"""Under which heading `tieout --help` lists each command."""
+
+
+def _put_under_headings() -> None:
+    panel_of = {name: panel for panel, names in PANELS.items() for name in names}
+    for known in app.registered_commands:
+        known.rich_help_panel = panel_of[known.name or cast("Any", known.callback).__name__]
+    for known_group in app.registered_groups:
+        known_group.rich_help_panel = panel_of[known_group.name or cast("Any", known_group.typer_instance).info.name]
+
+
+_put_under_headings()

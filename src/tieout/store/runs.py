@@ -246,6 +246,21 @@ class Runs:
         with self.state.reading() as connection:
             return tuple(Window(*row) for row in connection.execute(query))
 
+    def list_current(self, book: str, leg: str) -> tuple[Run, ...]:
+        """Return the run that each window of a leg points to, in order of the windows' names."""
+        query = (
+            select(publication.c.run_id)
+            .where(
+                publication.c.tenant == self.tenant,
+                publication.c.book == book,
+                publication.c.leg == leg,
+                publication.c.superseded_us.is_(None),
+            )
+            .order_by(publication.c.window)
+        )
+        with self.state.reading() as connection:
+            return _load_runs(connection, self.tenant, connection.scalars(query).all())
+
     def file_path(self, of: Run, name: str) -> Path:
         """Return where a published file of a run lies. Raises RunFilesGone and KeyError for a name it never had."""
         if not of.is_published or of.files_dropped_at is not None:

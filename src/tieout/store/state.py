@@ -6,9 +6,10 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -121,6 +122,7 @@ class State:
     engine: Engine
     address: str
     tenant: str = ""
+    writer: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     @property
     def is_postgresql(self) -> bool:
@@ -164,7 +166,7 @@ class State:
     @contextmanager
     def _transaction(self, *, is_writing: bool, isolation: str | None = None) -> Iterator[Connection]:
         try:
-            with self.engine.connect() as connection:
+            with self._turn(is_writing=is_writing), self.engine.connect() as connection:
                 connection.execution_options(is_writing=is_writing, tenant=self.tenant)
                 if isolation and self.is_postgresql:  # a transaction of SQLite sees one moment anyway
                     connection.execution_options(isolation_level=isolation)
@@ -174,6 +176,19 @@ class State:
                     yield connection
         except OperationalError as error:
             raise _unavailable(self.address, error) from error
+
+    @contextmanager
+    def _turn(self, *, is_writing: bool) -> Iterator[None]:
+        """Let the writers of this process take turns on SQLite, which lets others sleep longer than they need to."""
+        if self.is_postgresql or not is_writing:
+            yield
+            return
+        if not self.writer.acquire(timeout=BUSY_TIMEOUT_S):
+            raise _unavailable(self.address, TimeoutError("another transaction of this process is still writing"))
+        try:
+            yield
+        finally:
+            self.writer.release()
 
 
 def open_state(url: str, schema: Schema = SCHEMA) -> State:

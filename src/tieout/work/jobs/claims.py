@@ -42,8 +42,9 @@ from tieout.work.jobs.store import FIELDS, as_job
 SPARE = 4
 """So many times what is wanted is looked at, for workers that claim at the same moment skip each other's jobs."""
 
-# Tenants by one look at the index each (a plain min() reads all that waits where the statistics are old); of each the first jobs; then the tenants take turns, he first who has least at
-# work. `each_tenant` is how one database and the other spell "the first jobs of this tenant".
+# Tenants by one look at the index each (a plain min() reads all that waits where the statistics are old); of each the
+# first jobs; then the tenants take turns, he first who has least at work. `each_tenant` is how one database and the
+# other spell "the first jobs of this tenant".
 _CANDIDATES = """
 with recursive waiting(tenant) as (
     select (select tenant from job where queue = :queue and status = 'waiting' order by tenant limit 1)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ColumnElement,
     Connection,
-    Insert,
+    Integer,
     Row,
     Select,
     bindparam,
@@ -26,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from tieout.store.tables import Instant, job
 from tieout.store.tables.columns import micros
@@ -42,10 +45,19 @@ def insert_one(connection: Connection, values: Mapping[str, Any], *, capacity: i
 
     One statement, so that accepting a job costs one round trip.
     """
-    given = select(*(literal(values[column.name], column.type) for column in job.c))
-    room = waiting_up_to(values["queue"], values["tenant"], capacity) < capacity
-    statement = _unless_taken(connection).from_select(list(job.c), given.where(room))
-    return connection.execute(statement.returning(job.c.job_id)).first() is not None
+    given = {f"new_{name}": value for name, value in values.items()}
+    statement = _insert_if_room(connection.dialect.name)
+    return connection.execute(statement, {**given, "capacity": capacity}).first() is not None
+
+
+@cache
+def _insert_if_room(dialect: str) -> ReturningInsert[tuple[str]]:
+    # Built once: to build it anew for each job took longer than to run it.
+    new = {column.name: bindparam(f"new_{column.name}", type_=column.type) for column in job.c}
+    capacity = bindparam("capacity", type_=Integer)
+    room = waiting_up_to(new["queue"], new["tenant"], capacity) < capacity
+    statement = _unless_taken(dialect).from_select(list(job.c), select(*new.values()).where(room))
+    return statement.returning(job.c.job_id)
 
 
 def insert_many(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -53,11 +65,13 @@ def insert_many(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> se
     if connection.dialect.name == "postgresql":
         # One parameter: as 24 for each row, the driver's search for them took five times as long as the insert.
         return set(connection.scalars(_INSERT_RECORDS, {"rows": [_as_record(row) for row in rows]}))
-    statement = _unless_taken(connection).returning(job.c.job_id)
+    statement = _unless_taken(connection.dialect.name).returning(job.c.job_id)
     return set(connection.scalars(statement, list(rows)))
 
 
-def waiting_up_to(queue: str, tenant: str, at_most: int) -> ColumnElement[int]:
+def waiting_up_to(
+    queue: str | BindParameter[str], tenant: str | BindParameter[str], at_most: int | BindParameter[int]
+) -> ColumnElement[int]:
     """Return how many jobs of a tenant wait in a queue; it stops counting at `at_most`."""
     seen = (
         select(literal(1).label("one"))
@@ -106,10 +120,10 @@ def _one(connection: Connection, statement: Select[Any]) -> Job | None:
     return None if row is None else as_job(row)
 
 
-def _unless_taken(connection: Connection) -> Insert:
+def _unless_taken(dialect: str) -> postgresql.Insert | sqlite.Insert:
     # Without a named conflict: the partial unique index of keys is the only one that a new id can meet. PostgreSQL
     # waits here for a transaction that holds the same key, so that what the loser reads next is the winner's job.
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return postgresql.insert(job).on_conflict_do_nothing()
     return sqlite.insert(job).on_conflict_do_nothing()
 
