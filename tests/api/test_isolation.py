@@ -278,7 +278,7 @@ def test_the_walk_would_see_the_marker_where_it_is_shown(platform, api, world):
     assert lists <= seen
     for method, template, _, route in operations(api.app):
         is_for_tenants = not (permission_of(route) or "").startswith(("superadmin.", "tenant_registrations."))
-        if method == "GET" and "{" in template and is_for_tenants:
+        if method == "GET" and "{" in template and is_for_tenants and template not in READ_FILES:
             assert template in reached, f"A does not reach {template} with its own ids: are PARAMETERS right?"
 
 
