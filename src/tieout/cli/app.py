@@ -145,6 +145,7 @@ def workspace() -> Iterator[Workspace]:
 @contextmanager
 def installation() -> Iterator[Platform]:
     """Open the platform for one command and close it afterwards."""
+    _log_beside_the_answer()
     opened = _platform_opener[0]()
     if not gc.isenabled():
         gc.freeze()
@@ -164,6 +165,14 @@ def server() -> Serve:
         gc.freeze()
         gc.enable()
     return _server[0]
+
+
+def _log_beside_the_answer() -> None:
+    """Let log lines go to standard error, for standard output may be read as JSON."""
+    import structlog
+
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))
 
 
 def print_json(value: Any) -> None:
