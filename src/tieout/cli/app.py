@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
+from tieout.cli.ingest_app import ingest
 from tieout.cli.review_app import review
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.core.errors import EXIT_ERROR, TieoutError
@@ -485,3 +486,4 @@ def demo(
 app.command(epilog=LOAD_EPILOG)(load)
 app.add_typer(sources)
 app.add_typer(review)
+app.add_typer(ingest)

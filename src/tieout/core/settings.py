@@ -115,6 +115,16 @@ class Settings:
     rate_limit_ads_rpm: int = field(default=120, metadata={"environment": "TRANSPARENCY_RATE_LIMIT_RPM_DEFAULT"})
     """Requests a minute of one publisher from one address under `/api/v1`, in each process of the API."""
 
+    # Ads
+    ads_networks: tuple[str, ...] = field(default=(), metadata={"environment": "VRA_ALLOWED_NETWORKS"})
+    """Networks, with commas between them, whose statements are taken; unset, those of all."""
+
+    ads_max_bytes: int = field(default=50 * 1024**2, metadata={"environment": "VRA_INGEST_MAX_BYTES"})
+    """The largest statement of an ad network, in bytes."""
+
+    ads_max_rows: int = field(default=500_000, metadata={"environment": "VRA_INGEST_MAX_ROWS"})
+    """The most rows that a statement of an ad network may have."""
+
     read_replicas: int = 0
     """Streaming replicas that PostgreSQL must have for `/ready` to say so; where it has any, their lag counts."""
 
@@ -147,6 +157,7 @@ class Settings:
             retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
             secret_key=_secret_key(environ),
             **_of_the_server(environ),
+            **_of_ads(environ),
         )
 
 
@@ -170,6 +181,15 @@ def _of_the_server(environ: Mapping[str, str]) -> dict[str, Any]:
         "ready_max_lag_s": _seconds(environ, "TIEOUT_READY_MAX_LAG_S", Settings.ready_max_lag_s),
         "ready_max_backlog": _whole(environ, "TIEOUT_READY_MAX_BACKLOG", Settings.ready_max_backlog),
         "ready_min_cache_hit": _share(environ, "TIEOUT_READY_MIN_CACHE_HIT", Settings.ready_min_cache_hit),
+    }
+
+
+def _of_ads(environ: Mapping[str, str]) -> dict[str, Any]:
+    networks = (environ.get("VRA_ALLOWED_NETWORKS") or "").split(",")
+    return {
+        "ads_networks": tuple(network.strip().lower() for network in networks if network.strip()),
+        "ads_max_bytes": _whole(environ, "VRA_INGEST_MAX_BYTES", Settings.ads_max_bytes),
+        "ads_max_rows": _whole(environ, "VRA_INGEST_MAX_ROWS", Settings.ads_max_rows),
     }
 
 
