@@ -17,6 +17,7 @@ from tieout.cli.ads_stages_app import expected
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
+from tieout.cli.ingest_app import ingest
 from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
@@ -548,13 +549,13 @@ def demo(
 app.command(epilog=LOAD_EPILOG)(load)
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
-for group in (sources, review, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
+for group in (sources, review, ingest, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
     app.add_typer(group)
 
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("expected",),
+    BOOKS: ("ingest", "expected"),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",
