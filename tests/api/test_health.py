@@ -89,9 +89,9 @@ def test_the_gauges_of_the_runbooks_are_read_from_the_state(platform, client, cl
         ]
     ):
         add_job(platform, number, queue=queue, status=status, slot=slot)
-    add_worker(platform, "worker-1")
-    add_worker(platform, "worker-2")
-    add_worker(platform, "worker-3", stopped_us=platform.now())
+    add_worker(platform, "worker-1", idle_pct=20)
+    add_worker(platform, "worker-2", idle_pct=80)
+    add_worker(platform, "worker-3", idle_pct=100, stopped_us=platform.now())
     add_worker(platform, "scheduler-1")
     platform.all_tenants.write(
         lambda connection: connection.execute(

@@ -140,7 +140,7 @@ READ_AT_SCRAPE = (
     Declared("bull_queue_jobs_active", "gauge", ("queue",), "Jobs that are being done."),
     Declared("bull_queue_jobs_failed", "gauge", ("queue",), "Dead letters: jobs whose last attempt failed."),
     Declared("worker_processes", "gauge", (), "Workers whose heartbeat is fresh."),
-    Declared("worker_idle_ratio", "gauge", (), "Share of the live workers that hold no job; 0 where none lives."),
+    Declared("worker_idle_ratio", "gauge", (), "Idle share of the live workers' time, 0 to 1; 0 where none lives."),
     Declared("breaker_state_total", "gauge", ("platform", "state"), "1 for the state a circuit breaker is in, else 0."),
     Declared("analytics_ingest_buffer_size", "gauge", (), "Staging backlog: jobs that wait in the queue `ingest`."),
     Declared("outbox_deliveries_pending", "gauge", (), "Deliveries of events that wait."),

@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from tieout.core import metrics
 from tieout.core.errors import TieoutError
@@ -73,14 +73,21 @@ def count_jobs(connection: Connection) -> dict[tuple[str, str], int]:
 
 def live_workers(connection: Connection, now: datetime) -> int:
     """Return how many workers have a fresh heartbeat."""
+    return int(connection.scalar(select(func.count()).select_from(worker).where(_is_live(now))) or 0)
+
+
+def idle_ratio(connection: Connection, now: datetime) -> float:
+    """Return which part of the time of the live workers was idle, by their last heartbeats; 0 where none lives."""
+    return float(connection.scalar(select(func.avg(worker.c.idle_pct)).where(_is_live(now))) or 0) / 100
+
+
+def _is_live(now: datetime) -> ColumnElement[bool]:
     fresh = now - timedelta(seconds=LOST_AFTER_S)
-    is_live = (worker.c.heartbeat_us > fresh) & worker.c.stopped_us.is_(None) & worker.c.slot.startswith("worker-")
-    return int(connection.scalar(select(func.count()).select_from(worker).where(is_live)) or 0)
+    return (worker.c.heartbeat_us > fresh) & worker.c.stopped_us.is_(None) & worker.c.slot.startswith("worker-")
 
 
 def _gauges(connection: Connection, now: datetime) -> list[Metric]:
     jobs = count_jobs(connection)
-    busy = connection.scalar(select(func.count(job.c.claimed_by.distinct())).where(job.c.status == "active")) or 0
     live = live_workers(connection, now)
     breakers = connection.execute(select(breaker.c.integration, breaker.c.state)).all()
     of_deliveries = (
@@ -102,7 +109,7 @@ def _gauges(connection: Connection, now: datetime) -> list[Metric]:
         *by_queue,
         _one("queue_depth", sum(number for (_, status), number in jobs.items() if status == "waiting")),
         _one("worker_processes", live),
-        _one("worker_idle_ratio", max(live - busy, 0) / live if live else 0),
+        _one("worker_idle_ratio", idle_ratio(connection, now)),
         metrics.gauge("breaker_state_total", states),
         _one("analytics_ingest_buffer_size", jobs.get((INGEST_QUEUE, "waiting"), 0)),
         _one("outbox_deliveries_pending", deliveries.get("pending", 0)),

@@ -54,6 +54,7 @@ class Worker:
     version: str
     started_us: datetime
     heartbeat_us: datetime
+    idle_pct: int | None
     stopped_us: datetime | None
 
     def is_alive(self, now: datetime) -> bool:
@@ -83,6 +84,7 @@ def take_slot(
             "version": version,
             "started_us": now,
             "heartbeat_us": now,
+            "idle_pct": None,
             "stopped_us": None,
         }
         if row is None:
@@ -94,10 +96,11 @@ def take_slot(
     raise AssertionError("unreachable")
 
 
-def beat(connection: Connection, slot: str, process: Process, now: datetime) -> None:
+def beat(connection: Connection, slot: str, process: Process, now: datetime, idle_ratio: float | None = None) -> None:
     """Show that the process lives. Raises SlotTaken."""
     mine = (worker.c.slot == slot, worker.c.process == str(process), worker.c.stopped_us.is_(None))
-    if connection.execute(update(worker).where(*mine).values(heartbeat_us=now)).rowcount != 1:
+    values = {"heartbeat_us": now, "idle_pct": None if idle_ratio is None else round(idle_ratio * 100)}
+    if connection.execute(update(worker).where(*mine).values(values)).rowcount != 1:
         raise SlotTaken(
             f"The slot {slot} belongs to another process now.",
             subject=slot,

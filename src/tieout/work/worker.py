@@ -246,9 +246,10 @@ class _Worker:
         since = swept = monotonic()
         while not self._stop.is_set():
             try:
-                self._beat()
-                self._orders.on_beat(self._measure(since, threads))
+                told = self._measure(since, threads)
                 since = monotonic()
+                self._beat(told)
+                self._orders.on_beat(told)
                 if since - swept > SWEEP_EVERY_S:
                     swept = since
                     durable.sweep(self._clock() - timedelta(seconds=SWEEP_EVERY_S))
@@ -256,14 +257,14 @@ class _Worker:
                 _log.warning("State database cannot be reached", slot=self._slot, error=str(error))
             self._stop.wait(self._pace.beat_s)
 
-    def _beat(self) -> None:
+    def _beat(self, told: Beat) -> None:
         self._clock.set()
         now = self._clock()
         with self._lock:
             held, dropped = sorted(self._held), sorted(self._dropped)
 
         def change(connection: Connection) -> int:
-            slots.beat(connection, self._slot, self._process, now)
+            slots.beat(connection, self._slot, self._process, now, told.idle_ratio)
             claims.renew(connection, self._slot, held, now + timedelta(seconds=self._pace.lease_s))
             for batch_id in dropped:
                 claims.hand_back(connection, batch_id, now, is_loss=True)

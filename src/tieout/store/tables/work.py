@@ -95,6 +95,7 @@ worker = Table(
     Column("version", Text, nullable=False),
     Column("started_us", Instant, nullable=False),
     Column("heartbeat_us", Instant, nullable=False),
+    Column("idle_pct", Integer, comment="of the time of its threads between the last two heartbeats; of workers"),
     Column("stopped_us", Instant),
     comment="Processes of the installation, by their heartbeats. Of the platform.",
 )

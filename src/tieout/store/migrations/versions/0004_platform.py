@@ -446,6 +446,12 @@ def upgrade() -> None:
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("started_us", sa.BigInteger(), nullable=False),
         sa.Column("heartbeat_us", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "idle_pct",
+            sa.Integer(),
+            nullable=True,
+            comment="of the time of its threads between the last two heartbeats; of workers",
+        ),
         sa.Column("stopped_us", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("slot", name=op.f("pk_worker")),
         comment="Processes of the installation, by their heartbeats. Of the platform.",
