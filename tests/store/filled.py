@@ -45,9 +45,8 @@ def value(table, column, number):
     if isinstance(column.type, String | Text):
         if allowed := choices(table, column):
             return allowed[number % len(allowed)]
-        word = f"{WORDS[number % len(WORDS)]} {number}"
-        assert column.type.length is None or len(word) <= column.type.length
-        return word
+        word, length = f"{WORDS[number % len(WORDS)]} {number}", column.type.length
+        return word if length is None or len(word) <= length else f"{number:0{length}x}"[-length:]
     raise AssertionError(f"{table.name}.{column.name} is {column.type!r}: say here what a value of it looks like")
 
 
