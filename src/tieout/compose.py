@@ -97,18 +97,26 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
 def kinds_of(platform: Platform) -> Kinds:
     """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
     from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
+    from tieout.control.access import jobs as access  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
 
     tools: dict[str, Any] = {"now": platform.now, "random_bytes": platform.random_bytes}
-    return Kinds({**housekeeping.kinds(platform.settings, **tools), **comparisons.kinds(platform.settings)})
+    return Kinds(
+        {
+            **access.kinds(**tools),
+            **housekeeping.kinds(platform.settings, **tools),
+            **comparisons.kinds(platform.settings),
+        }
+    )
 
 
 def schedules_of() -> tuple[Schedule, ...]:
     """Return every schedule; a part of the platform or a book adds its own here."""
+    from tieout.control.access import jobs as access  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
 
-    return (*housekeeping.SCHEDULES,)
+    return (*access.SCHEDULES, *housekeeping.SCHEDULES)
 
 
 def main() -> None:

@@ -206,6 +206,9 @@ def test_an_administrator_lists_sets_and_unsets_flags(platform, api):
         (MAINTENANCE, {"value": True, "expiresAt": "2026-03-02T00:00:00"}, 400),
         (MAINTENANCE, {"value": True, "tenantId": "nobody"}, 404),
         (MAINTENANCE, {"value": True, "tenantId": ""}, 400),
+        (MAINTENANCE, {"value": True, "tenantId": "*"}, 400),
+        (MAINTENANCE, {"value": True, "reason": "a\u0000b"}, 400),
+        ("no%00flag", {"value": True}, 400),
         (MAINTENANCE, {"value": True, "reason": "x" * 501}, 400),
     ],
 )

@@ -258,6 +258,10 @@ def ids_in(body):
     return [str(body)]
 
 
+READ_FILES = {"/v1/runs/{run_id}/deltas", "/v1/runs/{run_id}/report", "/v1/runs/{run_id}/files/{name}"}
+"""Routes that also need the files of a real run; test_runs.py asks them as A and as B."""
+
+
 def test_the_walk_would_see_the_marker_where_it_is_shown(platform, api, world):
     """The same requests by A itself: else the walk might pass because it looks for what is nowhere."""
     rows, _, own = world
@@ -274,7 +278,7 @@ def test_the_walk_would_see_the_marker_where_it_is_shown(platform, api, world):
     assert lists <= seen
     for method, template, _, route in operations(api.app):
         is_for_tenants = not (permission_of(route) or "").startswith(("superadmin.", "tenant_registrations."))
-        if method == "GET" and "{" in template and is_for_tenants:
+        if method == "GET" and "{" in template and is_for_tenants and template not in READ_FILES:
             assert template in reached, f"A does not reach {template} with its own ids: are PARAMETERS right?"
 
 

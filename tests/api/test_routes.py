@@ -13,7 +13,7 @@ from tieout.control.access.actions.keys import create_admin_key, create_key
 from tieout.control.access.caller import Caller
 from tieout.core.actor import Actor
 
-EXAMPLES = 4
+EXAMPLES = 3
 OPEN = {
     "/auth/login",
     "/auth/logout",

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
-CONFTEST = Path(__file__).parents[1] / "conftest.py"
+HOOKS = Path(__file__).parents[1] / "skips.py"
 
 
 @pytest.fixture
 def suite(pytester):
-    shutil.copy(CONFTEST, pytester.path / "conftest.py")
+    shutil.copy(HOOKS, pytester.path / "conftest.py")
     pytester.makepyfile("import pytest\ndef test_one(): pass\ndef test_two(): pytest.skip('no browser here')\n")
     return pytester
 
@@ -23,7 +23,7 @@ def test_a_skipped_test_fails_a_run_in_ci_and_is_said_aloud_everywhere(suite, mo
 
 
 def test_a_run_without_skips_passes_in_ci(pytester, monkeypatch):
-    shutil.copy(CONFTEST, pytester.path / "conftest.py")
+    shutil.copy(HOOKS, pytester.path / "conftest.py")
     pytester.makepyfile("def test_one(): pass\n")
     monkeypatch.setenv("CI", "true")
     assert pytester.runpytest_subprocess().ret == 0

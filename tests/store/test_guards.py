@@ -1,4 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 
 import pytest
 from sqlalchemy import insert, select, text, update
@@ -124,3 +126,30 @@ def test_a_fresh_schema_equals_a_migrated_one_on_postgresql(postgres, on_postgre
         assert fresh == upgraded
     migrated.close()
     postgres.drop_database(url)
+
+
+def test_a_transaction_that_another_waits_for_runs_again(on_postgresql):
+    """Two that lock the same two rows in opposite order: PostgreSQL ends one of them, and its action runs again."""
+    own = on_postgresql.of("a")
+    for name in ("x", "y"):
+        row = insert(artifact).values(tenant="a", artifact_id=name, byte_count=0)
+        own.write(lambda connection, row=row: connection.execute(row))
+    meet, tries = Barrier(2, timeout=30), []
+
+    def touch(*names):
+        def action(connection):
+            tries.append(names)
+            for number, name in enumerate(names):
+                if number == 1 and tries.count(names) == 1:
+                    meet.wait()
+                one = artifact.c.artifact_id == name
+                connection.execute(update(artifact).where(one).values(byte_count=artifact.c.byte_count + 1))
+
+        own.write(action)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(touch, "x", "y"), pool.submit(touch, "y", "x")]:
+            done.result(60)
+    assert len(tries) == 3
+    with own.reading() as connection:
+        assert connection.scalars(select(artifact.c.byte_count)).all() == [2, 2]

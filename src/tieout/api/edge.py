@@ -212,7 +212,7 @@ class _Exchange:
         self._scope = scope
         self._send = send
         self._request_id = request_id
-        self._timed_out: asyncio.Task[None] | None = None
+        self._last_word: asyncio.Task[None] | None = None
         self.more: Headers = []
         self.status = 0
         self.is_over = False
@@ -221,8 +221,10 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         """Pass on what the application sends, unless the request was refused meanwhile."""
-        if self._timed_out is not None:
-            return
+        if self._last_word is None:
+            await self._pass_on(message)
+
+    async def _pass_on(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message = {**message, "headers": self._headers(message)}
@@ -249,24 +251,15 @@ class _Exchange:
         said += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         if status in (400, 408, 413, 503) and self.is_reading:
             said.append((b"connection", b"close"))  # the rest of the body is not read
-        await self.send({"type": "http.response.start", "status": status, "headers": said})
-        await self.send({"type": "http.response.body", "body": body})
+        await self._pass_on({"type": "http.response.start", "status": status, "headers": said})
+        await self._pass_on({"type": "http.response.body", "body": body})
 
     def time_out(self) -> None:
         """Refuse a request that took too long; a thread that works for it ends by itself, and nobody hears it."""
         if not self.status:
-            waits = self.is_reading
-            words = "The body did not arrive in time." if waits else "The request took too long."
-            refused = self.refuse(408 if waits else 503, words)
-            self._timed_out = asyncio.get_running_loop().create_task(self._last_word(refused))
-
-    async def _last_word(self, refused: Awaitable[None]) -> None:
-        mark, self._timed_out = self._timed_out, None
-        self.is_reading = True
-        try:
-            await refused
-        finally:
-            self._timed_out = mark
+            status, words = (408, "The body did not arrive in time.") if self.is_reading else (503, "It took too long.")
+            self.is_reading = True  # whichever it was, the connection ends: nobody knows what is still to come on it
+            self._last_word = asyncio.get_running_loop().create_task(self.refuse(status, words))
 
 
 def _template(scope: Scope) -> str:

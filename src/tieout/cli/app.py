@@ -17,6 +17,7 @@ from tieout.cli.ads_stages_app import expected
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
+from tieout.cli.ingest_app import ingest
 from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
@@ -145,6 +146,7 @@ def workspace() -> Iterator[Workspace]:
 @contextmanager
 def installation() -> Iterator[Platform]:
     """Open the platform for one command and close it afterwards."""
+    _log_beside_the_answer()
     opened = _platform_opener[0]()
     if not gc.isenabled():
         gc.freeze()
@@ -164,6 +166,14 @@ def server() -> Serve:
         gc.freeze()
         gc.enable()
     return _server[0]
+
+
+def _log_beside_the_answer() -> None:
+    """Let log lines go to standard error, for standard output may be read as JSON."""
+    import structlog
+
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))
 
 
 def print_json(value: Any) -> None:
@@ -539,13 +549,13 @@ def demo(
 app.command(epilog=LOAD_EPILOG)(load)
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
-for group in (sources, review, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
+for group in (sources, review, ingest, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
     app.add_typer(group)
 
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("expected",),
+    BOOKS: ("ingest", "expected"),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",

@@ -97,7 +97,10 @@ def verify(
     every: Every = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Verify the chain: whether an event was changed, removed, inserted or moved, and which is the first."""
+    """Verify the chain: whether an event was changed, removed, inserted or moved, and which is the first.
+
+    The trails of all tenants, unless one is named.
+    """
     from tieout.cli.app import installation  # noqa: PLC0415
     from tieout.cli.auditing import verify_trails  # noqa: PLC0415
 

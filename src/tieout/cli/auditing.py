@@ -94,7 +94,7 @@ def show_event(platform: Platform, event_id: str, *, as_json: bool) -> None:
 def verify_trails(platform: Platform, tenant: str | None, *, is_every: bool, seen: str | None, as_json: bool) -> int:
     """Verify one trail or all; return the exit code."""
     anchor = None if seen is None else _anchor(seen)
-    if is_every:
+    if is_every or (tenant is None and anchor is None):
         answers: Iterable[tuple[str, Verified | Broken]] = verify_all(platform.state)
     else:
         chosen = check_tenant(tenant or platform.settings.tenant, "--tenant")

@@ -34,12 +34,13 @@ def show_jobs(
     if not found:
         Console().print("There are no such jobs.")
         return
-    table = _table("job", "tenant", "kind", "queue", "status", "attempts", "due", "last error")
+    console = Console()
     for job in found:
-        attempts = f"{job.attempts} of {job.max_attempts}"
-        error = (job.last_error or "")[:80]
-        table.add_row(job.job_id, job.tenant, job.kind, job.queue, job.status, attempts, _told(job.due_us), Text(error))
-    Console().print(table)
+        console.print(Text(f"{job.job_id}  {job.status:<8}  {job.kind}", style="bold"))
+        attempts = f"attempt {job.attempts} of {job.max_attempts}"
+        console.print(Text(f"  {job.tenant}, queue {job.queue}, {attempts}, due {_told(job.due_us)} UTC"))
+        if job.last_error:
+            console.print(Text(f"  {job.last_error[:200]}", style="red" if job.status == "failed" else "yellow"))
 
 
 def show_job(platform: Platform, job_id: str, *, as_json: bool) -> None:
@@ -109,7 +110,7 @@ def _as_json(job: Job) -> dict[str, Any]:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name in {"job", "kind", "status", "schedule"})
+        table.add_column(name, overflow="fold", no_wrap=name in {"schedule", "cron", "kind", "next"})
     return table
 
 

@@ -162,6 +162,7 @@ class Artifacts:
             select(artifact.c.removed_us, receipt.c.name, receipt.c.byte_count)
             .join_from(artifact, receipt)
             .where(artifact.c.tenant == self.tenant, artifact.c.artifact_id == artifact_id)
+            .where(receipt.c.tenant == self.tenant)
             .order_by(receipt.c.seq.desc())
             .limit(1)
         )

@@ -275,7 +275,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _plan(source: State, reading: Connection, address: str, standing: Standing, target_rows: int) -> CopyPlan:
-    counts = {table.name: _count(reading, table) for table in SCHEMA.tables.sorted_tables}
+    counts = {str(table.name): _count(reading, table) for table in SCHEMA.tables.sorted_tables}
     active = select(func.count()).select_from(job).where(job.c.status == "active")
     return CopyPlan(source.address, address, counts, standing, target_rows, reading.scalar(active) or 0)
 
@@ -360,7 +360,7 @@ def _copy_table(
             "nothing was copied.",
             subject=table.name,
         )
-    return CopiedTable(table.name, count, written.hexdigest())
+    return CopiedTable(str(table.name), count, written.hexdigest())
 
 
 def _as_copied(table: Table, row: Mapping[str, Any]) -> Mapping[str, Any]:

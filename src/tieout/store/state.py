@@ -37,6 +37,8 @@ from tieout.store.guards import EVERY_TENANT, keep_tenants_apart, only_add
 from tieout.store.tables import audit_events, is_of_a_tenant, metadata
 
 BUSY_TIMEOUT_S = 60
+_DEADLOCK = "40P01"
+CONNECT_TIMEOUT_S = 10
 WRITE_TRIES = 5
 INCOMPLETE = "incomplete copy"
 """Stands for the revision in a database that `tieout state copy` began to fill and did not finish."""
@@ -105,6 +107,12 @@ class StateIsNewer(TieoutError):
     http_status = 503
 
 
+class StateDeadlocked(StateUnavailable):
+    """PostgreSQL ended a transaction because it and another waited for each other."""
+
+    code = "state_deadlocked"
+
+
 class StateIncomplete(TieoutError):
     """A copy into this state database was begun and never finished."""
 
@@ -147,14 +155,14 @@ class State:
     def write(self, action: Callable[[Connection], Answer]) -> Answer:
         """Run `action` in one transaction and return its answer; it is durable when this returns.
 
-        Where two processes insert the same key at once, the loser's transaction is rolled back and `action` runs
-        again, so it must read what it decides upon through the connection it is given.
+        Where two processes insert the same key at once, or wait for each other, the loser's transaction is rolled back
+        and `action` runs again, so it must read what it decides upon through the connection it is given.
         """
         for _ in range(WRITE_TRIES - 1):
             try:
                 with self._transaction(is_writing=True) as connection:
                     return action(connection)
-            except IntegrityError:
+            except (IntegrityError, StateDeadlocked):
                 continue
         with self._transaction(is_writing=True) as connection:
             return action(connection)
@@ -283,7 +291,8 @@ def _engine(address: URL) -> Engine:
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address, to_text)
     try:
-        return create_engine(address, json_serializer=to_text, pool_pre_ping=True)
+        waits = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+        return create_engine(address, json_serializer=to_text, pool_pre_ping=True, connect_args=waits)
     except ModuleNotFoundError as error:
         raise StateUnavailable(
             "The state database is PostgreSQL, and its driver is not installed.",
@@ -321,7 +330,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _unavailable(address: str, error: Exception) -> StateUnavailable:
     cause = error.orig if isinstance(error, DatabaseError) else error
-    return StateUnavailable(
+    kind = StateDeadlocked if getattr(cause, "sqlstate", None) == _DEADLOCK else StateUnavailable
+    return kind(
         f"The state database {address} cannot be used: {cause}.",
         subject=address,
         remedy="Check TIEOUT_STATE, the permissions of its folder and the free space on its disk.",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from sqlalchemy import select
 
@@ -13,10 +15,15 @@ from tests.control.access.people import (
     set_tenant_status,
     trail,
 )
+from tests.work.jobs.test_claims import take
+from tieout.control.access import jobs
 from tieout.control.access.actions.roles import create_default_roles, give_role
-from tieout.control.access.actions.sign_in import RefreshRefused, SignedIn, drop_ended_tokens, refresh, sign_out
-from tieout.control.access.actions.users import disable_user
+from tieout.control.access.actions.sign_in import RefreshRefused, SignedIn, refresh, sign_out
+from tieout.control.access.actions.users import disable_user, enable_user
 from tieout.store.tables import user_refresh_tokens
+from tieout.work.jobs.actions import submit
+from tieout.work.jobs.batches import Bench, do_batch
+from tieout.work.jobs.rules import JobRequest
 
 
 @pytest.fixture
@@ -171,10 +178,34 @@ def test_signing_out_and_exchanging_at_once_leaves_nobody_signed_in(platform, cl
         refresh(platform, made[0], HERE)
 
 
-def test_tokens_that_ended_are_dropped(platform, client, user, clock):
-    tokens(client)
+def test_exchanging_and_disabling_at_once_leaves_no_token_and_no_deadlock(platform, client, user):
+    for _ in range(4):
+        token = tokens(client)["refreshToken"]
+
+        def exchange(token=token):
+            with contextlib.suppress(RefreshRefused):
+                refresh(platform, token, HERE)
+
+        run_all([exchange, exchange, lambda: disable_user(platform, caller(), user.user_id)])
+        assert all(row.revoked_us for row in rows(platform))
+        enable_user(platform, caller(), user.user_id)
+
+
+@pytest.mark.parametrize("at_once", [2, 100])
+def test_tokens_that_ended_are_dropped(platform, client, user, clock, monkeypatch, at_once):
+    monkeypatch.setattr(jobs, "AT_ONCE", at_once)
+    for _ in range(3):
+        tokens(client)
     clock.pass_time(days=29)
-    tokens(client)
+    last = log_in(client).json()["data"]["tokens"]["refreshTokenId"]
     clock.pass_time(days=2)
-    assert drop_ended_tokens(platform) == 1
-    assert len(rows(platform)) == 1
+    kinds = jobs.kinds(now=platform.now, random_bytes=platform.random_bytes)
+    request, at = JobRequest(jobs.DROP_ENDED, {}), {"now": platform.now(), "random_bytes": platform.random_bytes}
+    platform.of("superadmin").write(lambda connection: submit(connection, "superadmin", request, **at))
+    bench = Bench(platform.state, platform.now, platform.random_bytes)
+    rounds = 0
+    while taken := take(platform.state, now=platform.now(), kinds=(jobs.DROP_ENDED,)):
+        do_batch(bench, kinds, taken[0].batch_id, taken)
+        rounds += 1
+    assert [row.token_id for row in rows(platform)] == [last]
+    assert rounds == (2 if at_once == 2 else 1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.control.access.people import add_person, add_tenant, caller, key_header, run_all, token_header, trail
+from tieout.control.access.actions.keys import create_admin_key
 from tieout.control.access.actions.roles import (
     RoleInUse,
     RoleNameTaken,
@@ -123,6 +124,18 @@ def test_a_name_is_taken_once_though_two_take_it_at_once(platform, ids):
 def test_a_role_of_the_platform_stays(client, owner, ids):
     answer = client.delete(f"/v1/rbac/roles/{ids['kitchen']}", headers=owner)
     assert (answer.status_code, answer.json()["error"]["details"]["reason"]) == (409, "role_of_the_platform")
+
+
+def test_the_first_administrator_adds_others_who_sign_in_to_the_platform(platform, client):
+    header = {"Authorization": f"Bearer {create_admin_key(platform).text}"}
+    [made] = client.get("/v1/rbac/roles", headers=header).json()["data"]
+    assert (made["name"], made["permissions"]) == ("superadmin", ["*"])
+    assert person(client, header, roleIds=[made["id"]]).status_code == 201
+    data = client.post("/v1/auth/login", json={"email": "bob@example.com", "password": "long enough"}).json()["data"]
+    assert (data["user"]["tenantId"], data["user"]["permissions"]) == ("superadmin", ["*"])
+    mine = {"Authorization": f"Bearer {data['tokens']['accessToken']}"}
+    held = {one["name"]: one["held"] for one in client.get("/v1/rbac/permissions", headers=mine).json()["data"]}
+    assert all(held.values())
 
 
 # What a caller cannot do by roles: get, or give, more than they have.

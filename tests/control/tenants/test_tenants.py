@@ -4,6 +4,7 @@ from sqlalchemy import insert, select
 from tests.control.access.people import add_person, add_tenant, key_header, log_in, token_header, trail
 from tests.control.tenants.applications import superadmin
 from tests.control.tenants.test_registrations import toggled
+from tieout.control.flags.actions import set_flag, unset_flag
 from tieout.control.tenants.actions import TenantUnknown, change_status, get_tenant, switch_modules
 from tieout.control.tenants.rules import BadApplication
 from tieout.core.actor import Actor
@@ -130,6 +131,24 @@ def test_a_tenant_is_suspended_within_five_seconds_in_another_process(platform, 
     change_status(elsewhere, ANN, "t1", "suspend")
     clock.pass_time(seconds=5)
     assert client.get("/v1/modules", headers=key).status_code in {401, 403}
+
+
+def test_the_name_for_all_tenants_is_the_name_of_none(platform, client):
+    for change in (
+        lambda: change_status(platform, ANN, "*", "suspend"),
+        lambda: switch_modules(platform, ANN, "*", [("pos", True)]),
+        lambda: get_tenant(platform, "*"),
+        lambda: set_flag(platform, ANN, "multi_location", True, tenant="*"),
+        lambda: unset_flag(platform, ANN, "multi_location", tenant="*"),
+    ):
+        with pytest.raises(TenantUnknown):
+            change()
+    headers = superadmin(platform)
+    for path in ("*", "%00", "a%00b", "..", "x" * 65):
+        for method, tail in (("GET", ""), ("POST", "/suspend"), ("PATCH", "/modules")):
+            body = {"modules": [{"key": "pos", "enabled": True}]} if method == "PATCH" else None
+            answer = client.request(method, f"{TENANTS}/{path}{tail}", headers=headers, json=body)
+            assert answer.status_code in {400, 404, 405}, f"{method} {path}: {answer.text}"
 
 
 def test_a_reason_that_cannot_be_kept_is_refused(platform):

@@ -4,7 +4,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tieout.work.outbox.addresses import (
@@ -40,6 +40,7 @@ special_ipv4 = st.one_of(*map(within, NEVER))
 special_ipv6 = st.one_of(*map(within, NEVER_IPV6))
 
 
+@settings(deadline=None)
 @given(special_ipv4)
 @example(IPv4Address("169.254.169.254"))
 def test_no_special_ipv4_address_is_reached_however_it_is_wrapped(address):
@@ -57,6 +58,7 @@ def test_no_special_ipv4_address_is_reached_however_it_is_wrapped(address):
         assert not CLOSED.permits(IPv6Address(wrapped)), IPv6Address(wrapped)
 
 
+@settings(deadline=None)
 @given(special_ipv6)
 def test_no_special_ipv6_address_is_reached(address):
     assert not CLOSED.permits(address)
@@ -89,6 +91,7 @@ def spellings(address):
     ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(special_ipv4)
 @example(IPv4Address("127.0.0.1"))
 def test_no_spelling_of_an_address_gets_past(address):
@@ -108,6 +111,7 @@ def test_no_spelling_of_an_address_gets_past(address):
             )
 
 
+@settings(deadline=None)
 @given(special_ipv6)
 def test_no_ipv6_literal_gets_past(address):
     for spelt in (str(address), address.exploded, str(address).upper()):
@@ -144,6 +148,7 @@ def test_a_plain_url_is_taken_apart():
     assert parse_target("https://8.8.8.8/", CLOSED).authority == "8.8.8.8"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_is_a_fault(text):
     for url in (text, f"https://{text}", f"https://hooks.example.com{text}"):
@@ -155,6 +160,7 @@ def test_no_text_is_a_fault(text):
         assert "\n" not in target.path + target.host
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["8.8.8.8", "2606:4700::1111", "127.0.0.1", "fd00::1", "::ffff:10.0.0.1"]), min_size=1))
 def test_a_name_with_one_forbidden_address_is_refused_whole(found):
     target = Target("https", "hooks.example.com", 443, "/")

@@ -14,7 +14,8 @@ from tieout.control.flags.rules import MAX_TEXT, FlagSetting, Resolved
 
 routes = APIRouter(tags=["flags"])
 
-Tenant = Annotated[str | None, Query(alias="tenantId", min_length=1, max_length=64)]
+TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Tenant = Annotated[str | None, Query(alias="tenantId", pattern=TENANT)]
 
 
 class NewSetting(BaseModel):
@@ -23,7 +24,7 @@ class NewSetting(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     value: StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, Field(max_length=MAX_TEXT)]
-    tenant_id: str | None = Field(None, alias="tenantId", min_length=1, max_length=64)
+    tenant_id: str | None = Field(None, alias="tenantId", pattern=TENANT)
     expires_at: AwareDatetime | None = Field(None, alias="expiresAt")
     reason: str | None = Field(None, max_length=MAX_REASON)
 

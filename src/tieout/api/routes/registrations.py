@@ -24,9 +24,10 @@ routes = APIRouter(tags=["registrations"])
 
 APPROVE = "tenant_registrations.approve"
 REJECT = "tenant_registrations.reject"
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 Email = Annotated[str, Field(min_length=3, max_length=MAX_EMAIL)]
-RegistrationId = Annotated[str, Path(min_length=1, max_length=64)]
+RegistrationId = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,36}$")]
 
 
 class _Body(BaseModel):
@@ -64,9 +65,9 @@ class ModuleChoice(_Body):
     """A module, and whether it is asked for."""
 
     key: str = Field(min_length=1, max_length=64)
-    name: Name
+    name: Name = Field(pattern=PRINTABLE)
     enabled: StrictBool
-    category: str | None = Field(None, min_length=1, max_length=64)
+    category: str | None = Field(None, min_length=1, max_length=64, pattern=PRINTABLE)
 
 
 class ModuleChoices(_Body):

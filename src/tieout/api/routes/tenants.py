@@ -25,7 +25,7 @@ from tieout.control.tenants.store import OwnModule
 routes = APIRouter(tags=["tenants"])
 
 Status = Literal["trial", "active", "suspended", "closed"]
-TenantId = Annotated[str, Path(min_length=1, max_length=64)]
+TenantId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class _Body(BaseModel):

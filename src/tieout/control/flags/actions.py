@@ -16,10 +16,12 @@ from tieout.control.flags.registry import FLAGS, FlagValue, get_flag
 from tieout.control.flags.rules import FlagSetting, check_value
 from tieout.control.platform import Platform
 from tieout.control.tenants.actions import TenantUnknown
+from tieout.control.tenants.rules import MAX_REASON, checked_reason
 from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
+from tieout.store.guards import EVERY_TENANT
 
-MAX_REASON = 500
+__all__ = ["MAX_REASON", "list_settings", "set_flag", "unset_flag"]
 
 
 class ExpiresInThePast(TieoutError):
@@ -59,7 +61,7 @@ def set_flag(
         )
     if expires is not None and expires <= now:
         raise ExpiresInThePast(f"{expires.isoformat()}, until when {key} was to be set, has passed.", subject=key)
-    setting = FlagSetting(check_value(flag, value), expires, reason, actor.name, now)
+    setting = FlagSetting(check_value(flag, value), expires, checked_reason(reason), actor.name, now)
 
     def change(connection: Connection) -> bool:
         _must_exist(platform, connection, tenant)
@@ -96,6 +98,8 @@ def list_settings(platform: Platform) -> dict[str, list[tuple[str, FlagSetting]]
 
 
 def _write(platform: Platform, tenant: str | None, change: Callable[[Connection], bool]) -> bool:
+    if tenant == EVERY_TENANT:
+        raise _unknown(tenant)
     changed = platform.of(tenant or SUPERADMIN).write(change)
     platform.flags.forget()
     return changed
@@ -105,9 +109,11 @@ def _must_exist(platform: Platform, connection: Connection, tenant: str | None) 
     # The tenant of an installation that has one alone is not registered.
     if tenant in (None, SUPERADMIN, platform.settings.tenant) or store.tenant_status(connection, tenant):
         return
-    raise TenantUnknown(
-        f"There is no tenant {tenant!r}.", subject=tenant or "", remedy="`tieout tenants list` shows them."
-    )
+    raise _unknown(tenant or "")
+
+
+def _unknown(tenant: str) -> TenantUnknown:
+    return TenantUnknown(f"There is no tenant {tenant!r}.", subject=tenant, remedy="`tieout tenants list` shows them.")
 
 
 def _said(setting: FlagSetting) -> FlagSetting:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -18,8 +18,10 @@ from tieout.control.tenants.store import OwnModule
 from tieout.control.tenants.toggling import entry_of, report_toggles
 from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
+from tieout.store.guards import EVERY_TENANT
 from tieout.work.outbox.actions import Event, emit
 
+Answer = TypeVar("Answer")
 MAX_WINDOW_DAYS = 180
 _HAPPENED: dict[Verb, str] = {"suspend": "suspended", "reactivate": "reactivated", "close": "closed"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,7 +101,7 @@ def change_status(platform: Platform, actor: Actor, tenant: str, verb: Verb, *, 
         record(connection, tenant, actor, entry, now=platform.now(), random_bytes=platform.random_bytes)
         return after
 
-    changed = platform.of(tenant).write(change)
+    changed = _write(platform, tenant, change)
     platform.flags.forget()
     return changed
 
@@ -133,7 +135,7 @@ def switch_modules(
             record(connection, tenant, actor, entry, now=now, random_bytes=platform.random_bytes)
         return tuple(store.modules_of(connection, tenant).values()), switched
 
-    after, switched = platform.of(tenant).write(change)
+    after, switched = _write(platform, tenant, change)
     report_toggles(switched, actor, tenant_id=tenant)
     return after, switched
 
@@ -146,6 +148,12 @@ def count_toggles(platform: Platform, window_days: int) -> list[ToggleCount]:
     with platform.all_tenants.reading() as connection:
         found = store.count_toggles(connection, (since - _EPOCH) // timedelta(microseconds=1))
     return [ToggleCount(*row) for row in found]
+
+
+def _write(platform: Platform, tenant: str, change: Callable[[Connection], Answer]) -> Answer:
+    if tenant == EVERY_TENANT:
+        raise _unknown(tenant)
+    return platform.of(tenant).write(change)
 
 
 def _found(connection: Connection, tenant: str) -> Tenant:

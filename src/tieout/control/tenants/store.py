@@ -155,7 +155,7 @@ def profile_of(connection: Connection, tenant: str) -> Mapping[str, Any] | None:
     """Return who a tenant is as a business, or None."""
     asked = select(tenant_business_profile).where(tenant_business_profile.c.tenant == tenant)
     row = connection.execute(asked).mappings().one_or_none()
-    return None if row is None else {name: value for name, value in row.items() if name != "tenant"}
+    return None if row is None else {str(name): value for name, value in row.items() if name != "tenant"}
 
 
 def modules_of(connection: Connection, tenant: str) -> dict[str, OwnModule]:

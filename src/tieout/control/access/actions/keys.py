@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from tieout.control.access.actions.roles import create_default_roles
 from tieout.control.access.caller import Caller
 from tieout.control.access.permissions import EVERYTHING, SUPERADMIN
 from tieout.control.access.registry import check_patterns
@@ -75,13 +76,15 @@ def create_key(
 def create_admin_key(platform: Platform) -> NewKey | None:
     """Make the key of the platform's administrator when the installation has never had one; else return None.
 
-    Its tenant is `superadmin` and it may do everything, also what concerns all tenants. Show its text once.
+    Its tenant is `superadmin`; it may do everything, also what concerns all tenants. The role `superadmin`, for users
+    that it adds, is made with it. Show its text once.
     """
     first = Caller(SUPERADMIN, system("first-start"), (EVERYTHING,))
 
     def create(connection: Connection) -> NewKey | None:
         if store.count_keys(connection, SUPERADMIN):
             return None
+        create_default_roles(connection, SUPERADMIN, platform.now(), platform.random_bytes)
         draft = _draft(platform, first, "first administrator", (EVERYTHING,), None)
         made = _make(platform, connection, replace(draft, key_id=FIRST_ADMIN_KEY))
         _record(platform, connection, first, "api_key.created", FIRST_ADMIN_KEY, _told(made.key))

@@ -125,10 +125,12 @@ def refresh(platform: Platform, refresh_token: str, where: Actor) -> SignedIn:
     secret, began = signing_secret(platform), platform.now()
 
     def exchange(connection: Connection) -> SignedIn | Refusal:
-        token = refresh_tokens.find_token(connection, digest_of(refresh_token), to_change=True)
-        if token is None or token.revoked is not None or began >= token.expires:
+        found = _find(connection, refresh_token)
+        if found is None:
             return "expired"
-        who = load_user(connection, token.tenant, token.user_id)
+        token, who = found
+        if token.revoked is not None or began >= token.expires:
+            return "expired"
         if token.used is not None:
             return _meet_again(platform, connection, token, who.user, began, where)
         if not who.user.is_active or not users.is_tenant_open(connection, token.tenant):
@@ -147,22 +149,32 @@ def sign_out(platform: Platform, refresh_token: str, where: Actor) -> bool:
     """End the sign-in that a refresh token descends from; return whether there was one to end."""
 
     def end(connection: Connection) -> bool:
-        token = refresh_tokens.find_token(connection, digest_of(refresh_token), to_change=True)
-        if token is None:
+        found = _find(connection, refresh_token)
+        if found is None:
             return False
+        token, who = found
         now = platform.now()
         if not refresh_tokens.revoke_family(connection, token.tenant, token.family_id, now=now):
             return False
-        user = load_user(connection, token.tenant, token.user_id).user
-        _record(platform, connection, user, _as_user(where, user), "auth.signed_out", {"family_id": token.family_id})
+        actor = _as_user(where, who.user)
+        _record(platform, connection, who.user, actor, "auth.signed_out", {"family_id": token.family_id})
         return True
 
     return platform.all_tenants.write(end)
 
 
-def drop_ended_tokens(platform: Platform) -> int:
-    """Delete the refresh tokens that have expired; return how many. For a daily schedule."""
-    return platform.all_tenants.write(lambda connection: refresh_tokens.delete_ended(connection, before=platform.now()))
+def _find(connection: Connection, refresh_token: str) -> tuple[RefreshToken, UserWithRoles] | None:
+    """Return a refresh token and its user, whose row is locked: all that touches tokens of a user goes by turns.
+
+    Locks are taken in one order everywhere, user before tokens, so that none waits for the other for ever.
+    """
+    digest = digest_of(refresh_token)
+    token = refresh_tokens.find_token(connection, digest)
+    if token is None:
+        return None
+    who = load_user(connection, token.tenant, token.user_id, to_change=True)
+    token = refresh_tokens.find_token(connection, digest)  # as the one before in the turn left it
+    return None if token is None else (token, who)
 
 
 def _known(platform: Platform, email: str, tenant: str | None) -> list[Known]:

@@ -10,10 +10,10 @@ from tieout.control.access.rules import RefreshToken
 from tieout.store.tables import user_refresh_tokens as tokens
 
 
-def find_token(connection: Connection, token_hash: str, *, to_change: bool = False) -> RefreshToken | None:
+def find_token(connection: Connection, token_hash: str) -> RefreshToken | None:
     """Return a token of any tenant by its hash, or None."""
     asked = select(tokens).where(tokens.c.token_hash == token_hash)
-    row = connection.execute(asked.with_for_update() if to_change else asked).one_or_none()
+    row = connection.execute(asked).one_or_none()
     if row is None:
         return None
     return RefreshToken(
@@ -46,7 +46,7 @@ def add_token(connection: Connection, token: RefreshToken, token_hash: str) -> N
 
 
 def note_use(connection: Connection, tenant: str, token_id: str, *, now: datetime) -> None:
-    """Store that a token was exchanged; `find_token(to_change=True)` came before in the same transaction."""
+    """Store that a token was exchanged."""
     asked = update(tokens).where(tokens.c.tenant == tenant, tokens.c.token_id == token_id)
     connection.execute(asked.values(used_us=now))
 
@@ -63,6 +63,7 @@ def revoke_of_user(connection: Connection, tenant: str, user_id: str, *, now: da
     return connection.execute(asked.where(tokens.c.revoked_us.is_(None)).values(revoked_us=now)).rowcount
 
 
-def delete_ended(connection: Connection, *, before: datetime) -> int:
-    """Delete the tokens of all tenants that ended before an instant; return how many."""
-    return connection.execute(delete(tokens).where(tokens.c.expires_us < before)).rowcount
+def delete_ended(connection: Connection, *, before: datetime, at_most: int) -> int:
+    """Delete tokens of all tenants that ended before an instant; return how many."""
+    ended = select(tokens.c.token_hash).where(tokens.c.expires_us < before).order_by(tokens.c.expires_us).limit(at_most)
+    return connection.execute(delete(tokens).where(tokens.c.token_hash.in_(ended))).rowcount
