@@ -23,7 +23,7 @@ from tieout.work.jobs.steps import Steps
 from tieout.work.worker import Orders, Pace, run_worker
 
 SOON = BackOff(first_s=0.01, cap_s=0.05)
-PACE = Pace(lease_s=1.0, beat_s=0.2, poll_s=0.05, stop_within_s=10, after_fault_s=0.2)
+PACE = Pace(lease_s=3.0, beat_s=0.3, poll_s=0.05, stop_within_s=10, after_fault_s=0.2)
 
 
 def make_traces(state: State) -> None:
@@ -105,6 +105,8 @@ def kinds(folder: Path) -> Kinds:  # noqa: C901 - one deed after the other
 
 
 def main(url: str, folder: str) -> None:
+    import dbos  # noqa: F401 - now, for on a busy machine it stops every thread for longer than the short lease here
+
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     state = open_state(url)
