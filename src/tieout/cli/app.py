@@ -29,6 +29,7 @@ from tieout.cli.operating import (
     migrate,
     serve,
 )
+from tieout.cli.ingest_app import ingest
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
@@ -539,13 +540,13 @@ def demo(
 app.command(epilog=LOAD_EPILOG)(load)
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
-for group in (sources, review, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
+for group in (sources, review, ingest, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
     app.add_typer(group)
 
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("expected",),
+    BOOKS: ("ingest", "expected"),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",

@@ -118,6 +118,10 @@ WEBHOOK_DURATION = _histogram(
 AUDIT_EVENTS = _counter("audit_events_total", "Events written to the audit trail.", "module")
 AUDIT_BREAKS = _counter("audit_chain_breaks_total", "Broken links that a verification of the audit trail found.")
 
+# The ads book: what networks say
+ADS_INGEST_PARSE = _counter("vra_ingest_parse_total", "Rows of statements read, and those refused.", "success")
+ADS_INGEST_LOAD = _counter("vra_ingest_load_total", "Rows of statements loaded, and those of loads refused.", "success")
+
 # Tenants
 MODULE_TOGGLES = _counter(
     "nova_api_superadmin_module_toggle_total", "Modules of tenants switched by an administrator.", "module", "enabled"

@@ -137,6 +137,16 @@ class Settings:
     rate_limit_ads_rpm: int = field(default=120, metadata={"environment": "TRANSPARENCY_RATE_LIMIT_RPM_DEFAULT"})
     """Requests a minute of one publisher from one address under `/api/v1`, in each process of the API."""
 
+    # Ads
+    ads_networks: tuple[str, ...] = field(default=(), metadata={"environment": "VRA_ALLOWED_NETWORKS"})
+    """Networks, with commas between them, whose statements are taken; unset, those of all."""
+
+    ads_max_bytes: int = field(default=50 * 1024**2, metadata={"environment": "VRA_INGEST_MAX_BYTES"})
+    """The largest statement of an ad network, in bytes."""
+
+    ads_max_rows: int = field(default=500_000, metadata={"environment": "VRA_INGEST_MAX_ROWS"})
+    """The most rows that a statement of an ad network may have."""
+
     read_replicas: int = 0
     """Streaming replicas that PostgreSQL must have for `/ready` to say so; where it has any, their lag counts."""
 
@@ -201,6 +211,7 @@ class Settings:
             webhook_allow_private=_networks(environ, "TIEOUT_WEBHOOK_ALLOW_PRIVATE"),
             **_of_the_server(environ),
             **_of_durable_work(environ),
+            **_of_ads(environ),
         )
 
 
@@ -246,6 +257,12 @@ def _of_durable_work(environ: Mapping[str, str]) -> dict[str, Any]:
         "breaker_threshold": _whole(environ, "TIEOUT_BREAKER_THRESHOLD", Settings.breaker_threshold, at_most=1000),
         "breaker_open_s": _seconds(environ, "TIEOUT_BREAKER_OPEN_S", Settings.breaker_open_s),
         "breaker_probes": _whole(environ, "TIEOUT_BREAKER_PROBES", Settings.breaker_probes, at_most=1000),
+def _of_ads(environ: Mapping[str, str]) -> dict[str, Any]:
+    networks = (environ.get("VRA_ALLOWED_NETWORKS") or "").split(",")
+    return {
+        "ads_networks": tuple(network.strip().lower() for network in networks if network.strip()),
+        "ads_max_bytes": _whole(environ, "VRA_INGEST_MAX_BYTES", Settings.ads_max_bytes),
+        "ads_max_rows": _whole(environ, "VRA_INGEST_MAX_ROWS", Settings.ads_max_rows),
     }
 
 

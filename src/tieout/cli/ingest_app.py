@@ -1,0 +1,81 @@
+"""The group `tieout ingest`: a command for each book whose counterparties send statements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ingest = typer.Typer(
+    name="ingest",
+    help="Take in what counterparties report, and say where our own records are.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@ingest.callback()
+def group() -> None:
+    """Take in what counterparties report, and say where our own records are."""
+
+
+@ingest.command(
+    epilog="""
+    [bold]Examples[/bold]
+
+    tieout ingest ads --network admob --load-id 2026-01-31 --report-id daily admob.csv --dry-run
+
+    tieout ingest ads --network applovin --load-id u-0131 --report-id user --set app_id=com.example.app revenue.csv
+
+    Exit codes: 0 loaded (or loaded before), 10 rows were refused or there is nothing to load, 20 error,
+    30 the header is not the layout's, 40 the network is not allowed.
+    """
+)
+def ads(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one load, in this order.")],
+    *,
+    network: Annotated[str, typer.Option(help="Network whose statement it is, such as admob.")],
+    load_id: Annotated[str, typer.Option(help="Name of the load; the same one is never loaded twice.")],
+    report_id: Annotated[str, typer.Option(help="Report of the network that the files are.")],
+    schema_ver: Annotated[int, typer.Option(min=1, help="Version of the statement's schema.")] = 1,
+    sep: Annotated[str, typer.Option(help="Separator: auto, comma, semicolon or tab.")] = "auto",
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="CELL=TEXT", help="A cell that the files lack, for all rows. Repeat for several."
+        ),
+    ] = None,
+    strict_mime: Annotated[bool, typer.Option("--strict-mime", help="Take files called .csv only.")] = False,
+    max_bytes: Annotated[int | None, typer.Option(min=1, help="Largest file; VRA_INGEST_MAX_BYTES by default.")] = None,
+    max_rows: Annotated[
+        int | None, typer.Option(min=1, help="Most rows of a file; VRA_INGEST_MAX_ROWS by default.")
+    ] = None,
+    restate: Annotated[
+        bool, typer.Option("--restate", help="The files are the new version of this load and take its place.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be loaded and refused.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Take in statements of an ad network: typed lines, and bad rows in quarantine with file, line and reason."""
+    from tieout.cli.app import workspace  # noqa: PLC0415 - the app mounts this module
+    from tieout.cli.ingesting import ingest_request, ingest_statements  # noqa: PLC0415 - help answers without the engine
+
+    request = ingest_request(
+        files,
+        network=network,
+        load_id=load_id,
+        report_id=report_id,
+        schema_ver=schema_ver,
+        sep=sep,
+        given=given or (),
+        strict_mime=strict_mime,
+        max_bytes=max_bytes,
+        max_rows=max_rows,
+        restate=restate,
+        dry_run=dry_run,
+    )
+    with workspace() as opened:
+        code = ingest_statements(opened, request, as_json=as_json)
+    raise typer.Exit(code)
