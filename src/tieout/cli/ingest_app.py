@@ -29,16 +29,31 @@ def group() -> None:
 
     tieout ingest ads --network applovin --load-id u-0131 --report-id user --set app_id=com.example.app revenue.csv
 
+    tieout ingest ads --own events january events-2026-01-*.parquet
+
     Exit codes: 0 loaded (or loaded before), 10 rows were refused or there is nothing to load, 20 error,
     30 the header is not the layout's, 40 the network is not allowed.
     """
 )
 def ads(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one load, in this order.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Files of one load, in this order; with --own the name of the source before them."
+        ),
+    ],
     *,
-    network: Annotated[str, typer.Option(help="Network whose statement it is, such as admob.")],
-    load_id: Annotated[str, typer.Option(help="Name of the load; the same one is never loaded twice.")],
-    report_id: Annotated[str, typer.Option(help="Report of the network that the files are.")],
+    network: Annotated[str, typer.Option(help="Network whose statement it is, such as admob.")] = "",
+    load_id: Annotated[str, typer.Option(help="Name of the load; the same one is never loaded twice.")] = "",
+    report_id: Annotated[str, typer.Option(help="Report of the network that the files are.")] = "",
+    own: Annotated[
+        str,
+        typer.Option(metavar="events|receipts", help="Register our own records instead; files stay where they lie."),
+    ] = "",
+    query: Annotated[str, typer.Option("--sql", help="With --own: a query in place of files.")] = "",
+    database: Annotated[
+        str, typer.Option(help="With --sql: sqlite:////path.db or postgresql://user:password@host/database.")
+    ] = "",
     schema_ver: Annotated[int, typer.Option(min=1, help="Version of the statement's schema.")] = 1,
     sep: Annotated[str, typer.Option(help="Separator: auto, comma, semicolon or tab.")] = "auto",
     given: Annotated[
@@ -60,8 +75,18 @@ def ads(
 ) -> None:
     """Take in statements of an ad network: typed lines, and bad rows in quarantine with file, line and reason."""
     from tieout.cli.app import workspace  # noqa: PLC0415 - the app mounts this module
-    from tieout.cli.ingesting import ingest_request, ingest_statements  # noqa: PLC0415 - help answers without the engine
+    from tieout.cli.ingesting import (  # noqa: PLC0415 - help answers without the engine
+        ingest_request,
+        ingest_statements,
+        own_request,
+        register_source,
+    )
 
+    if own or query or database:
+        source = own_request(own, files, query=query, database=database, dry_run=dry_run)
+        with workspace() as opened:
+            code = register_source(opened, source, as_json=as_json)
+        raise typer.Exit(code)
     request = ingest_request(
         files,
         network=network,

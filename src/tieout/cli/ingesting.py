@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tieout.books.ads.ingest import BadLoad, Ingested, IngestRequest, Separator, ingest
+from tieout.books.ads.own import OwnRequest, register_own
+from tieout.books.ads.own_relation import OwnKind
 from tieout.books.ads.staging import SchemaDrift
 from tieout.books.compare.actions import Workspace
 from tieout.cli.app import print_json
@@ -60,6 +63,33 @@ def ingest_request(
         max_bytes=max_bytes,
         max_rows=max_rows,
     )
+
+
+def own_request(kind: str, given: Sequence[Path], *, query: str, database: str, dry_run: bool) -> OwnRequest:
+    """Return the request that the options make; the first of `given` is the name of the source. Raises BadLoad."""
+    kinds: dict[str, OwnKind] = {one: one for one in get_args(OwnKind)}
+    if kind not in kinds:
+        raise BadLoad(f"--own is {kind!r}.", subject="--own", remedy=f"Use one of {', '.join(kinds)}.")
+    name, *files = given
+    return OwnRequest(kinds[kind], str(name), tuple(files), query, database, is_dry_run=dry_run)
+
+
+def register_source(workspace: Workspace, request: OwnRequest, *, as_json: bool) -> int:
+    """Register a source of our own records and show it; return the exit code."""
+    with stepping() as on_step:
+        done = register_own(workspace, request, on_step)
+    if as_json:
+        print_json(done.as_dict())
+        return EXIT_OK
+    source, console = done.source, Console()
+    console.print(Text(f"{source.kind} {source.name}: {done.outcome.replace('_', ' ')}"))
+    instants = [_instant(us) for us in (source.first_us, source.last_us)]
+    console.print(Text(f"{source.records:,} records, {instants[0]} to {instants[1]}, in {len(source.files)} files"))
+    return EXIT_OK
+
+
+def _instant(us: int | None) -> str:
+    return "none" if us is None else (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat()
 
 
 def _cell(text: str) -> tuple[str, str]:

@@ -257,6 +257,9 @@ def _of_durable_work(environ: Mapping[str, str]) -> dict[str, Any]:
         "breaker_threshold": _whole(environ, "TIEOUT_BREAKER_THRESHOLD", Settings.breaker_threshold, at_most=1000),
         "breaker_open_s": _seconds(environ, "TIEOUT_BREAKER_OPEN_S", Settings.breaker_open_s),
         "breaker_probes": _whole(environ, "TIEOUT_BREAKER_PROBES", Settings.breaker_probes, at_most=1000),
+    }
+
+
 def _of_ads(environ: Mapping[str, str]) -> dict[str, Any]:
     networks = (environ.get("VRA_ALLOWED_NETWORKS") or "").split(",")
     return {
