@@ -30,6 +30,7 @@ from tieout.cli.operating import (
     migrate,
     serve,
 )
+from tieout.cli.ingest_app import ingest
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
