@@ -22,6 +22,7 @@ from tieout.store.tables import job
 from tieout.work.jobs import store
 from tieout.work.jobs.actions import submit_many
 from tieout.work.jobs.rules import MAX_LOSSES, JobRequest
+from tieout.work.slots import list_workers
 
 BOUND_S = 30
 
@@ -94,6 +95,11 @@ def look(state, made):
         return store.find(connection, None, made.job_id)
 
 
+def slots_of(state):
+    with every(state).reading() as connection:
+        return [each.slot for each in list_workers(connection)]
+
+
 def lines(path):
     return path.read_text().split() if path.exists() else []
 
@@ -164,7 +170,7 @@ def test_another_worker_takes_a_long_job_over(state, workers, folder):
     workers.start()
     workers.start()
     until(lambda: lines(folder / "step_1"), "the step")
-    until(lambda: len(list(folder.glob("worker-*"))) == 2, "the second")
+    until(lambda: slots_of(state) == ["worker-1", "worker-2"], "both workers")
     holder = look(state, made).claimed_by
     kill(next(process for process in workers.all if str(process.pid) == lines(folder / "step_1")[0]))
     (folder / "go_1").touch()
