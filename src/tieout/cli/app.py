@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout import __version__
-from tieout.cli.ads_stages_app import expected
+from tieout.cli.ads_stages_app import expected, match, reconcile, tune
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -538,3 +538,6 @@ app.command(name="init", epilog=INIT_EPILOG)(init)
 app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
 app.command(name="migrate", epilog=MIGRATE_EPILOG)(migrate)
 app.add_typer(expected)
+app.add_typer(match)
+app.add_typer(reconcile)
+app.add_typer(tune)
