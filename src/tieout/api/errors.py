@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from tieout.core.errors import TieoutError
 from tieout.core.redaction import redact_text
+from tieout.store.state import StateIncomplete, StateIsNewer, StateUnavailable
 
 CODES = {
     400: "VALIDATION",
@@ -36,6 +37,8 @@ CODES = {
     429: "RATE_LIMIT",
     503: "UNAVAILABLE",
 }
+OURS_TO_MEND = frozenset({500, 507})
+OF_THE_STATE = (StateUnavailable, StateIsNewer, StateIncomplete)
 INTERNAL = "INTERNAL"
 _log = structlog.get_logger("tieout.api")
 
@@ -79,11 +82,22 @@ def handle_errors(app: FastAPI) -> None:
 
 async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, TieoutError)  # noqa: S101 - registered for nothing else
+    if error.http_status in OURS_TO_MEND or isinstance(error, OF_THE_STATE):
+        return _of_the_installation(request, error)
     details = {"reason": error.code} | ({"subject": error.subject} if error.subject else {})
     code = getattr(error, "api_code", "")
     return render(
         request, error.http_status, str(error), code=code, details=details, headers=getattr(error, "headers", None)
     )
+
+
+def _of_the_installation(request: Request, error: TieoutError) -> Response:
+    """Tell the caller that it is not theirs to mend; addresses, folders and causes are for the operator's log."""
+    _log.error("The installation fails a request", path=request.url.path, reason=error.code, error=str(error))
+    is_passing = error.http_status == HTTPStatus.SERVICE_UNAVAILABLE
+    message = "The server cannot do this at the moment; its operator finds the reason in the log."
+    details, headers = {"reason": error.code}, {"Retry-After": "5"} if is_passing else None
+    return render(request, error.http_status, message, details=details, headers=headers)
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
