@@ -376,7 +376,7 @@ def _write_statements(
     folder = request.out / "statements" / network
     folder.mkdir(parents=True, exist_ok=True)
     versions = [("first_micros", "-first"), ("paid_micros", "")] if restated else [("paid_micros", "")]
-    loads = []
+    loads: list[dict[str, Any]] = []
     for paid, mark in versions:
         path = folder / f"{day}{mark}.csv"
         query = _statement_query(_layout(network), network, day, paid)
