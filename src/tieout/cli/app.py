@@ -17,6 +17,7 @@ from tieout.cli.ads_stages_app import expected, match, reconcile, tune
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
+from tieout.cli.generate_app import generate
 from tieout.cli.ingest_app import ingest
 from tieout.cli.jobs_app import jobs
 from tieout.cli.keys_app import keys
@@ -552,6 +553,7 @@ for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTO
 for group in (
     sources,
     review,
+    generate,
     ingest,
     expected,
     match,
@@ -571,7 +573,7 @@ for group in (
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("ingest", "expected", "match", "reconcile", "tune"),
+    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "tune"),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",

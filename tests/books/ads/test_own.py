@@ -24,7 +24,8 @@ from tieout.books.ads.own import (
     view_own,
 )
 from tieout.books.ads.own_relation import OwnColumnsMissing
-from tieout.books.ads.statements import STATEMENT_COLUMNS, view_statements
+from tieout.books.ads.pieces import STATEMENT_LINE
+from tieout.books.ads.statements import view_statements
 from tieout.books.compare.actions import Workspace
 
 EVENT = (
@@ -186,7 +187,7 @@ def test_several_sources_are_one_relation(workspace, tmp_path):
 def test_statements_of_all_current_loads_are_one_relation(workspace, tmp_path):
     con = duckdb.connect()
     assert view_statements(workspace, con) == ()
-    assert con.sql("from statement_line").columns == list(STATEMENT_COLUMNS)
+    assert con.sql("from statement_line").columns == list(STATEMENT_LINE)
     text = "event_date,app_id,ad_unit_id,country,format,currency,impressions,paid\n2026-01-31,a,u,US,banner,USD,1,{}\n"
     for network, paid in (("admob", 1), ("Unity", 2), ("admob", 3)):
         path = a_file(tmp_path / f"{network}{paid}", text.format(paid), "s.csv")
@@ -194,8 +195,8 @@ def test_statements_of_all_current_loads_are_one_relation(workspace, tmp_path):
     assert len(view_statements(workspace, con)) == 2
     found = con.sql("from statement_line")
     assert (found.columns, [str(kind) for kind in found.types]) == (
-        list(STATEMENT_COLUMNS),
-        list(STATEMENT_COLUMNS.values()),
+        list(STATEMENT_LINE),
+        [kind.upper() for kind in STATEMENT_LINE.values()],
     )
     assert con.sql("select paid_micros from statement_line order by all").fetchall() == [(2_000_000,), (3_000_000,)]
     view_statements(workspace, con, ["unity"])

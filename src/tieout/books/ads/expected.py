@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
 from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, pieces_of, touching, view
 from tieout.books.ads.rates import reference_rates
@@ -71,13 +72,15 @@ def build_expected(
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of our own side that may hold rows of the period, or of the time before it."""
     first = period.start_us - lookback_us
-    events = touching(pieces_of(workspace.store, "own", "revenue_event"), "event_us", first, period.end_us)
-    receipts = touching(pieces_of(workspace.store, "own", "receipt"), "ts_us", first, period.end_us)
+    published = [pieces_of(workspace.store, "own", name) for name in ("revenue_event", "receipt")]
+    events = touching((*published[0], *own_files(workspace, "events")), "event_us", first, period.end_us)
+    receipts = touching((*published[1], *own_files(workspace, "receipts")), "ts_us", first, period.end_us)
     return (*events, *receipts)
 
 
 def view_own(con: duckdb.DuckDBPyConnection, pieces: Collection[Piece]) -> None:
     """Make the relations of our own side: `revenue_event` and `receipt`."""
+    define_macros(con)
     view(con, "revenue_event", REVENUE_EVENT, [piece for piece in pieces if piece.name == "revenue_event"])
     view(con, "receipt", RECEIPT, [piece for piece in pieces if piece.name == "receipt"])
 

@@ -15,8 +15,10 @@ import orjson
 import pyarrow as pa
 import tomli_w
 
-from tieout.books.ads.identity import BOOK, run_request
+from tieout.books.ads.identity import run_request
 from tieout.books.ads.layout import CELLS, list_layouts
+from tieout.books.ads.pieces import BOOK
+from tieout.books.ads.stage import Workspace
 from tieout.books.ads.staging import (
     SchemaDrift,
     StatementFile,
@@ -25,7 +27,6 @@ from tieout.books.ads.staging import (
     stage_statements,
 )
 from tieout.books.ads.steps import ads_step, sql_text
-from tieout.books.compare.actions import Workspace
 from tieout.core.errors import TieoutError
 from tieout.core.metrics import ADS_INGEST_LOAD, ADS_INGEST_PARSE
 from tieout.engine.parse import CURRENCY_CODES

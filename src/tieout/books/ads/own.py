@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -20,17 +20,19 @@ from psycopg import sql as pg
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from tieout.books.ads.identity import BOOK, run_request
+from tieout.books.ads.identity import run_request
 from tieout.books.ads.own_relation import (
     RELATIONS,
     OwnFile,
     OwnKind,
     column_types,
     first_refused_query,
+    is_typed,
     own_query,
     refusals_query,
 )
-from tieout.books.compare.actions import Workspace
+from tieout.books.ads.pieces import BOOK, Piece
+from tieout.books.ads.stage import Workspace
 from tieout.core.errors import TieoutError
 from tieout.intake.csv_dialect import duckdb_arguments
 from tieout.intake.formats import detect
@@ -125,20 +127,16 @@ def register_own(
     window = window_of(request.name)
     with workspace.store.folders.scratch("own") as scratch:
         on_step("read")
-        taken = _take(request, scratch)
-        looked = _look(workspace, request, [one.file for one in taken], scratch, on_step)
+        taken = _look(workspace, request, _take(request, scratch), scratch, on_step)
         told = [_told(one) for one in taken]
         asked = {"sql": request.sql, "database": _shown(request)} if request.sql else {}
         if request.is_dry_run:
-            own = tuple(one.file for one in taken)
-            return Registered("dry_run", OwnSource(request.kind, request.name, "", own, *looked))
+            return Registered("dry_run", _source(request.kind, request.name, "", [one.file for one in taken]))
         runs = workspace.store.runs
         before = runs.current_run(window)
         config = tomli_w.dumps({"kind": request.kind, "files": told, **asked})
         with begin_run(runs, run_request(LEG, window.window, (), config), now=workspace.now()) as active:
-            records, first_us, last_us = looked
-            summary = {"kind": request.kind, "name": request.name, "files": told, "records": records}
-            summary |= {"first_us": first_us, "last_us": last_us}
+            summary = {"kind": request.kind, "name": request.name, "files": told}
             outputs = _write(active.out_dir, summary, taken)
             on_step("publish")
             done = publish(runs, active, outputs, steps=[], summary=summary, now=workspace.now())
@@ -155,11 +153,29 @@ def window_of(name: str) -> Window:
 
 def list_own(workspace: Workspace, kind: OwnKind) -> tuple[OwnSource, ...]:
     """Return the registered sources of one kind, by name."""
-    runs = workspace.store.runs
-    windows = [window for window in runs.list_windows() if (window.book, window.leg) == (BOOK, LEG)]
-    found = [runs.current_run(window) for window in windows]
-    sources = [_source_of(workspace, run) for run in found if run is not None and run.summary]
-    return tuple(source for source in sources if source.kind == kind)
+    found = [run for run in workspace.store.runs.list_current(BOOK, LEG) if run.summary and "files" in run.summary]
+    return tuple(source for source in (_source_of(workspace, run) for run in found) if source.kind == kind)
+
+
+def own_files(workspace: Workspace, kind: OwnKind) -> tuple[Piece, ...]:
+    """Return the files of all registered sources of one kind as pieces that are read in place.
+
+    Each is held against its digest first. Raises OwnFileChanged.
+    """
+    relation = RELATIONS[kind]
+    pieces = []
+    con = duckdb.connect()
+    try:
+        for source in list_own(workspace, kind):
+            for file in source.files:
+                _assert_same(file, is_verified=True)
+                query = "" if file.is_typed else sql_of(own_query(con, kind, [file]))
+                span = None if file.first_us is None or file.last_us is None else (file.first_us, file.last_us)
+                path = Path(file.path)
+                pieces.append(Piece(LEG, source.name, source.run_id, relation, file.sha256, path, query, span))
+    finally:
+        con.close()
+    return tuple(pieces)
 
 
 def view_own(
@@ -270,20 +286,16 @@ def _json_arguments(path: Path) -> dict[str, Any]:
 def _look(
     workspace: Workspace,
     request: OwnRequest,
-    own: Sequence[OwnFile],
+    every: Sequence[_Taken],
     scratch: Path,
     on_step: Callable[[str], None],
-) -> tuple[int, int | None, int | None]:
-    """Look at every record; return how many there are and the first and last instant. Raises OwnRecordsBad."""
+) -> list[_Taken]:
+    """Look at every record; return the files with how many there are and when. Raises OwnRecordsBad."""
     on_step("look at every record")
     con = connect(workspace.settings, scratch / "duckdb")
     try:
         define_macros(con)
-        for file in own:
-            _refuse_bad(con, request.kind, file)
-        at = "event_us" if request.kind == "events" else "ts_us"
-        asked = con.sql(f"select count(*), min({at}), max({at}) from ({sql_of(own_query(con, request.kind, own))})")
-        records, first_us, last_us = asked.fetchall()[0]
+        return [replace(taken, file=_looked(con, request.kind, taken.file)) for taken in every]
     except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
         raise OwnSourceBad(
             f"Source {request.name} cannot be read in place: {str(error).splitlines()[0]}",
@@ -292,7 +304,15 @@ def _look(
         ) from error
     finally:
         con.close()
-    return int(records), first_us, last_us
+
+
+def _looked(con: duckdb.DuckDBPyConnection, kind: OwnKind, file: OwnFile) -> OwnFile:
+    _refuse_bad(con, kind, file)
+    at = "event_us" if kind == "events" else "ts_us"
+    asked = con.sql(f"select count(*), min({at}), max({at}) from ({sql_of(own_query(con, kind, [file]))})")
+    records, first_us, last_us = asked.fetchall()[0]
+    typed = is_typed(kind, file, column_types(con, file))
+    return replace(file, records=records, first_us=first_us, last_us=last_us, is_typed=typed)
 
 
 def _refuse_bad(con: duckdb.DuckDBPyConnection, kind: OwnKind, file: OwnFile) -> None:
@@ -375,7 +395,7 @@ def _shown(request: OwnRequest) -> str:
 
 
 def _told(taken: _Taken) -> dict[str, Any]:
-    told = {**asdict(taken.file), "arguments": dict(taken.file.arguments)}
+    told = {name: value for name, value in asdict(taken.file).items() if value is not None}
     return told | ({"path": taken.kept_as} if taken.kept_as else {})
 
 
@@ -393,10 +413,14 @@ def _write(out_dir: Path, summary: dict[str, Any], every: Sequence[_Taken]) -> l
 def _source_of(workspace: Workspace, run: Run) -> OwnSource:
     told = run.summary or {}
     kept = {file.name: workspace.store.runs.file_path(run, file.name) for file in run.files}
-    own = tuple(OwnFile(**{**file, "path": str(kept.get(file["path"], file["path"]))}) for file in told["files"])
-    return OwnSource(
-        told["kind"], run.window.window, run.run_id, own, told["records"], told["first_us"], told["last_us"]
-    )
+    own = [OwnFile(**{**file, "path": str(kept.get(file["path"], file["path"]))}) for file in told["files"]]
+    return _source(told["kind"], run.window.window, run.run_id, own)
+
+
+def _source(kind: OwnKind, name: str, run_id: str, every: Sequence[OwnFile]) -> OwnSource:
+    first = min((file.first_us for file in every if file.first_us is not None), default=None)
+    last = max((file.last_us for file in every if file.last_us is not None), default=None)
+    return OwnSource(kind, name, run_id, tuple(every), sum(file.records for file in every), first, last)
 
 
 def _assert_same(file: OwnFile, *, is_verified: bool) -> None:

@@ -44,13 +44,21 @@ class OwnColumn:
 
 @dataclass(frozen=True)
 class OwnFile:
-    """A file of our own records: where it lies, what it holds, and how DuckDB reads it (`arguments` of `function`)."""
+    """A file of our own records: where it lies, what it holds, and how DuckDB reads it (`arguments` of `function`).
+
+    `first_us` and `last_us` are the instants of its first and last record. One that `is_typed` has the columns of its
+    relation as they must be, so that it is read as it stands.
+    """
 
     path: str
     sha256: str
     byte_count: int
     function: Literal["read_parquet", "read_csv", "read_json"]
     arguments: Mapping[str, Any]
+    records: int = 0
+    first_us: int | None = None
+    last_us: int | None = None
+    is_typed: bool = False
 
     @property
     def relation(self) -> exp.Expr:
@@ -124,6 +132,12 @@ def first_refused_query(kind: OwnKind, file: OwnFile, types: Mapping[str, str], 
     if not is_needed:
         refused = exp.and_(refused, is_present(column("said")))
     return exp.select("n", "said").from_(inner.from_(file.relation).subquery("r")).where(refused).order_by("n").limit(1)
+
+
+def is_typed(kind: OwnKind, file: OwnFile, types: Mapping[str, str]) -> bool:
+    """Tell whether a file holds the columns of its relation under their names, in their types."""
+    wanted = {one.name: _duckdb_type(one.kind) for one in own_columns(kind)}
+    return file.function == "read_parquet" and wanted.items() <= {**types}.items()
 
 
 def empty_projection(kind: OwnKind) -> exp.Select:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -84,7 +85,11 @@ EXPECTED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Piece:
-    """A file that a run published: which run of which leg and window, and its digest."""
+    """A file that a run published or registered: which run of which leg and window, and its digest.
+
+    A file that is not Parquet in the columns of its relation is read by `query`; `span` is the first and last value of
+    the column by which pieces are told apart, where the file itself does not say it.
+    """
 
     leg: str
     window: str
@@ -92,6 +97,8 @@ class Piece:
     name: str
     sha256: str
     path: Path
+    query: str = ""
+    span: tuple[int, int] | None = None
 
 
 def pieces_of(store: Store, leg: str, *names: str) -> tuple[Piece, ...]:
@@ -119,11 +126,15 @@ def touching(pieces: Iterable[Piece], column: str, first: object, end: object) -
 
     A file says in its footer between which values each column lies, so a load of another month changes nothing.
     """
-    return tuple(piece for piece in pieces if _may_hold(piece.path, column, first, end))
+    return tuple(piece for piece in pieces if _may_hold(piece, column, first, end))
 
 
-def _may_hold(path: Path, column: str, first: object, end: object) -> bool:
-    metadata = pq.read_metadata(path)
+def _may_hold(piece: Piece, column: str, first: Any, end: Any) -> bool:
+    if piece.span is not None:
+        return bool(piece.span[0] < end and piece.span[1] >= first)
+    if piece.query:
+        return False  # a file without a record
+    metadata = pq.read_metadata(piece.path)
     position = metadata.schema.names.index(column)
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group)
@@ -149,10 +160,14 @@ def listing(pieces: Sequence[Piece]) -> str:
 
 def view(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], pieces: Iterable[Piece]) -> None:
     """Make the relation `name` of the files, in their order; an empty one where there are none."""
-    paths = ["'" + str(piece.path).replace("'", "''") + "'" for piece in pieces]
+    every = list(pieces)
+    paths = ["'" + str(piece.path).replace("'", "''") + "'" for piece in every if not piece.query]
+    shown = ", ".join(f"{column}::{kind} as {column}" for column, kind in columns.items())
+    queries = [f"select {shown} from ({piece.query})" for piece in every if piece.query]
     if paths:
-        shown = ", ".join(f"{column}::{kind} as {column}" for column, kind in columns.items())
-        con.execute(f"create or replace view {name} as select {shown} from read_parquet([{', '.join(paths)}])")
-    else:
-        shown = ", ".join(f"null::{kind} as {column}" for column, kind in columns.items())
-        con.execute(f"create or replace view {name} as select {shown} where false")
+        queries.insert(0, f"select {shown} from read_parquet([{', '.join(paths)}])")
+    if not queries:
+        queries = [
+            "select " + ", ".join(f"null::{kind} as {column}" for column, kind in columns.items()) + " where false"
+        ]
+    con.execute(f"create or replace view {name} as {' union all '.join(queries)}")
