@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from tieout import __version__
+<<<<<<< HEAD
 from tieout.cli.ads_stages_app import expected
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
 from tieout.cli.ingest_app import ingest
 from tieout.cli.jobs_app import jobs
+=======
+from tieout.cli.ads_stages_app import expected, match, reconcile, tune
+>>>>>>> 5f6dbed (Statement lines find their requests, and a period is judged: every kind of delta, no micro lost; other thresholds can be tried)
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -548,6 +552,7 @@ def demo(
 
 
 app.command(epilog=LOAD_EPILOG)(load)
+<<<<<<< HEAD
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
 for group in (sources, review, ingest, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
@@ -586,3 +591,16 @@ def _put_under_headings() -> None:
 
 
 _put_under_headings()
+=======
+app.add_typer(sources)
+app.add_typer(review)
+app.add_typer(keys)
+app.command(name="serve", epilog=SERVE_EPILOG)(serve)
+app.command(name="init", epilog=INIT_EPILOG)(init)
+app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
+app.command(name="migrate", epilog=MIGRATE_EPILOG)(migrate)
+app.add_typer(expected)
+app.add_typer(match)
+app.add_typer(reconcile)
+app.add_typer(tune)
+>>>>>>> 5f6dbed (Statement lines find their requests, and a period is judged: every kind of delta, no micro lost; other thresholds can be tried)

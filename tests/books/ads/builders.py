@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from tieout.books.ads.period import Period, parse_period
 from tieout.books.ads.pieces import BOOK, EXPECTED, RECEIPT, REVENUE_EVENT, STATEMENT_LINE, Piece
+from tieout.books.ads.reconcile import UNIT
 from tieout.compose import open_workspace
 from tieout.core.money import to_micros
 from tieout.core.settings import Settings
@@ -47,6 +48,11 @@ SHORT = {
     "app": ("app_id",),
     "unit": ("ad_unit_id",),
     "load": ("load_id",),
+    "we": ("expected_micros",),
+    "they": ("reported_micros",),
+    "unpaid": ("unpaid_micros",),
+    "rows": ("expected_rows",),
+    "lines": ("reported_rows",),
 }
 DEFAULTS: dict[str, dict[str, Any]] = {
     "revenue_event": {
@@ -71,6 +77,25 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "schema_ver": 1,
         "load_id": "l1",
     },
+    "unit": {
+        "currency": "USD",
+        "outcome": "auto",
+        "pass": "sum",
+        "reason_code": "",
+        "event_date": date(2025, 11, 3),
+        "network": "admob",
+        "app_id": "app",
+        "ad_unit_id": "unit",
+        "country": "US",
+        "format": "banner",
+        "expected_rows": 0,
+        "expected_micros": 0,
+        "unpaid_rows": 0,
+        "unpaid_micros": 0,
+        "reported_rows": 0,
+        "impressions": 0,
+        "reported_micros": 0,
+    },
     "expected": {
         "network": "admob",
         "placement_id": "p1",
@@ -90,6 +115,7 @@ SCHEMAS: dict[str, Mapping[str, str]] = {
     "receipt": RECEIPT,
     "statement_line": STATEMENT_LINE,
     "expected": EXPECTED,
+    "unit": UNIT,
 }
 Rows = list[dict[str, Any]]
 
@@ -158,7 +184,7 @@ def _value(name: str, cell: str) -> Any:
         return int(to_micros(cell)) // 100
     if name == "event_date":
         return date.fromisoformat(f"2025-{cell}")
-    if name in ("impressions", "clicks", "row_no"):
+    if name in ("impressions", "clicks", "row_no") or name.endswith("_rows"):
         return int(cell)
     return cell == "yes" if name == "is_paid" else cell
 

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.books.ads.builders import World, complete, connection, days, instant, piece, rows, stage_of
@@ -17,6 +17,8 @@ from tieout.books.ads.period import DAY_US, Period
 from tieout.books.ads.rates import reference_rates
 
 CON = connection()
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A world takes a tenth of a second: to make a failing one smaller would take minutes."""
 DAY = days("11-03", "11-04")
 
 
@@ -263,7 +265,7 @@ def completed(kind, given):
     return [complete(kind, row, place) for place, row in enumerate(given, start=1)]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, phases=NO_SHRINK)
 @given(RECEIPTS, EVENTS)
 def test_it_is_what_a_loop_over_receipts_finds(receipts, events):
     receipts, events = completed("receipt", receipts), completed("revenue_event", events)
@@ -276,7 +278,7 @@ def test_it_is_what_a_loop_over_receipts_finds(receipts, events):
     assert units == {request: value[2] for request, value in want.items() if value[1]}
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5, deadline=None, phases=NO_SHRINK)
 @given(RECEIPTS, EVENTS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(receipts, events, random):
     receipts, events = completed("receipt", receipts), completed("revenue_event", events)
@@ -286,7 +288,7 @@ def test_the_order_of_rows_never_matters(receipts, events, random):
     assert build(receipts, events)[2] == before
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4, deadline=None, phases=NO_SHRINK)
 @given(RECEIPTS, EVENTS)
 def test_days_apart_expect_the_same_requests_as_days_together(receipts, events):
     receipts, events = completed("receipt", receipts), completed("revenue_event", events)

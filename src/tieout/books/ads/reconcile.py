@@ -1,0 +1,223 @@
+"""What is wrong with a period: every kind of delta, judged by strict thresholds, and every micro explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+
+from tieout.books.ads.expected import find_rates, own_pieces, view_own
+from tieout.books.ads.matching import statement_pieces
+from tieout.books.ads.period import DAY_US, Period, period_of_window
+from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, view
+from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.steps import ads_step
+from tieout.books.ads.tunables import Tunables
+from tieout.core.errors import TieoutError
+from tieout.engine.steps import Runner
+
+LEG = "reconcile"
+GRACE_DAYS = 7
+BASELINE_DAYS = 30
+LEAST_VIEWABLE = 10_000
+KINDS = (
+    "underpay",
+    "missing",
+    "viewability_gap",
+    "ivt_outlier",
+    "fx_mismatch",
+    "timing_lag",
+    "overpay",
+    "duplicate",
+    "unexpected",
+)
+
+UNIT = {
+    "unit_id": "varchar",
+    "currency": "varchar",
+    "outcome": "varchar",
+    "pass": "varchar",
+    "reason_code": "varchar",
+    "event_date": "date",
+    "network": "varchar",
+    "app_id": "varchar",
+    "ad_unit_id": "varchar",
+    "country": "varchar",
+    "format": "varchar",
+    "expected_rows": "bigint",
+    "expected_micros": "bigint",
+    "unpaid_rows": "bigint",
+    "unpaid_micros": "bigint",
+    "reported_rows": "bigint",
+    "impressions": "bigint",
+    "reported_micros": "bigint",
+    "ivt_micros": "bigint",
+}
+
+MONEY_STEPS = ("window_unit", "unit_gap", "offset_waiting", "unit_part", "total", "money_rule")
+STATED_STEPS = ("stated_line", "rate_wanted_by_stated")
+RULE_STEPS = (
+    "ivt_day",
+    "ivt_rule",
+    "event_rate",
+    "fx_rule",
+    "measured_request",
+    "viewability_rule",
+    "rule",
+    "delta",
+    "delta_unit",
+    "balance",
+    "window_is_conserved",
+    "parts_sum_to_delta",
+)
+
+
+class NotMatchedYet(TieoutError):
+    """No run has matched the whole period, so there is nothing to judge."""
+
+    code = "not_matched_yet"
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """How many deltas there are and how many of them this run stored (none where they were on record)."""
+
+    deltas: int
+    inserted: int
+    by_kind: dict[str, int]
+    not_computable: dict[str, str]
+    done: StageDone
+
+
+def reconcile_ads(
+    workspace: Workspace,
+    period: Period,
+    tunables: Tunables,
+    *,
+    as_of: date | None = None,
+    is_dry_run: bool = False,
+    on_step: Progress = lambda _: None,
+) -> Reconciled:
+    """Judge a period that was matched, and publish its deltas. Raises NotMatchedYet.
+
+    `as_of` is the day on which the days of grace are counted, by default today; once they are over it changes nothing.
+    """
+    done = run_stage(
+        workspace, reconcile_stage(workspace, period, tunables, as_of=as_of), is_dry_run=is_dry_run, on_step=on_step
+    )
+    told = done.summary
+    inserted = 0 if is_dry_run or done.is_reused else told["deltas"]
+    return Reconciled(told["deltas"], inserted, told["by_kind"], told["not_computable"], done)
+
+
+def reconcile_stage(workspace: Workspace, period: Period, tunables: Tunables, *, as_of: date | None = None) -> Stage:
+    """Return the stage that judges a period."""
+    last_of_grace = period.end_day + timedelta(days=GRACE_DAYS)
+    judged_on = min(as_of or workspace.now().date(), last_of_grace)
+    pieces = reconcile_pieces(workspace, period)
+    return Stage(
+        LEG,
+        period,
+        pieces,
+        {
+            "from": period.start_us,
+            "to": period.end_us,
+            "as_of": judged_on.isoformat(),
+            "grace_days": GRACE_DAYS,
+            "baseline_days": BASELINE_DAYS,
+            "least_viewable": LEAST_VIEWABLE,
+            "tunables": asdict(tunables),
+        },
+        lambda runner: _work(runner, period, pieces, tunables, judged_on),
+    )
+
+
+def reconcile_pieces(workspace: Workspace, period: Period) -> tuple[Piece, ...]:
+    """Return the units of the period, and what the rules hold them against: lines and events of 30 days before too."""
+    units = covering(pieces_of(workspace.store, "match", "unit"), period)
+    expected = [piece for piece in pieces_of(workspace.store, "expected", "expected") if _overlaps(piece, period)]
+    lines = statement_pieces(workspace, period, days_before=BASELINE_DAYS)
+    events = own_pieces(workspace, period, lookback_us=BASELINE_DAYS * DAY_US)
+    return (*units, *expected, *lines, *(piece for piece in events if piece.name == "revenue_event"))
+
+
+def covering(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
+    """Return the pieces whose windows make up the period: its own, else whole days that follow each other.
+
+    Raises NotMatchedYet.
+    """
+    by_period = {found: piece for piece in pieces if (found := period_of_window(piece.window)) is not None}
+    if period in by_period:
+        return (by_period[period],)
+    inside = [one for one in by_period if one.is_whole_days and period.holds(one)]
+    chain: list[Piece] = []
+    at = period.start_us
+    while at < period.end_us:
+        # Of several that begin there the longest: then fewer windows make up the period.
+        begin = [one for one in inside if one.start_us == at and one.end_us > at]
+        if not begin:
+            raise NotMatchedYet(
+                f"The window {period.window} is not matched.",
+                subject=period.window,
+                remedy="Run tieout match ads with the same --from and --to first.",
+            )
+        longest = max(begin, key=lambda one: one.end_us)
+        chain.append(by_period[longest])
+        at = longest.end_us
+    return tuple(chain)
+
+
+def _overlaps(piece: Piece, period: Period) -> bool:
+    covered = period_of_window(piece.window)
+    return covered is not None and covered.overlaps(period)
+
+
+def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], tunables: Tunables, as_of: date) -> dict[str, Any]:
+    con = runner.con
+    view(con, "unit", UNIT, [piece for piece in pieces if piece.name == "unit"])
+    view(con, "expected", EXPECTED, [piece for piece in pieces if piece.name == "expected"])
+    view(con, "statement_line", STATEMENT_LINE, [piece for piece in pieces if piece.name == "statement_line"])
+    view_own(con, pieces)
+    _tell_run(con, period, tunables, as_of)
+    runner.run_all([ads_step("reconcile", name) for name in (*MONEY_STEPS, *STATED_STEPS)])
+    find_rates(runner)
+    runner.run_all([ads_step("reconcile", name) for name in RULE_STEPS])
+    return _summary(con)
+
+
+def _tell_run(con: duckdb.DuckDBPyConnection, period: Period, tunables: Tunables, as_of: date) -> None:
+    told: dict[str, tuple[str, object]] = {
+        "start_us": ("bigint", period.start_us),
+        "end_us": ("bigint", period.end_us),
+        "first_day": ("date", period.first_day),
+        "end_day": ("date", period.end_day),
+        "as_of_day": ("date", as_of),
+        "evidence_base": ("varchar", f"win:{period.text}"),
+        "grace_days": ("integer", GRACE_DAYS),
+        "baseline_days": ("integer", BASELINE_DAYS),
+        "least_viewable": ("bigint", LEAST_VIEWABLE),
+    }
+    told |= {name: ("hugeint", value) for name, value in asdict(tunables).items()}
+    columns = ", ".join(f"?::{kind} as {name}" for name, (kind, _) in told.items())
+    con.execute(f"create or replace table run as select {columns}", [value for _, value in told.values()])
+
+
+def _summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    by_kind = dict(con.sql("select kind, count(*) from delta group by kind order by kind").fetchall())
+    lacking = con.sql(
+        "select kind || if(currency in ('', 'USD'), '', ' ' || currency), reason from rule"
+        " where outcome = 'not_computable' order by all"
+    ).fetchall()
+    names = ("expected_micros", "reported_micros", "delta_micros", "tolerated_micros", "review_micros")
+    rows = con.sql(
+        f"select currency, {', '.join(f'{name}::varchar' for name in names)} from balance order by 1"
+    ).fetchall()
+    return {
+        "deltas": sum(by_kind.values()),
+        "by_kind": by_kind,
+        "not_computable": dict(lacking),
+        "balance": [dict(zip(("currency", *names), row, strict=True)) for row in rows],
+    }
