@@ -13,16 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from tieout import __version__
-<<<<<<< HEAD
-from tieout.cli.ads_stages_app import expected
+from tieout.cli.ads_stages_app import expected, match, reconcile, tune
 from tieout.cli.audit_app import audit
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
 from tieout.cli.ingest_app import ingest
 from tieout.cli.jobs_app import jobs
-=======
-from tieout.cli.ads_stages_app import expected, match, reconcile, tune
->>>>>>> 5f6dbed (Statement lines find their requests, and a period is judged: every kind of delta, no micro lost; other thresholds can be tried)
 from tieout.cli.keys_app import keys
 from tieout.cli.operating import (
     DOCTOR_EPILOG,
@@ -34,7 +30,6 @@ from tieout.cli.operating import (
     migrate,
     serve,
 )
-from tieout.cli.ingest_app import ingest
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
@@ -552,16 +547,16 @@ def demo(
 
 
 app.command(epilog=LOAD_EPILOG)(load)
-<<<<<<< HEAD
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
-for group in (sources, review, ingest, expected, tenants, keys, flags, jobs, schedule, events, audit, state):
+STAGES = (ingest, expected, match, reconcile, tune)
+for group in (sources, review, *STAGES, tenants, keys, flags, jobs, schedule, events, audit, state):
     app.add_typer(group)
 
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("ingest", "expected"),
+    BOOKS: ("ingest", "expected", "match", "reconcile", "tune"),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",
@@ -591,16 +586,3 @@ def _put_under_headings() -> None:
 
 
 _put_under_headings()
-=======
-app.add_typer(sources)
-app.add_typer(review)
-app.add_typer(keys)
-app.command(name="serve", epilog=SERVE_EPILOG)(serve)
-app.command(name="init", epilog=INIT_EPILOG)(init)
-app.command(name="doctor", epilog=DOCTOR_EPILOG)(doctor)
-app.command(name="migrate", epilog=MIGRATE_EPILOG)(migrate)
-app.add_typer(expected)
-app.add_typer(match)
-app.add_typer(reconcile)
-app.add_typer(tune)
->>>>>>> 5f6dbed (Statement lines find their requests, and a period is judged: every kind of delta, no micro lost; other thresholds can be tried)

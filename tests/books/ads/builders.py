@@ -13,9 +13,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tieout.books.ads.identity import BOOK
+from tieout.books.ads.own import OwnRequest, register_own
+from tieout.books.ads.own_relation import OwnFile
 from tieout.books.ads.period import Period, parse_period
-from tieout.books.ads.pieces import BOOK, EXPECTED, RECEIPT, REVENUE_EVENT, STATEMENT_LINE, Piece
+from tieout.books.ads.pieces import EXPECTED, Piece
 from tieout.books.ads.reconcile import UNIT
+from tieout.books.ads.statements import STATEMENT_COLUMNS
 from tieout.compose import open_workspace
 from tieout.core.money import to_micros
 from tieout.core.settings import Settings
@@ -62,6 +66,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "format": "banner",
         "country": "US",
         "revenue_type": "impression",
+        "original_micros": 0,
         "currency": "USD",
     },
     "receipt": {"placement_id": "p1", "floor_cpm_micros": 100_000, "currency": "USD", "receipt_hash": "ab" * 32},
@@ -110,10 +115,36 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "receipt_hash": "ab" * 32,
     },
 }
+REVENUE_EVENT = {
+    "request_id": "varchar",
+    "event_us": "bigint",
+    "network": "varchar",
+    "app_id": "varchar",
+    "ad_unit_id": "varchar",
+    "format": "varchar",
+    "country": "varchar",
+    "revenue_type": "varchar",
+    "revenue_usd_micros": "bigint",
+    "currency": "varchar",
+    "original_micros": "bigint",
+    "fx_rate_nanos": "bigint",
+    "viewable_ppm": "bigint",
+}
+RECEIPT = {
+    "receipt_id": "varchar",
+    "request_id": "varchar",
+    "ts_us": "bigint",
+    "placement_id": "varchar",
+    "floor_cpm_micros": "bigint",
+    "currency": "varchar",
+    "winner_cpm_micros": "bigint",
+    "winner_network": "varchar",
+    "receipt_hash": "varchar",
+}
 SCHEMAS: dict[str, Mapping[str, str]] = {
     "revenue_event": REVENUE_EVENT,
     "receipt": RECEIPT,
-    "statement_line": STATEMENT_LINE,
+    "statement_line": {name: kind.lower() for name, kind in STATEMENT_COLUMNS.items()},
     "expected": EXPECTED,
     "unit": UNIT,
 }
@@ -199,7 +230,10 @@ def write(kind: str, found: Rows, path: Path) -> Path:
 def piece(kind: str, found: Rows, folder: Path, leg: str = "own", window: str = "sdk") -> Piece:
     """Return rows as a file that a stage reads."""
     path = write(kind, found, folder / f"{leg}-{window.replace('/', '-')}-{kind}.parquet")
-    return Piece(leg, window, "0" * 64, kind, hashlib.sha256(path.read_bytes()).hexdigest(), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    is_own = kind in ("revenue_event", "receipt")
+    own = OwnFile(str(path), digest, path.stat().st_size, "read_parquet", {}) if is_own else None
+    return Piece(leg, window, "0" * 64, kind, digest, path, own)
 
 
 def stage_of(
@@ -251,12 +285,12 @@ class World:
             publish(store.runs, active, files, steps=[], summary={}, now=self.now)
 
     def own(self, receipts: str | Rows = (), events: str | Rows = (), source: str = "sdk") -> None:
-        self.publish(
-            "own",
-            source,
-            receipt=rows("receipt", receipts) if isinstance(receipts, str) else list(receipts),
-            revenue_event=rows("revenue_event", events) if isinstance(events, str) else list(events),
-        )
+        given = {"receipts": ("receipt", receipts), "events": ("revenue_event", events)}
+        for which, (kind, found) in given.items():
+            these = rows(kind, found) if isinstance(found, str) else list(found)
+            if these:
+                path = write(kind, these, self.folder / f"{self.tenant}-{source}-{which}.parquet")
+                register_own(self.workspace, OwnRequest(which, f"{source}-{which}", (path,)))
 
     def statement(self, text: str | Rows, window: str = "admob/l1") -> None:
         found = rows("statement_line", text) if isinstance(text, str) else text

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from tieout.books.ads.own import LEG as OWN
+from tieout.books.ads.own import assert_same, define_macros, list_own
+from tieout.books.ads.own_relation import RELATIONS, OwnKind, own_query
 from tieout.books.ads.period import DAY_US, Period
-from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, pieces_of, touching, view
+from tieout.books.ads.pieces import Piece
 from tieout.books.ads.rates import reference_rates
-from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.stage import Progress, Stage, StageDone, run_stage
 from tieout.books.ads.steps import ads_step
+from tieout.books.compare.actions import Workspace
 from tieout.engine.steps import Runner
+from tieout.store.trees import sql_of
 
 LEG = "expected"
+KINDS: tuple[OwnKind, ...] = ("events", "receipts")
 LOOKBACK_US = 7 * DAY_US
 """A request whose receipt comes again so long after the first is still the same request."""
 
@@ -69,17 +76,29 @@ def build_expected(
 
 
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
-    """Return the files of our own side that may hold rows of the period, or of the time before it."""
-    first = period.start_us - lookback_us
-    events = touching(pieces_of(workspace.store, "own", "revenue_event"), "event_us", first, period.end_us)
-    receipts = touching(pieces_of(workspace.store, "own", "receipt"), "ts_us", first, period.end_us)
-    return (*events, *receipts)
+    """Return the files of our own sources that hold rows of the period, or of the time before it."""
+    first_us = period.start_us - lookback_us
+    return tuple(
+        Piece(OWN, source.name, source.run_id, RELATIONS[kind], file.sha256, Path(file.path), file)
+        for kind in KINDS
+        for source in list_own(workspace, kind)
+        if source.first_us is not None and source.last_us is not None
+        if source.first_us < period.end_us and source.last_us >= first_us
+        for file in source.files
+    )
 
 
 def view_own(con: duckdb.DuckDBPyConnection, pieces: Collection[Piece]) -> None:
-    """Make the relations of our own side: `revenue_event` and `receipt`."""
-    view(con, "revenue_event", REVENUE_EVENT, [piece for piece in pieces if piece.name == "revenue_event"])
-    view(con, "receipt", RECEIPT, [piece for piece in pieces if piece.name == "receipt"])
+    """Make the relations of our own side, `revenue_event` and `receipt`, over files that are what they were.
+
+    Raises OwnFileChanged.
+    """
+    define_macros(con)
+    for kind in KINDS:
+        given = [piece.own for piece in pieces if piece.own is not None and piece.name == RELATIONS[kind]]
+        for file in given:
+            assert_same(file)
+        con.execute(f"create or replace view {RELATIONS[kind]} as {sql_of(own_query(con, kind, given))}")
 
 
 def find_rates(runner: Runner) -> None:

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from tieout.books.ads.expected import find_rates, own_pieces, view_own
 from tieout.books.ads.period import Period, period_of_window
-from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, touching, view
-from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.pieces import EXPECTED, Piece, pieces_of, touching, view
+from tieout.books.ads.stage import Progress, Stage, StageDone, run_stage
+from tieout.books.ads.statements import STATEMENT_COLUMNS
 from tieout.books.ads.steps import ads_step, sql_text
+from tieout.books.compare.actions import Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 
@@ -154,7 +156,7 @@ def _share(text: str, option: str) -> int:
 def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], rules: MatchRules) -> dict[str, Any]:
     con = runner.con
     view(con, "expected", EXPECTED, [piece for piece in pieces if piece.name == "expected"])
-    view(con, "statement_line", STATEMENT_LINE, [piece for piece in pieces if piece.name == "statement_line"])
+    view(con, "statement_line", STATEMENT_COLUMNS, [piece for piece in pieces if piece.name == "statement_line"])
     view_own(con, pieces)
     con.execute(sql_text("match", "macros"))
     _tell_run(con, period, rules)

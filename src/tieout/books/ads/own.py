@@ -187,7 +187,7 @@ def view_own(
         sources = tuple(source for source in sources if source.name in names)
     every = [file for source in sources for file in source.files]
     for file in every:
-        _assert_same(file, is_verified=is_verified)
+        assert_same(file, is_verified=is_verified)
     con.execute(f"create or replace view {RELATIONS[kind]} as {sql_of(own_query(con, kind, every))}")
     return sources
 
@@ -399,7 +399,8 @@ def _source_of(workspace: Workspace, run: Run) -> OwnSource:
     )
 
 
-def _assert_same(file: OwnFile, *, is_verified: bool) -> None:
+def assert_same(file: OwnFile, *, is_verified: bool = True) -> None:
+    """Hold a registered file against its digest, or with `is_verified` false only its size. Raises OwnFileChanged."""
     path = Path(file.path)
     is_same = path.is_file() and path.stat().st_size == file.byte_count
     if not is_same or (is_verified and digest_file(path) != file.sha256):

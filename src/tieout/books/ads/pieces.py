@@ -10,58 +10,11 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from tieout.books.ads.identity import BOOK
+from tieout.books.ads.own_relation import OwnFile
 from tieout.store.opening import Store
 from tieout.store.runs import Run
 
-BOOK = "ads"
-
-REVENUE_EVENT: Mapping[str, str] = {
-    "request_id": "varchar",
-    "event_us": "bigint",
-    "network": "varchar",
-    "app_id": "varchar",
-    "ad_unit_id": "varchar",
-    "format": "varchar",
-    "country": "varchar",
-    "revenue_type": "varchar",
-    "revenue_usd_micros": "bigint",
-    "currency": "varchar",
-    "original_micros": "bigint",
-    "fx_rate_nanos": "bigint",
-    "viewable_ppm": "bigint",
-}
-RECEIPT: Mapping[str, str] = {
-    "receipt_id": "varchar",
-    "request_id": "varchar",
-    "ts_us": "bigint",
-    "placement_id": "varchar",
-    "floor_cpm_micros": "bigint",
-    "currency": "varchar",
-    "winner_cpm_micros": "bigint",
-    "winner_network": "varchar",
-    "receipt_hash": "varchar",
-}
-STATEMENT_LINE: Mapping[str, str] = {
-    "event_date": "date",
-    "app_id": "varchar",
-    "ad_unit_id": "varchar",
-    "country": "varchar",
-    "format": "varchar",
-    "currency": "varchar",
-    "impressions": "bigint",
-    "clicks": "bigint",
-    "paid_micros": "bigint",
-    "ivt_micros": "bigint",
-    "viewable_ppm": "bigint",
-    "request_id": "varchar",
-    "report_id": "varchar",
-    "network": "varchar",
-    "schema_ver": "integer",
-    "load_id": "varchar",
-    "statement_id": "varchar",
-    "artifact_id": "varchar",
-    "row_no": "bigint",
-}
 EXPECTED: Mapping[str, str] = {
     "event_date": "date",
     "request_id": "varchar",
@@ -84,7 +37,10 @@ EXPECTED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Piece:
-    """A file that a run published: which run of which leg and window, and its digest."""
+    """A file that a run published or registered: which run of which leg and window, and its digest.
+
+    `own` is how a registered file of our own is read.
+    """
 
     leg: str
     window: str
@@ -92,6 +48,7 @@ class Piece:
     name: str
     sha256: str
     path: Path
+    own: OwnFile | None = None
 
 
 def pieces_of(store: Store, leg: str, *names: str) -> tuple[Piece, ...]:

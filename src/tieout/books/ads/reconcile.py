@@ -12,10 +12,12 @@ import duckdb
 from tieout.books.ads.expected import find_rates, own_pieces, view_own
 from tieout.books.ads.matching import statement_pieces
 from tieout.books.ads.period import DAY_US, Period, period_of_window
-from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, view
-from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.pieces import EXPECTED, Piece, pieces_of, view
+from tieout.books.ads.stage import Progress, Stage, StageDone, run_stage
+from tieout.books.ads.statements import STATEMENT_COLUMNS
 from tieout.books.ads.steps import ads_step
 from tieout.books.ads.tunables import Tunables
+from tieout.books.compare.actions import Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 
@@ -179,7 +181,7 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], tunables: T
     con = runner.con
     view(con, "unit", UNIT, [piece for piece in pieces if piece.name == "unit"])
     view(con, "expected", EXPECTED, [piece for piece in pieces if piece.name == "expected"])
-    view(con, "statement_line", STATEMENT_LINE, [piece for piece in pieces if piece.name == "statement_line"])
+    view(con, "statement_line", STATEMENT_COLUMNS, [piece for piece in pieces if piece.name == "statement_line"])
     view_own(con, pieces)
     _tell_run(con, period, tunables, as_of)
     runner.run_all([ads_step("reconcile", name) for name in (*MONEY_STEPS, *STATED_STEPS)])

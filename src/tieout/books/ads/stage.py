@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 
 from tieout import __version__
+from tieout.books.ads.identity import BOOK, ads_digest
 from tieout.books.ads.period import Period
-from tieout.books.ads.pieces import BOOK, Piece, listing
+from tieout.books.ads.pieces import Piece, listing
 from tieout.books.ads.rates import PACKAGE, rates_version
-from tieout.core.settings import Settings
-from tieout.engine.identity import code_digest
+from tieout.books.compare.actions import Workspace
 from tieout.engine.steps import Runner
 from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
-from tieout.store.opening import Store
 from tieout.store.publish import ActiveRun, begin_run, fail_run, publish
 from tieout.store.runs import Run, RunFile, RunInput, RunRequest, Window, measure_file
 
@@ -35,19 +29,6 @@ PIECES = "pieces"
 """The input of a run that lists the files of other runs which it reads."""
 
 Progress = Callable[[str], None]
-
-
-class Workspace(Protocol):
-    """What a stage works on: settings, the open store and the clock."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def store(self) -> Store: ...
-
-    @property
-    def now(self) -> Callable[[], datetime]: ...
 
 
 @dataclass(frozen=True)
@@ -136,7 +117,7 @@ def _request(workspace: Workspace, stage: Stage) -> RunRequest:
         inputs=(RunInput(PIECES, PIECES, kept.artifact_id),),
         config=json.dumps(dict(stage.config), sort_keys=True, indent=1),
         code_version=__version__,
-        code_digest=book_digest(),
+        code_digest=ads_digest(),
         engine_versions={"duckdb": duckdb.__version__, PACKAGE: rates_version()},
     )
 
@@ -163,23 +144,3 @@ def _write(active: ActiveRun, runner: Runner, summary: dict[str, Any]) -> list[R
             listed.append(measure_file(active.out_dir, path.name, row_count=rows.get(path.stem)))
         (active.out_dir / SUMMARY).write_text(json.dumps(summary, sort_keys=True, indent=1) + "\n", encoding="utf-8")
     return [*listed, measure_file(active.out_dir, SUMMARY, name=SUMMARY)]
-
-
-@cache
-def book_digest() -> str:
-    """Return the digest of the sources that decide the result of a stage: the engine's and this book's."""
-    digest = hashlib.sha256(code_digest().encode())
-    for name, file in sorted(_sources(files("tieout.books.ads"), "ads"), key=lambda found: found[0]):
-        digest.update(f"\0{name}\0".encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _sources(folder: Traversable, name: str) -> list[tuple[str, Traversable]]:
-    found: list[tuple[str, Traversable]] = []
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry.name != "__pycache__":
-            found += _sources(entry, f"{name}/{entry.name}")
-        elif entry.name.endswith((".py", ".sql")):
-            found.append((f"{name}/{entry.name}", entry))
-    return found
