@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -136,7 +132,7 @@ def _request(workspace: Workspace, stage: Stage) -> RunRequest:
         inputs=(RunInput(PIECES, PIECES, kept.artifact_id),),
         config=json.dumps(dict(stage.config), sort_keys=True, indent=1),
         code_version=__version__,
-        code_digest=book_digest(),
+        code_digest=code_digest(BOOK),
         engine_versions={"duckdb": duckdb.__version__, PACKAGE: rates_version()},
     )
 
@@ -163,23 +159,3 @@ def _write(active: ActiveRun, runner: Runner, summary: dict[str, Any]) -> list[R
             listed.append(measure_file(active.out_dir, path.name, row_count=rows.get(path.stem)))
         (active.out_dir / SUMMARY).write_text(json.dumps(summary, sort_keys=True, indent=1) + "\n", encoding="utf-8")
     return [*listed, measure_file(active.out_dir, SUMMARY, name=SUMMARY)]
-
-
-@cache
-def book_digest() -> str:
-    """Return the digest of the sources that decide the result of a stage: the engine's and this book's."""
-    digest = hashlib.sha256(code_digest().encode())
-    for name, file in sorted(_sources(files("tieout.books.ads"), "ads"), key=lambda found: found[0]):
-        digest.update(f"\0{name}\0".encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _sources(folder: Traversable, name: str) -> list[tuple[str, Traversable]]:
-    found: list[tuple[str, Traversable]] = []
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry.name != "__pycache__":
-            found += _sources(entry, f"{name}/{entry.name}")
-        elif entry.name.endswith((".py", ".sql")):
-            found.append((f"{name}/{entry.name}", entry))
-    return found
