@@ -34,6 +34,10 @@ _SHAPE = """
         where attrelid::regclass::text !~ '^pg_|^information_schema' and attnum > 0
     ) as told
 """
+_END_OTHERS = """
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+"""
 _EMPTY = """
     do $$
     declare name text;
@@ -57,6 +61,7 @@ class Postgres:
     folder: Path
     _numbers: Iterator[int]
     _free: list[str] = field(default_factory=list)
+    _shapes: dict[str, str] = field(default_factory=dict)
 
     def url(self, database: str) -> str:
         return f"postgresql://{ROLE}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
@@ -80,17 +85,31 @@ class Postgres:
         Emptying takes a tenth of the time of making one.
         """
         name = url.rsplit("/", 1)[1]
-        self.run(f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{name}'")
-        if self.run(_SHAPE, name) == self.run(_SHAPE, template):
-            self.run(_EMPTY, name)
+        with self._connection(name) as connection:
+            connection.execute(_END_OTHERS)
+            [(shape,)] = connection.execute(_SHAPE).fetchall()
+            is_as_it_was = shape == self._shape_of(template)
+            if is_as_it_was:
+                connection.execute(_EMPTY)
+        if is_as_it_was:
             self._free.append(url)
         else:
             self.drop_database(url)
 
-    def run(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run one statement as the superuser; return its rows."""
+    def _shape_of(self, template: str) -> str:
+        if template not in self._shapes:
+            [(self._shapes[template],)] = self.run(_SHAPE, template)
+        return self._shapes[template]
+
+    @contextmanager
+    def _connection(self, database: str) -> Iterator[psycopg.Connection[Any]]:
         address = f"host=127.0.0.1 port={self.port} user=postgres password={PASSWORD} dbname={database}"
         with psycopg.connect(address, autocommit=True) as connection:
+            yield connection
+
+    def run(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run one statement as the superuser; return its rows."""
+        with self._connection(database) as connection:
             found = connection.execute(statement)
             return found.fetchall() if found.description else []
 
