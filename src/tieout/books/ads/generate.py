@@ -51,8 +51,11 @@ _FORMATS = ("banner", "interstitial", "rewarded", "native", "video")
 _DAY_US = 86_400_000_000
 _SHIFT_US = -8 * 3_600_000_000
 _LATE_DAYS = 2
-_FX_DRIFT_PPM = 25_000
-_TARGET_SHARE = 8
+_FX_DRIFT_PPM = 50_000
+_LARGE_NETWORKS = 5
+_EVERYWHERE = frozenset({"viewability"})
+"""Faults that meet all networks of a day, for only all of them move what is judged."""
+_TARGET_SHARE = 4
 """Of so many units one is a target of the faults that meet units."""
 
 _PARQUET = "format parquet, compression snappy, parquet_version v2"
@@ -81,7 +84,7 @@ class WorldRequest:
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault on a network and day (number from 0)."""
+    """A fault on a network and day (number from 0); one that is everywhere meets all networks of the day."""
 
     fault_no: int
     fault: str
@@ -89,6 +92,7 @@ class Planted:
     network: str
     day_no: int
     lag_days: int
+    is_everywhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,13 +124,17 @@ def parse_faults(text: str) -> dict[str, int]:
 
 
 def plant(request: WorldRequest) -> tuple[Planted, ...]:
-    """Choose network and day of each fault: late in the world, no two touching each other. Raises BadWorld."""
+    """Choose network and day of each fault: late in the world, where possible each on days of its own.
+
+    Raises BadWorld.
+    """
     taken: set[tuple[str, int]] = set()
     planted: list[Planted] = []
     wanted = [name for name in FAULTS for _ in range(request.faults.get(name, 0))]
     for number, name in enumerate(wanted):
-        found = next((place for place in _places(request, name, number) if not _reach(*place) & taken), None)
-        if found is None:
+        days_taken = {day_no for _, day_no in taken}
+        places = [place for place in _places(request, name, number) if not _reach(request, *place) & taken]
+        if not places:
             raise BadWorld(
                 f"Fault {name} number {number + 1} has no place in {request.days} days of {len(request.networks)}"
                 " networks.",
@@ -134,25 +142,33 @@ def plant(request: WorldRequest) -> tuple[Planted, ...]:
                 remedy="Ask for more days or networks, or fewer faults; fx needs a network that pays in another"
                 " currency than dollars.",
             )
-        taken |= _reach(*found)
-        network, day_no, lag = found
-        planted.append(Planted(number + 1, name, FAULTS[name], network, day_no, lag))
+        alone = (place for place in places if not {day for _, day in _reach(request, *place)} & days_taken)
+        found = next(alone, places[0])
+        taken |= _reach(request, *found)
+        _, network, day_no, lag = found
+        planted.append(Planted(number + 1, name, FAULTS[name], network, day_no, lag, is_everywhere=name in _EVERYWHERE))
     return tuple(planted)
 
 
-def _places(request: WorldRequest, name: str, number: int) -> list[tuple[str, int, int]]:
-    """Return where a fault may lie, as (network, day, days of lag), best first; another network for each fault."""
+def _places(request: WorldRequest, name: str, number: int) -> list[tuple[str, str, int, int]]:
+    """Return where a fault may lie, as (fault, network, day, days of lag), best first; another network for each.
+
+    Only the larger networks are met, so that the fault is more than the tolerance of the whole day.
+    """
     lag = _LATE_DAYS if name == "late" else 0
-    count = len(request.networks)
-    networks = [request.networks[(number + step) % count] for step in range(count)]
+    large = request.networks[:_LARGE_NETWORKS]
+    networks = [large[(number + step) % len(large)] for step in range(len(large))]
     if name == "fx":
         networks = [network for network in networks if _currency(request, network)[0] != "USD"]
     days = range(request.days - 1 - lag, 0, -1)
-    return [(network, day_no, lag) for day_no in days for network in networks]
+    return [(name, network, day_no, lag) for day_no in days for network in networks]
 
 
-def _reach(network: str, day_no: int, lag: int) -> set[tuple[str, int]]:
-    return {(network, day) for day in range(day_no - 1, day_no + lag + 2)}
+def _reach(request: WorldRequest, name: str, network: str, day_no: int, lag: int) -> set[tuple[str, int]]:
+    """Return the networks and days whose figures a fault touches."""
+    first = day_no - 1 if name == "timezone" else day_no
+    networks = request.networks if name in _EVERYWHERE else (network,)
+    return {(one, day) for one in networks for day in range(first, day_no + lag + 1)}
 
 
 def generate(
@@ -249,7 +265,11 @@ def _units(request: WorldRequest) -> list[dict[str, Any]]:
 
 def _network_days(request: WorldRequest, planted: Sequence[Planted]) -> list[dict[str, Any]]:
     """Return for each network and day its rate and the fault that lies there."""
-    faults = {(one.network, one.day_no): one for one in planted}
+    faults = {
+        (network, one.day_no): one
+        for one in planted
+        for network in (request.networks if one.is_everywhere else (one.network,))
+    }
     rows = []
     for network_no, network in enumerate(request.networks):
         currency, base = _currency(request, network)

@@ -23,13 +23,13 @@ changed as (
     impressions,
     clicks,
     case fault
-      when 'underpay' then paid_micros - paid_micros * 12 // 100
-      when 'overpay' then paid_micros + paid_micros * 12 // 100
+      when 'underpay' then paid_micros - paid_micros * 40 // 100
+      when 'overpay' then paid_micros + paid_micros * 40 // 100
       else paid_micros
     end as paid_micros,
     case fault when 'restatement' then paid_micros - paid_micros // 10 end as first_micros,
-    if(fault = 'ivt', ivt_micros + paid_micros * 15 // 100, ivt_micros) as ivt_micros,
-    if(fault = 'viewability', greatest(viewable_ppm - 300000, 0), viewable_ppm) as viewable_ppm,
+    if(fault = 'ivt', ivt_micros + paid_micros * 40 // 100, ivt_micros) as ivt_micros,
+    if(fault = 'viewability', greatest(viewable_ppm - 400000, 0), viewable_ppm) as viewable_ppm,
     fault,
     is_target
   from lined

@@ -6,7 +6,7 @@
 -- form:  fact
 -- why:   every fault that was planted, with the delta that it must become ('' for none: what was restated is right again,
 --        what was renamed is the same money) and its exact amount in the currency of the statement; in dollars at the
---        day's rate, or as the events have it
+--        day's rate, or as the events have it. The network * is all of them
 with
 measured as (
   select
@@ -40,6 +40,7 @@ measured as (
       when 'rename' then t.target_impressions
       when 'timezone' then e.shifted_events
       when 'late' then l.events
+      when 'viewability' then (select sum(a.clean_impressions) from day_totals a where a.day_no = p.day_no)
       else t.clean_impressions
     end as impressions
   from planted p
@@ -55,7 +56,7 @@ select
     when fault = 'viewability' and impressions < 10000 then ''
     else kind
   end as kind,
-  network,
+  if(is_everywhere, '*', network) as network,
   day as window_from,
   (day + 1)::date as window_to,
   currency,
