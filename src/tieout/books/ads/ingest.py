@@ -32,7 +32,7 @@ from tieout.core.metrics import ADS_INGEST_LOAD, ADS_INGEST_PARSE
 from tieout.engine.parse import CURRENCY_CODES
 from tieout.engine.steps import Runner
 from tieout.intake.csv_dialect import CsvHints
-from tieout.intake.reading import Limits, ReadOptions
+from tieout.intake.reading import ReadOptions
 from tieout.store.artifacts import Artifact
 from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
@@ -126,7 +126,7 @@ def ingest(workspace: Workspace, request: IngestRequest, on_step: Callable[[str]
     if current is not None and not request.restates:
         return _known(request, current, artifacts, config)
     with workspace.store.folders.scratch("ads") as scratch:
-        found = _read_all(workspace, request, artifacts, scratch, on_step)
+        found = _read_all(request, artifacts, scratch, on_step)
         if request.is_dry_run:
             return _try(workspace, request, found, scratch, on_step)
         return _load(workspace, request, found, config, scratch, on_step)
@@ -199,14 +199,12 @@ def _known(request: IngestRequest, current: Run, artifacts: Sequence[Artifact], 
 
 
 def _read_all(
-    workspace: Workspace,
     request: IngestRequest,
     artifacts: Sequence[Artifact],
     scratch: Path,
     on_step: Callable[[str], None],
 ) -> list[StatementFile]:
     on_step("read")
-    max_rows = workspace.settings.ads_max_rows if request.max_rows is None else request.max_rows
     options = ReadOptions(csv=CsvHints(delimiter=SEPARATORS[request.separator]))
     found = []
     for number, artifact in enumerate(artifacts):
@@ -217,7 +215,6 @@ def _read_all(
                     request.network,
                     request.given,
                     scratch / f"file-{number}",
-                    Limits(None, max_rows),
                     options,
                 )
             )
@@ -290,7 +287,8 @@ def _run_steps(
         with interrupts_told(), storing(f"load {request.load_id}"):
             con.execute((files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8"))
             con.execute(sql_text("statements", "macros"))
-            staged = stage_statements(con, found, scratch)
+            max_rows = workspace.settings.ads_max_rows if request.max_rows is None else request.max_rows
+            staged = stage_statements(con, found, scratch, max_rows)
             _make_words(con, request)
             runner = Runner(con, fact_dir, on_step)
             for name in ("read_cell", "statement_line", "refused_row"):
