@@ -18,6 +18,7 @@ from tieout.books.ads.matching import match_ads
 from tieout.books.ads.reconcile import NotMatchedYet, reconcile_ads
 from tieout.books.ads.tunables import Tunables, tunables_of
 from tieout.books.ads.tune import tune_ads
+from tieout.books.compare.facts_sql import NoRuns, open_facts
 
 CON = connection()
 DAY = days("11-03", "11-04")
@@ -469,3 +470,13 @@ def test_a_strangers_statement_changes_nothing(world, tmp_path):
     run_stages(stranger, DAY)
     assert reconcile_ads(world.workspace, DAY, Tunables()).done.run.run_id == first.done.run.run_id
     stranger.close()
+
+
+def test_facts_of_comparisons_are_queried_without_those_of_this_book(world):
+    prepared(world)
+    run_stages(world, DAY)
+    run = reconcile_ads(world.workspace, DAY, Tunables()).done.run
+    with pytest.raises(NoRuns, match="no run to query"), open_facts(world.workspace, {"recon_deltas"}):
+        pass
+    with pytest.raises(NoRuns, match="one of the book ads"):
+        open_facts(world.workspace, {"recon_deltas"}, run_prefix=run.run_id).__enter__()
