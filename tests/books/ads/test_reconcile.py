@@ -53,7 +53,7 @@ def deltas(made):
 
 
 def verdict(made, kind, currency="USD"):
-    [row] = [row for row in made[1]["rule"] if (row["kind"], row["currency"]) == (kind, currency)]
+    [row] = [row for row in made[1]["rule"] if (row["kind"], row["currency"], row["scope"]) == (kind, currency, "")]
     return row["outcome"], row["reason"]
 
 
@@ -182,6 +182,19 @@ def test_invalid_traffic_at_its_boundary(ivt, outcome):
     made = judge(lines=BASELINE + f"11-03 | 100 | {ivt} | 1")
     assert verdict(made, "ivt_outlier") == (outcome, "")
     assert [row["evidence_id"] for row in made[1]["delta"]] == ([f"{BASE}:ivt"] if outcome == "delta" else [])
+
+
+def test_one_network_stands_out_though_all_together_do_not():
+    lines = """
+        day   | network | paid | ivt
+        10-10 | admob   | 900  | 9
+        10-10 | Meta    | 100  | 1
+        11-03 | admob   | 900  | 9
+        11-03 | meta    | 100  | 4
+        """
+    made = judge(lines=lines)
+    assert [row["evidence_id"] for row in made[1]["delta"]] == [f"{BASE}:ivt:meta"]
+    assert judge(lines=lines.replace("| 4", "| 3"))[1]["delta"] == []
 
 
 @pytest.mark.parametrize(
