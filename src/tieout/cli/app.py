@@ -31,6 +31,7 @@ from tieout.cli.operating import (
     migrate,
     serve,
 )
+from tieout.cli.retention_app import retention
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
@@ -567,6 +568,7 @@ for group in (
     events,
     audit,
     state,
+    retention,
 ):
     app.add_typer(group)
 
@@ -589,6 +591,7 @@ PANELS = {
         "audit",
         "state",
         "sweep",
+        "retention",
     ),
 }
 """Under which heading `tieout --help` lists each command."""

@@ -187,6 +187,18 @@ class Settings:
     breaker_probes: int = 3
     """Calls that try whether an integration is back, before others may."""
 
+    ads_raw_months: int = 12
+    """Months for which statements of ad networks are kept as received, from the day on which they were loaded."""
+
+    ads_facts_months: int = 18
+    """Months for which lines, expected rows, matches and deltas of the ads book are kept, from the day they are of."""
+
+    ads_disputes_months: int = 36
+    """Months for which disputes of the ads book are kept."""
+
+    ads_proofs_months: int = 36
+    """Months for which daily roots of the ads book are kept; monthly digests are kept for ever."""
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
         """Read the TIEOUT_* variables.
@@ -266,6 +278,10 @@ def _of_ads(environ: Mapping[str, str]) -> dict[str, Any]:
         "ads_networks": tuple(network.strip().lower() for network in networks if network.strip()),
         "ads_max_bytes": _whole(environ, "VRA_INGEST_MAX_BYTES", Settings.ads_max_bytes),
         "ads_max_rows": _whole(environ, "VRA_INGEST_MAX_ROWS", Settings.ads_max_rows),
+        **{
+            name: _whole(environ, f"TIEOUT_{name.upper()}", getattr(Settings, name), at_most=1200)
+            for name in ("ads_raw_months", "ads_facts_months", "ads_disputes_months", "ads_proofs_months")
+        },
     }
 
 

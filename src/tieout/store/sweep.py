@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select, update
 from tieout.store.folders import Folders, check_folder, storing
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.locks import try_lock, try_lock_existing
-from tieout.store.runs import Runs, Window, is_run
+from tieout.store.runs import Run, Runs, Window, is_run
 from tieout.store.state import State
 from tieout.store.tables import artifact, publication, receipt, run, run_input, source_load
 
@@ -44,6 +44,15 @@ class Dropped:
     run_id: str
     window: Window
     superseded_at: datetime
+    byte_count: int
+
+
+@dataclass(frozen=True)
+class Expired:
+    """A run whose files were dropped, or would be, because its period is over."""
+
+    run_id: str
+    window: Window
     byte_count: int
 
 
@@ -87,6 +96,54 @@ def apply_retention(runs: Runs, *, now: datetime, keep_days: int, dry_run: bool 
     return tuple(dropped)
 
 
+def drop_expired(runs: Runs, expired: Iterable[Run], *, now: datetime, dry_run: bool = False) -> tuple[Expired, ...]:
+    """Drop the files of runs whose period is over, also of those that a window points to; return what was dropped.
+
+    The runs stay on record with the instant when their files went.
+    """
+    dropped = []
+    for one in expired:
+        with storing(f"run {one.run_id}"):
+            held = try_lock(runs.folders.run_lock(one.run_id))
+        if held is None:  # it is being computed anew
+            continue
+        with held:
+            gone = Expired(one.run_id, one.window, _byte_count(runs.folders.run(one.run_id)))
+            if dry_run or _drop(runs, one.run_id, now, statuses=("published", "superseded")):
+                dropped.append(gone)
+    return tuple(dropped)
+
+
+def drop_received(runs: Runs, expired: Collection[Run], *, now: datetime, dry_run: bool = False) -> tuple[Removed, ...]:
+    """Remove the files as received that only these runs have read, of whatever tenant; return what was removed.
+
+    They stay on record with the instant when they went.
+    """
+    state = runs.state.of(EVERY_TENANT)
+    own = {one.run_id for one in expired}
+    removed = []
+    for artifact_id in sorted({given.artifact_id for one in expired for given in one.inputs}):
+        place = runs.folders.artifact(artifact_id)
+        with runs.folders.removing():  # from here on nobody starts to refer to it
+            if not place.exists() or _is_read_by_others(state, artifact_id, own):
+                continue
+            gone = _removed("artifact", place)
+            if not dry_run:
+                _record_removal(state, artifact_id, now)
+                place.unlink()
+        removed.append(gone)
+    return tuple(removed)
+
+
+def _is_read_by_others(state: State, artifact_id: str, own: Collection[str]) -> bool:
+    readers = select(run_input.c.run_id).where(run_input.c.artifact_id == artifact_id)
+    loads = select(source_load.c.seq).where(source_load.c.artifact_id == artifact_id).limit(1)
+    with state.reading() as connection:
+        return (
+            any(one not in own for one in connection.scalars(readers)) or connection.execute(loads).first() is not None
+        )
+
+
 def _outdated(runs: Runs, cutoff: datetime) -> list[Dropped]:
     last_superseded = func.max(publication.c.superseded_us, type_=publication.c.superseded_us.type)
     query = (
@@ -110,9 +167,9 @@ def _outdated(runs: Runs, cutoff: datetime) -> list[Dropped]:
     ]
 
 
-def _drop(runs: Runs, run_id: str, now: datetime) -> bool:
-    is_superseded = is_run(run, runs.tenant, run_id) & (run.c.status == "superseded")
-    gone = update(run).where(is_superseded).values(files_dropped_us=now)
+def _drop(runs: Runs, run_id: str, now: datetime, *, statuses: Collection[str] = ("superseded",)) -> bool:
+    is_kept = is_run(run, runs.tenant, run_id) & run.c.status.in_(statuses) & run.c.files_dropped_us.is_(None)
+    gone = update(run).where(is_kept).values(files_dropped_us=now)
     # On record first: what is left when this process dies now is unreferenced, and the sweep takes it.
     if runs.state.write(lambda connection: connection.execute(gone).rowcount) == 0:
         return False

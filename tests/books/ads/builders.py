@@ -21,7 +21,7 @@ from tieout.core.money import to_micros
 from tieout.core.settings import Settings
 from tieout.engine.steps import Runner
 from tieout.store.publish import begin_run, publish
-from tieout.store.runs import RunRequest, Window, measure_file
+from tieout.store.runs import RunInput, RunRequest, Window, measure_file
 
 NOW = datetime(2025, 11, 20, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -239,10 +239,10 @@ class World:
         opened = open_workspace(settings)
         self.workspace = type(opened)(opened.settings, opened.store, lambda: self.now)
 
-    def publish(self, leg: str, window: str, **found: Rows) -> None:
+    def publish(self, leg: str, window: str, inputs: tuple[RunInput, ...] = (), **found: Rows) -> None:
         """Publish rows as the run that a window points to."""
         store = self.workspace.store
-        asked = RunRequest(Window(BOOK, leg, window), (), repr(sorted(found.items())), "0", "0" * 64, {})
+        asked = RunRequest(Window(BOOK, leg, window), inputs, repr(sorted(found.items())), "0", "0" * 64, {})
         with begin_run(store.runs, asked, now=self.now) as active:
             files = []
             for kind, these in found.items():

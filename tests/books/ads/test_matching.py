@@ -147,6 +147,23 @@ def test_a_line_that_repeats_another_is_a_duplicate_but_single_impressions_may_b
     ]
 
 
+def test_alike_lines_of_one_impression_are_duplicates_beyond_what_we_counted():
+    _, facts, _ = match(
+        """
+        request | at          | usd
+        a       | 11-03 10:00 | 1
+        b       | 11-03 11:00 | 1
+        """,
+        """
+        day   | paid
+        11-03 | 1
+        11-03 | 1
+        11-03 | 1
+        """,
+    )
+    assert [one[1] for one in outcomes(facts)] == ["auto", "auto", "duplicate"]
+
+
 @pytest.mark.parametrize(
     ("minutes", "usd", "line", "outcome"),
     [
@@ -361,6 +378,25 @@ def naive(expected, lines):  # noqa: C901, PLR0912 - one rule after another, as 
     for row in open_rows:
         cells["|".join(["2025-11-03", "admob", *cased(row)])].append(row)
     open_lines = [line for line in lines if line["row_no"] not in ends]
+    for name, members in cells.items():
+        within = [
+            line
+            for line in open_lines
+            if line["request_id"] is None and "|".join(["2025-11-03", "admob", *cased(line)]) == name
+        ]
+        excess = sum(line["impressions"] for line in within) - len(members)
+        alike = [
+            line
+            for place, line in enumerate(within)
+            if line["impressions"] == 1
+            and any(
+                (line["paid_micros"], line["impressions"]) == (other["paid_micros"], other["impressions"])
+                for other in within[:place]
+            )
+        ]
+        for line in alike[::-1][: max(excess, 0)]:
+            ends[line["row_no"]] = ("line_repeated", "duplicate")
+    open_lines = [line for line in open_lines if line["row_no"] not in ends]
     summed = set()
     for line in open_lines:
         name = "|".join(["2025-11-03", "admob", *cased(line)])

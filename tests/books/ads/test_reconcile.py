@@ -18,6 +18,7 @@ from tieout.books.ads.matching import match_ads
 from tieout.books.ads.reconcile import NotMatchedYet, reconcile_ads
 from tieout.books.ads.tunables import Tunables, tunables_of
 from tieout.books.ads.tune import tune_ads
+from tieout.books.compare.facts_sql import NoRuns, open_facts
 
 CON = connection()
 DAY = days("11-03", "11-04")
@@ -52,7 +53,7 @@ def deltas(made):
 
 
 def verdict(made, kind, currency="USD"):
-    [row] = [row for row in made[1]["rule"] if (row["kind"], row["currency"]) == (kind, currency)]
+    [row] = [row for row in made[1]["rule"] if (row["kind"], row["currency"], row["scope"]) == (kind, currency, "")]
     return row["outcome"], row["reason"]
 
 
@@ -181,6 +182,19 @@ def test_invalid_traffic_at_its_boundary(ivt, outcome):
     made = judge(lines=BASELINE + f"11-03 | 100 | {ivt} | 1")
     assert verdict(made, "ivt_outlier") == (outcome, "")
     assert [row["evidence_id"] for row in made[1]["delta"]] == ([f"{BASE}:ivt"] if outcome == "delta" else [])
+
+
+def test_one_network_stands_out_though_all_together_do_not():
+    lines = """
+        day   | network | paid | ivt
+        10-10 | admob   | 900  | 9
+        10-10 | Meta    | 100  | 1
+        11-03 | admob   | 900  | 9
+        11-03 | meta    | 100  | 4
+        """
+    made = judge(lines=lines)
+    assert [row["evidence_id"] for row in made[1]["delta"]] == [f"{BASE}:ivt:meta"]
+    assert judge(lines=lines.replace("| 4", "| 3"))[1]["delta"] == []
 
 
 @pytest.mark.parametrize(
@@ -469,3 +483,13 @@ def test_a_strangers_statement_changes_nothing(world, tmp_path):
     run_stages(stranger, DAY)
     assert reconcile_ads(world.workspace, DAY, Tunables()).done.run.run_id == first.done.run.run_id
     stranger.close()
+
+
+def test_facts_of_comparisons_are_queried_without_those_of_this_book(world):
+    prepared(world)
+    run_stages(world, DAY)
+    run = reconcile_ads(world.workspace, DAY, Tunables()).done.run
+    with pytest.raises(NoRuns, match="no run to query"), open_facts(world.workspace, {"recon_deltas"}):
+        pass
+    with pytest.raises(NoRuns, match="one of the book ads"):
+        open_facts(world.workspace, {"recon_deltas"}, run_prefix=run.run_id).__enter__()

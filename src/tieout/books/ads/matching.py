@@ -28,9 +28,10 @@ SURE_STEPS = (
     "repeated_line",
     "request_line",
     "open_expected",
+    "expected_cell",
+    "surplus_line",
     "open_line",
     "reported_cell",
-    "expected_cell",
     "sum_cell",
 )
 SCORE_STEPS = ("blocked_pair", "scored_pair")

@@ -16,8 +16,11 @@ def list_statements(workspace: Workspace, networks: Sequence[str] | None = None)
     """Return the current run of each load, of all networks or of those named (in any case), by window."""
     runs = workspace.store.runs
     wanted = None if networks is None else {network.lower() for network in networks}
-    found = runs.list_current(BOOK, LEG)
-    return tuple(run for run in found if wanted is None or run.window.window.split("/")[0].lower() in wanted)
+    return tuple(
+        run
+        for run in runs.list_current(BOOK, LEG)
+        if run.files_dropped_at is None and (wanted is None or run.window.window.split("/")[0].lower() in wanted)
+    )
 
 
 def view_statements(

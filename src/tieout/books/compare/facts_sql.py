@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from tieout.books.compare.actions import Received, Workspace, open_sides, read_carefully
+from tieout.books.compare.actions import BOOK, Received, Workspace, open_sides, read_carefully
 from tieout.core.errors import TieoutError
 from tieout.engine.loading import FastReadFailed, SideName, part_starts, source_relation
 from tieout.engine.plan_file import plan_from_toml
@@ -95,8 +95,15 @@ def open_facts(workspace: Workspace, tables: Iterable[str], *, run_prefix: str |
 def _chosen_runs(workspace: Workspace, prefix: str | None) -> list[Run]:
     runs = workspace.store.runs
     if prefix is not None:
-        return [runs.find_run(prefix)]
-    current = (runs.current_run(window) for window in runs.list_windows())
+        found = runs.find_run(prefix)
+        if found.window.book != BOOK:
+            raise NoRuns(
+                f"Run {found.run_id[:12]} is one of the book {found.window.book}; its facts are no comparison's.",
+                subject=found.run_id,
+                remedy="Name a run that `tieout compare` made.",
+            )
+        return [found]
+    current = (runs.current_run(window) for window in runs.list_windows() if window.book == BOOK)
     chosen = [run for run in current if run is not None and run.files_dropped_at is None]
     if not chosen:
         raise NoRuns("There is no run to query yet.", remedy="`tieout compare OURS THEIRS` makes one.")

@@ -1,5 +1,5 @@
 -- step:  line_end
--- in:    line, repeated_line, request_line, open_line, sum_cell, request_choice, cell_choice, left_line
+-- in:    line, repeated_line, surplus_line, request_line, open_line, sum_cell, request_choice, cell_choice, left_line
 -- out:   line_end(line_no, unit_id, pass, outcome, reason_code, score_e9, reasons)
 -- grain: one row per (line_no)
 -- why:   each line ends in exactly one place: with a request, in a sum, in review, as a duplicate or alone
@@ -12,7 +12,7 @@ ended as (
   select line_no, '', 'duplicate', null, 'request_already_matched', null, ''
   from request_line where place > 1
   union all
-  select line_no, '', 'duplicate', null, 'line_repeated', null, '' from repeated_line
+  select line_no, '', 'duplicate', null, 'line_repeated', null, '' from (from repeated_line union all from surplus_line)
   union all
   select
     line_no, 'sum', 'auto', 'cell:' || cell_name(event_date, network, app_id, ad_unit_id, country, format),

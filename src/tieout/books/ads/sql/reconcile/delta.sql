@@ -6,7 +6,8 @@
 -- why:   what somebody must look at: positive where less was reported than we expect. The evidence names the period and
 --        the rule, so that the same finding has the same name in every run
 select
-  kind, amount_micros, if(kind = 'fx_mismatch', 'USD', currency) as currency, reason_code, start_us as window_start_us, end_us as window_end_us,
+  kind, amount_micros, if(kind = 'fx_mismatch', 'USD', currency) as currency, reason_code,
+  start_us as window_start_us, end_us as window_end_us,
   evidence_base
   || case kind
     when 'timing_lag' then ':lag'
@@ -15,11 +16,10 @@ select
     when 'viewability_gap' then ':viewability'
     else ':' || kind
   end
-  || if(rule.currency = 'USD', '', ':' || rule.currency) as evidence_id,
-  confidence, coalesce(timing_micros, 0) as timing_micros, coalesce(missing_micros, 0) as missing_micros,
-  coalesce(volume_micros, 0) as volume_micros, coalesce(rate_micros, 0) as rate_micros,
-  coalesce(ivt_micros, 0) as ivt_micros, coalesce(duplicate_micros, 0) as duplicate_micros,
-  coalesce(unexpected_micros, 0) as unexpected_micros
+  || if(rule.currency = 'USD', '', ':' || rule.currency)
+  || if(scope = '', '', ':' || scope) as evidence_id,
+  confidence, timing_micros, missing_micros, volume_micros, rate_micros, ivt_micros, duplicate_micros,
+  unexpected_micros
 from rule, run
 where outcome = 'delta'
 order by evidence_id
