@@ -265,7 +265,7 @@ def completed(kind, given):
     return [complete(kind, row, place) for place, row in enumerate(given, start=1)]
 
 
-@settings(max_examples=15, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=8, deadline=None, phases=NO_SHRINK)
 @given(RECEIPTS, EVENTS)
 def test_it_is_what_a_loop_over_receipts_finds(receipts, events):
     receipts, events = completed("receipt", receipts), completed("revenue_event", events)
@@ -278,7 +278,7 @@ def test_it_is_what_a_loop_over_receipts_finds(receipts, events):
     assert units == {request: value[2] for request, value in want.items() if value[1]}
 
 
-@settings(max_examples=5, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=3, deadline=None, phases=NO_SHRINK)
 @given(RECEIPTS, EVENTS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(receipts, events, random):
     receipts, events = completed("receipt", receipts), completed("revenue_event", events)
@@ -288,7 +288,7 @@ def test_the_order_of_rows_never_matters(receipts, events, random):
     assert build(receipts, events)[2] == before
 
 
-@settings(max_examples=4, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=3, deadline=None, phases=NO_SHRINK)
 @given(RECEIPTS, EVENTS)
 def test_days_apart_expect_the_same_requests_as_days_together(receipts, events):
     receipts, events = completed("receipt", receipts), completed("revenue_event", events)

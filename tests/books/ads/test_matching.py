@@ -456,7 +456,7 @@ def ranked(line, paid, key, row, usd, name, ts, noon):  # noqa: PLR0917 - what a
     return [(-nine, name, ts, gap, 4 + hints, key, Fraction(nine, 10**9), key, name)]
 
 
-@settings(max_examples=10, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=8, deadline=None, phases=NO_SHRINK)
 @given(EXPECTED, LINES)
 def test_it_is_what_loops_find(expected, lines):
     expected, lines = make(expected, lines)
@@ -464,7 +464,7 @@ def test_it_is_what_loops_find(expected, lines):
     assert [one[:2] for one in outcomes(facts)] == naive(expected, lines)
 
 
-@settings(max_examples=5, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=3, deadline=None, phases=NO_SHRINK)
 @given(EXPECTED, LINES, st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(expected, lines, random):
     expected, lines = make(expected, lines)

@@ -354,7 +354,7 @@ def naive(units, as_of):
     return found
 
 
-@settings(max_examples=20, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=12, deadline=None, phases=NO_SHRINK)
 @given(UNITS)
 def test_it_is_what_loops_find_and_no_micro_is_lost(found):
     units = [unit_of(place, one) for place, one in enumerate(found)]
@@ -366,7 +366,7 @@ def test_it_is_what_loops_find_and_no_micro_is_lost(found):
     assert balance["delta_micros"] == sum(row["amount_micros"] for row in made[1]["delta_unit"])
 
 
-@settings(max_examples=4, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=3, deadline=None, phases=NO_SHRINK)
 @given(UNITS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(found, random):
     units = [unit_of(place, one) for place, one in enumerate(found)]
@@ -375,7 +375,7 @@ def test_the_order_of_rows_never_matters(found, random):
     assert judge(units)[2] == before
 
 
-@settings(max_examples=8, deadline=None, phases=NO_SHRINK)
+@settings(max_examples=5, deadline=None, phases=NO_SHRINK)
 @given(
     st.lists(st.tuples(st.integers(0, 29), st.integers(0, 9), st.integers(0, 50)), max_size=30),
     st.integers(0, 9),
