@@ -15,6 +15,7 @@ from tieout.store.runs import (
     RunAmbiguous,
     RunFilesGone,
     RunInput,
+    RunOfAnotherBook,
     RunRequest,
     Runs,
     RunUnknown,
@@ -242,3 +243,10 @@ def test_what_one_tenant_does_changes_nothing_for_another(store, tmp_path):
         assert other.runs.current_run(MARCH) == theirs[1]
         a_published_run(store, a_request(store, config="a = 3"), now=NOW + 5 * DAY)
         assert other.runs.current_run(MARCH) == theirs[1]
+
+
+def test_a_run_of_another_book_is_told_from_none(store):
+    run_id = a_published_run(store, a_request(store, window=Window("ads", "match", "2026-03"))).run.run_id
+    assert store.runs.find_run(run_id[:12], book="ads").run_id == run_id
+    with pytest.raises(RunOfAnotherBook, match=r"of ads/match/2026-03, and not of the book compare"):
+        store.runs.find_run(run_id, book="compare")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.actions import SUMMARY, Workspace, ask_row, replay
+from tieout.books.compare.actions import BOOK, SUMMARY, Workspace, ask_row, replay
 from tieout.books.compare.sources import locate_source_rows
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
@@ -96,7 +96,7 @@ def _run_row(run: Run) -> dict[str, Any]:
 def show_run(workspace: Workspace, prefix: str, *, out: Path | None, report: Path | None, as_json: bool) -> None:
     """Show a run's result, steps and digests; with `out` write the report and full result, with `report` that page."""
     runs = workspace.store.runs
-    run = runs.find_run(prefix)
+    run = runs.find_run(prefix, book=BOOK)
     summary = dict(run.summary or {})
     if report is not None:
         write_report(runs.file_path(run, SUMMARY).parent, summary, report)
@@ -157,7 +157,7 @@ def _show_largest(console: Console, deltas: Path) -> None:
 def explain_delta(workspace: Workspace, delta_id: str, *, as_json: bool) -> None:
     """Explain one delta, with the file and line of both sides."""
     runs = workspace.store.runs
-    run = runs.find_run(delta_id.partition("-")[0])
+    run = runs.find_run(delta_id.partition("-")[0], book=BOOK)
     found = explain(runs.file_path(run, "delta").parent, delta_id)
     rows = {
         "ours": [found["delta"]["ours_row"], *(row["ours_row"] for row in found["members"])],
@@ -175,7 +175,7 @@ def explain_delta(workspace: Workspace, delta_id: str, *, as_json: bool) -> None
 def explain_row_of(workspace: Workspace, prefix: str, side: SideName, row_no: int, *, as_json: bool) -> None:
     """Explain what became of one row: its match, or why it has none, with the file and line of every row concerned."""
     runs = workspace.store.runs
-    run = runs.find_run(prefix)
+    run = runs.find_run(prefix, book=BOOK)
     found = explain_row(runs.file_path(run, "match").parent, side, row_no)
     if found["match"] is None and found["change"] is None:
         found["change"] = ask_row(workspace, run, Subject(side, row_no))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.actions import Compared, Workspace
+from tieout.books.compare.actions import BOOK, Compared, Workspace
 from tieout.books.compare.review_rows import RowFacts, Waiting, list_waiting, run_to_review
 from tieout.books.compare.reviewing import Effect, Proposal, decide, effect_of, parse_pairs, propose
 from tieout.cli.agreement import AgreementNeeded
@@ -122,7 +122,7 @@ def _row_as_json(row: RowFacts) -> dict[str, Any]:
 
 def decide_pairs(workspace: Workspace, asked: Asked, *, as_json: bool) -> int:
     """Show what decisions would do and, once that is agreed to, store them and run again; return the exit code."""
-    found = workspace.store.runs.find_run(asked.run_id)
+    found = workspace.store.runs.find_run(asked.run_id, book=BOOK)
     proposal = propose(workspace, found, asked.ruling, parse_pairs(asked.pairs))
     is_asking = not asked.is_dry_run and not asked.is_agreed
     if is_asking and not sys.stdin.isatty():

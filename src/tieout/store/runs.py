@@ -43,6 +43,13 @@ class RunFilesGone(TieoutError):
     http_status = 410
 
 
+class RunOfAnotherBook(TieoutError):
+    """What was asked for is told of the runs of one book, and the run is of another."""
+
+    code = "run_of_another_book"
+    http_status = 409
+
+
 @dataclass(frozen=True)
 class Window:
     """What a run is about: the period `window` of one leg of a book. It points to at most one run at a time."""
@@ -174,8 +181,11 @@ class Runs:
             raise _unknown(run_id)
         return found
 
-    def find_run(self, prefix: str) -> Run:
-        """Return the one run whose id begins with `prefix`. Raises RunUnknown, and RunAmbiguous listing the runs."""
+    def find_run(self, prefix: str, *, book: str | None = None) -> Run:
+        """Return the one run whose id begins with `prefix`, and is of `book` where one is named.
+
+        Raises RunUnknown, RunAmbiguous listing the runs, and RunOfAnotherBook.
+        """
         wanted = prefix.strip().lower()
         if not wanted:
             raise _unknown(prefix)
@@ -191,6 +201,12 @@ class Runs:
             raise _unknown(prefix)
         if len(found) > 1:
             raise _ambiguous(prefix, found)
+        if book is not None and found[0].window.book != book:
+            raise RunOfAnotherBook(
+                f"Run {found[0].run_id[:12]} is of {found[0].window}, and not of the book {book}.",
+                subject=found[0].run_id,
+                remedy="`tieout runs` lists the runs with their books.",
+            )
         return found[0]
 
     def list_runs(

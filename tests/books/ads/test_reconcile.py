@@ -19,6 +19,7 @@ from tieout.books.ads.reconcile import NotMatchedYet, reconcile_ads
 from tieout.books.ads.tunables import Tunables, tunables_of
 from tieout.books.ads.tune import tune_ads
 from tieout.books.compare.facts_sql import NoRuns, open_facts
+from tieout.store.runs import RunOfAnotherBook
 
 CON = connection()
 DAY = days("11-03", "11-04")
@@ -491,5 +492,5 @@ def test_facts_of_comparisons_are_queried_without_those_of_this_book(world):
     run = reconcile_ads(world.workspace, DAY, Tunables()).done.run
     with pytest.raises(NoRuns, match="no run to query"), open_facts(world.workspace, {"recon_deltas"}):
         pass
-    with pytest.raises(NoRuns, match="one of the book ads"):
+    with pytest.raises(RunOfAnotherBook, match="of ads/reconcile/"):
         open_facts(world.workspace, {"recon_deltas"}, run_prefix=run.run_id).__enter__()

@@ -17,6 +17,7 @@ from pydantic import Field, StringConstraints
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Line, told
 from tieout.books.compare import accepting
+from tieout.books.compare.actions import BOOK
 from tieout.control.access.caller import Caller
 from tieout.report.comparison import Report
 from tieout.store.runs import Run
@@ -143,7 +144,7 @@ def list_deltas(
 ) -> Response:
     """List the differences of a run, the largest first; amounts are texts, for they are exact."""
     store = accepting.store_of(platform, caller)
-    found = accepting.list_deltas(store, store.runs.find_run(run_id), kind=kind, limit=limit, offset=offset)
+    found = accepting.list_deltas(store, store.runs.find_run(run_id, book=BOOK), kind=kind, limit=limit, offset=offset)
     body = {"data": found, "meta": {"limit": limit, "offset": offset}}
     return Response(orjson.dumps(body, default=str), media_type="application/json")
 
@@ -152,7 +153,7 @@ def list_deltas(
 def show_report(run_id: RunId, caller: Reader, platform: Installation) -> HTMLResponse:
     """Return the report of a run as one page that opens offline."""
     store = accepting.store_of(platform, caller)
-    run = store.runs.find_run(run_id)
+    run = store.runs.find_run(run_id, book=BOOK)
     run_dir = accepting.fact_path(store, run, "delta").parent
     page = Report(run_dir, run.summary or {}, run.config).html()
     return HTMLResponse(page, headers={"content-security-policy": PAGE_POLICY})

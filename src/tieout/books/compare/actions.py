@@ -554,7 +554,7 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
 
     Nothing is published. Raises RunUnknown, RunAmbiguous, ArtifactRemoved, ArtifactDamaged.
     """
-    run = workspace.store.runs.find_run(prefix)
+    run = workspace.store.runs.find_run(prefix, book=BOOK)
     plan = plan_from_toml(run.config)
     for given in run.inputs:
         workspace.store.artifacts.verify(given.artifact_id)

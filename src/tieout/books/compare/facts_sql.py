@@ -95,14 +95,7 @@ def open_facts(workspace: Workspace, tables: Iterable[str], *, run_prefix: str |
 def _chosen_runs(workspace: Workspace, prefix: str | None) -> list[Run]:
     runs = workspace.store.runs
     if prefix is not None:
-        found = runs.find_run(prefix)
-        if found.window.book != BOOK:
-            raise NoRuns(
-                f"Run {found.run_id[:12]} is one of the book {found.window.book}; its facts are no comparison's.",
-                subject=found.run_id,
-                remedy="Name a run that `tieout compare` made.",
-            )
-        return [found]
+        return [runs.find_run(prefix, book=BOOK)]
     current = (runs.current_run(window) for window in runs.list_windows() if window.book == BOOK)
     chosen = [run for run in current if run is not None and run.files_dropped_at is None]
     if not chosen:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tieout.books.compare.actions import (
+    BOOK,
     PLAN,
     Compared,
     CompareRequest,
@@ -224,7 +225,7 @@ def _news_of(request: IncrementRequest) -> dict[SideName, Any]:
 
 
 def _finished(workspace: Workspace, prefix: str) -> Run:
-    former = workspace.store.runs.find_run(prefix)
+    former = workspace.store.runs.find_run(prefix, book=BOOK)
     if not former.is_published:
         raise RunNotFinished(
             f"Run {former.run_id} is {former.status}; nothing can come after it.",

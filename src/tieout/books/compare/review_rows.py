@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from tieout.books.compare.actions import Workspace, open_sides, read_carefully
+from tieout.books.compare.actions import BOOK, Workspace, open_sides, read_carefully
 from tieout.books.compare.statements import rows_of_file
 from tieout.core.errors import TieoutError
 from tieout.core.money import from_micros
@@ -91,7 +91,7 @@ def run_to_review(workspace: Workspace, prefix: str | None) -> Run:
     """Return the run of that id, by default the current run that started last. Raises RunUnknown, NothingToReview."""
     runs = workspace.store.runs
     if prefix is not None:
-        return runs.find_run(prefix)
+        return runs.find_run(prefix, book=BOOK)
     newest = runs.list_runs(status="published", limit=1).runs
     if not newest:
         raise NothingToReview("There is no run to review yet.", remedy="`tieout compare OURS THEIRS` makes one.")
