@@ -4,11 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.forks import Forks
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
 
@@ -32,16 +32,17 @@ print("RESULT", done.run.run_id, done.summary["matched"]["matches"], flush=True)
 """
 
 
+_forks: list[Forks] = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _through_forks(forks):
+    _forks[:] = [forks]
+
+
 def _call(data: Path, *arguments: object, is_child: bool = False) -> subprocess.CompletedProcess[str]:
-    command = ["-c", CHILD] if is_child else ["-m", "tieout"]
-    done = subprocess.run(
-        [sys.executable, *command, *map(str, arguments)],
-        env={**os.environ, "TIEOUT_DATA_DIR": str(data), "TIEOUT_CHECKPOINT_AFTER_S": "0", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    environment = {**os.environ, "TIEOUT_DATA_DIR": str(data), "TIEOUT_CHECKPOINT_AFTER_S": "0", "NO_COLOR": "1"}
+    done = _forks[0].run(arguments, env=environment, code=CHILD if is_child else None)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

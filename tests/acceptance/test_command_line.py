@@ -30,17 +30,10 @@ A9,2026-01-10,5.00,EUR,ninth
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, forks):
     def call(*arguments, code=None, stdin=None):
-        done = subprocess.run(
-            [sys.executable, "-m", "tieout", *map(str, arguments)],
-            env={**os.environ, "TIEOUT_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "140", "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=300,
-            check=False,
-        )
+        environment = {**os.environ, "TIEOUT_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "140", "NO_COLOR": "1"}
+        done = forks.run(arguments, env=environment, stdin=stdin or "")
         assert "Traceback" not in done.stderr, done.stderr
         if code is not None:
             assert done.returncode == code, (done.returncode, done.stdout, done.stderr)

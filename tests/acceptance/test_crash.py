@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from tests.forks import Forks
 from tieout.books.compare.actions import CompareRequest, compare
 from tieout.books.compare.reviewing import decide, propose
 from tieout.compose import open_workspace
@@ -45,16 +45,17 @@ def _write(path: Path, rows: list[str]) -> Path:
     return path
 
 
+_forks: list[Forks] = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _through_forks(forks):
+    _forks[:] = [forks]
+
+
 def _run(data: Path, wanted: str, ours: Path, theirs: Path) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "TIEOUT_DATA_DIR": str(data), "TIEOUT_CHECKPOINT_AFTER_S": "0"}
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, wanted, str(ours), str(theirs)],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return _forks[0].run([wanted, ours, theirs], env=environ, code=CHILD)
 
 
 def _current(data: Path) -> str | None:

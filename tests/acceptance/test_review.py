@@ -22,17 +22,9 @@ def environment(tmp_path):
 
 
 @pytest.fixture
-def run(environment):
+def run(environment, forks):
     def call(*arguments, code=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "tieout", *map(str, arguments)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=300,
-            check=False,
-        )
+        done = forks.run(arguments, env=environment)
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
         return done

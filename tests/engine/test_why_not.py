@@ -122,7 +122,7 @@ def test_a_change_that_is_certain_does_match_the_row_with_that_partner(world: tu
         assert pair_of(line) in pairs(run(*made(line, ours, theirs, plan))), line
 
 
-@settings(few_runs, max_examples=20)
+@settings(few_runs, max_examples=12)
 @given(worlds())
 def test_the_smallest_change_is_the_one_that_brute_force_finds(world: tuple[Side, Side, Plan]) -> None:
     ours, theirs, plan = world

@@ -185,6 +185,7 @@ def test_windows_are_listed_once_each_when_they_have_a_run(store):
 SEEN_BY_RUNS = {
     "get_run": lambda runs, run: runs.get_run(run.run_id),
     "find_run": lambda runs, run: runs.find_run(run.run_id[:20]),
+    "list_current": lambda runs, run: runs.list_current(run.window.book, run.window.leg),
     "list_runs": lambda runs, run: runs.list_runs().runs,
     "current_run": lambda runs, run: runs.current_run(run.window),
     "run_as_of": lambda runs, run: runs.run_as_of(run.window, LATER),
