@@ -29,3 +29,9 @@ def test_an_id_is_a_uuid_of_version_7():
 
 def test_ids_of_one_instant_differ():
     assert len({new_id(AT) for _ in range(1000)}) == 1000
+
+
+@given(st.integers(0, 10**16))
+def test_an_id_holds_the_very_millisecond_of_its_making(microseconds):
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+    assert UUID(new_id(at, lambda _: b"\0" * 10)).int >> 80 == microseconds // 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ def explain_row(run_dir: Path, side: SideName, row_no: int) -> dict[str, Any]:
         "candidates": considered,
         "why_not": None if matched else _why_not(considered),
         "change": next(iter(facts.rows("why_not", "side = ? and row_no = ?", side, row_no)), None),
-        "deltas": [_in_units(delta) for delta in deltas],
+        "deltas": [in_units(delta) for delta in deltas],
         "searched": lone[0]["searched"] if lone else "",
         "decisions": _decisions(facts, f"{side}_row = ?", row_no),
     }
@@ -126,7 +127,7 @@ def _applications(facts: _Facts, matched: list[dict[str, Any]]) -> list[dict[str
     if not matched or not facts.has("application"):
         return []
     found = facts.rows("application", "match_id = ? order by ours_row, theirs_row", matched[0]["match_id"])
-    return [_in_units(row) for row in found]
+    return [in_units(row) for row in found]
 
 
 def _why_not(candidates: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -172,12 +173,12 @@ def explain(run_dir: Path, delta_id: str) -> dict[str, Any]:
         side = "ours" if ours is not None else "theirs"
         lone = rows(f"unmatched_{side}", f"{side}_row = ?", ours if ours is not None else theirs)
     return {
-        "delta": _in_units(delta),
+        "delta": in_units(delta),
         "meaning": MEANINGS[delta["kind"]],
         "pass": rule,
         "rule": RULES[LEARNED if rule == "scored" and _is_learned(considered) else rule],
         "parts": {part: from_micros(delta[f"{part}_micros"]) for part in PARTS if delta[f"{part}_micros"]},
-        "differences": [_in_units(row) for row in rows("difference", "match_id = ?", match_id)] if matched else [],
+        "differences": [in_units(row) for row in rows("difference", "match_id = ?", match_id)] if matched else [],
         "candidates": considered,
         "members": [{"ours_row": row["ours_row"], "theirs_row": row["theirs_row"]} for row in matched],
         "applications": _applications(facts, matched),
@@ -191,7 +192,8 @@ def _is_learned(candidates: list[dict[str, Any]]) -> bool:
     return any(row["weight_pair"] is not None for row in candidates)
 
 
-def _in_units(row: dict[str, Any]) -> dict[str, Any]:
+def in_units(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a fact with its amounts (`…_micros`) as Decimals in units, named without `_micros`."""
     shown: dict[str, Any] = {}
     for name, value in row.items():
         if name.endswith("_micros"):

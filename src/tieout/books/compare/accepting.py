@@ -14,8 +14,8 @@ from tieout.control.access.caller import Caller
 from tieout.control.audit.actions import Entry, record
 from tieout.control.platform import Platform
 from tieout.core.errors import TieoutError
-from tieout.core.money import from_micros
 from tieout.core.tracing import trace_parent
+from tieout.engine.explain import in_units
 from tieout.store.artifacts import Artifact
 from tieout.store.folders import Folders
 from tieout.store.opening import Store
@@ -96,7 +96,7 @@ def list_deltas(store: Store, run: Run, *, kind: str | None, limit: int, offset:
     try:
         found = con.execute(query, given)
         names = [column[0] for column in found.description or ()]
-        return [_in_units(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+        return [in_units(dict(zip(names, row, strict=True))) for row in found.fetchall()]
     finally:
         con.close()
 
@@ -111,13 +111,3 @@ def fact_path(store: Store, run: Run, name: str) -> Path:
             subject=name,
             remedy=f"It has: {', '.join(sorted(file.name for file in run.files))}.",
         ) from None
-
-
-def _in_units(row: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    for name, value in row.items():
-        if name.endswith("_micros"):
-            told[name.removesuffix("_micros")] = None if value is None else str(from_micros(value))
-        else:
-            told[name] = value
-    return told
