@@ -143,6 +143,25 @@ def test_doctor_warns_of_a_role_above_row_level_security(run, settings, postgres
     assert "row-level security" in told["role"].says
 
 
+@pytest.mark.parametrize("state_url", ["postgresql"], indirect=True)
+def test_doctor_sees_a_role_that_cannot_keep_the_steps_of_jobs(run, settings, postgres):
+    run("init")
+    assert findings(settings)["steps"].says == "schema tieout_steps can be made"
+    database = settings.state_url.rsplit("/", 1)[1]
+    postgres.run(f"alter database {database} owner to postgres")
+    try:
+        told = findings(settings)["steps"]
+        assert (told.verdict, "grant create on database" in told.remedy) == ("fail", True)
+        postgres.run("create schema tieout_steps", database)
+        told = findings(settings)["steps"]
+        assert (told.verdict, "grant all on schema tieout_steps to tieout" in told.remedy) == ("fail", True)
+        postgres.run("grant all on schema tieout_steps to tieout", database)
+        assert findings(settings)["steps"].says == "schema tieout_steps"
+    finally:
+        postgres.run(f"alter database {database} owner to tieout")
+        postgres.run("drop schema tieout_steps", database)
+
+
 def test_doctor_says_when_the_database_does_not_answer(tmp_path):
     url = "postgresql://tieout:secret@127.0.0.1:1/none"
     told = findings(Settings.from_environment({"TIEOUT_DATA_DIR": str(tmp_path), "TIEOUT_STATE": url}))

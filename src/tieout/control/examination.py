@@ -24,6 +24,7 @@ from tieout.core.settings import Settings
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import SCHEMA, State, connect_state, read_revision
 from tieout.work.gauges import count_jobs
+from tieout.work.jobs.steps import SCHEMA as STEPS_SCHEMA
 from tieout.work.slots import list_workers
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -167,6 +168,7 @@ def _postgresql(connection: Connection, now: Callable[[], datetime]) -> Iterator
     remedy = "Let tieout use a role of its own that is no superuser and has no BYPASSRLS." if is_above else ""
     says = f"{role} is above row-level security: only the code keeps tenants apart" if is_above else role
     yield Finding("role", "warn" if is_above else "ok", says, remedy)
+    yield _schema_of_steps(connection)
     before, there, after = now(), connection.scalar(text("select clock_timestamp()")), now()
     skew_s = (
         0.0
@@ -176,6 +178,28 @@ def _postgresql(connection: Connection, now: Callable[[], datetime]) -> Iterator
     verdict: Verdict = "fail" if skew_s > MAX_SKEW_S else "warn" if skew_s > SKEW_S else "ok"
     remedy = "" if verdict == "ok" else "Let both machines keep their clocks by NTP."
     yield Finding("clock", verdict, f"{skew_s:.1f} s from the database's", remedy)
+
+
+def _schema_of_steps(connection: Connection) -> Finding:
+    """Look whether a worker can keep the steps of long jobs, for which it makes a schema when it first starts."""
+    may_use, may_make = connection.execute(
+        text(
+            "select (select has_schema_privilege(oid, 'CREATE') from pg_namespace where nspname = :schema), "
+            "has_database_privilege(current_database(), 'CREATE')"
+        ),
+        {"schema": STEPS_SCHEMA},
+    ).one()
+    if may_use or (may_use is None and may_make):
+        return Finding("steps", "ok", f"schema {STEPS_SCHEMA}" if may_use else f"schema {STEPS_SCHEMA} can be made")
+    says = f"schema {STEPS_SCHEMA} is another role's" if may_use is False else f"schema {STEPS_SCHEMA} cannot be made"
+    database = str(connection.scalar(text("select current_database()")))
+    role = str(connection.scalar(text("select current_user")))
+    remedy = (
+        f"As its owner: grant all on schema {STEPS_SCHEMA} to {role}."
+        if may_use is False
+        else f"As the owner of the database: grant create on database {database} to {role}."
+    )
+    return Finding("steps", "fail", f"{says}: no worker can start", remedy)
 
 
 def _secrets(platform: Platform) -> Finding:

@@ -43,6 +43,7 @@ WRITE_TRIES = 5
 INCOMPLETE = "incomplete copy"
 """Stands for the revision in a database that `tieout state copy` began to fill and did not finish."""
 _SQLITE = "sqlite:///"
+_BEGIN = "begin"
 MIGRATION_LOCK = 0x7469656F7574  # any number, the same in every process
 
 # As Alembic makes it; known here so that a new database is made without importing Alembic.
@@ -149,7 +150,7 @@ class State:
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """Give a connection inside a transaction that only reads, and sees one moment throughout."""
-        with self._transaction(is_writing=False, isolation="REPEATABLE READ") as connection:
+        with self._transaction(is_writing=False, isolation="repeatable read") as connection:
             yield connection
 
     def write(self, action: Callable[[Connection], Answer]) -> Answer:
@@ -172,17 +173,31 @@ class State:
         self.engine.dispose()
 
     @contextmanager
-    def _transaction(self, *, is_writing: bool, isolation: str | None = None) -> Iterator[Connection]:
+    def _transaction(self, *, is_writing: bool, isolation: str = "") -> Iterator[Connection]:
         try:
-            with self._turn(is_writing=is_writing), self.engine.connect() as connection:
-                connection.execution_options(is_writing=is_writing, tenant=self.tenant)
-                if isolation and self.is_postgresql:  # a transaction of SQLite sees one moment anyway
-                    connection.execution_options(isolation_level=isolation)
-                with connection.begin():
-                    act_as(connection, self.tenant)
-                    yield connection
+            with (
+                self._turn(is_writing=is_writing),
+                self._begun(is_writing=is_writing, isolation=isolation) as connection,
+            ):
+                yield connection
         except OperationalError as error:
             raise _unavailable(self.address, error) from error
+
+    @contextmanager
+    def _begun(self, *, is_writing: bool, isolation: str) -> Iterator[Connection]:
+        options = {"is_writing": is_writing, "tenant": self.tenant, "isolation": isolation}
+        connection = self.engine.connect().execution_options(**options)
+        with connection:
+            try:
+                transaction = connection.begin()
+            except OperationalError as error:
+                if not error.connection_invalidated:
+                    raise
+                # It was lost while it waited in the pool, which throws every such connection away now. To find
+                # this out by beginning costs nothing; to ask each connection first cost a round trip a transaction.
+                transaction = connection.begin()
+            with transaction:
+                yield connection
 
     @contextmanager
     def _turn(self, *, is_writing: bool) -> Iterator[None]:
@@ -290,15 +305,23 @@ def _engine(address: URL) -> Engine:
     to_text = partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address, to_text)
+    return _postgresql_engine(address, to_text)
+
+
+def _postgresql_engine(address: URL, to_text: Callable[[Any], str]) -> Engine:
+    waits = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_TIMEOUT_S}
     try:
-        waits = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_TIMEOUT_S}
-        return create_engine(address, json_serializer=to_text, pool_pre_ping=True, connect_args=waits)
+        # Not that nothing is in a transaction: the driver leaves the beginning of each to _begin_postgresql.
+        engine = create_engine(address, json_serializer=to_text, isolation_level="AUTOCOMMIT", connect_args=waits)
     except ModuleNotFoundError as error:
         raise StateUnavailable(
             "The state database is PostgreSQL, and its driver is not installed.",
             subject=address.render_as_string(hide_password=True),
             remedy="Install it with: pip install 'psycopg[binary]'.",
         ) from error
+    event.listen(engine, "begin", _begin_postgresql)
+    event.listen(engine, "do_execute", _send_beginning)
+    return engine
 
 
 def _sqlite_engine(address: URL, to_text: Callable[[Any], str]) -> Engine:
@@ -326,6 +349,24 @@ def _begin_sqlite(connection: Connection) -> None:
     # the timeout; one that says so at the start waits for its turn.
     is_writing = connection.get_execution_options().get("is_writing", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # One message, so that a transaction costs a round trip less. A setting takes no bound parameter: the driver quotes.
+    from psycopg.sql import quote  # noqa: PLC0415 (only where the state is PostgreSQL)
+
+    options = connection.get_execution_options()
+    isolation = options.get("isolation")
+    level = f" isolation level {isolation}" if isolation else ""
+    connection.exec_driver_sql(f"{_BEGIN}{level}; set local tieout.tenant = {quote(options.get('tenant', ''))}")
+
+
+def _send_beginning(cursor: Any, statement: str, _values: Any, _context: Any) -> bool:
+    """Keep the driver from preparing the message that begins a transaction: it holds two statements."""
+    if not statement.startswith(_BEGIN):
+        return False
+    cursor.execute(statement, prepare=False)
+    return True
 
 
 def _unavailable(address: str, error: Exception) -> StateUnavailable:
