@@ -178,6 +178,9 @@ class Settings:
     dead_letter_days: int = 180
     """Days for which dead letters are kept: jobs whose last attempt failed."""
 
+    event_retention_days: int = 90
+    """Days for which events are kept once nobody waits for them; the last of each thing is kept for good."""
+
     breaker_threshold: int = 5
     """Failures of an integration in a row that open its circuit breaker."""
 
@@ -265,6 +268,9 @@ def _of_durable_work(environ: Mapping[str, str]) -> dict[str, Any]:
         "step_threads": _whole(environ, "TIEOUT_STEP_THREADS", Settings.step_threads, at_most=64),
         "job_lease_s": lease_s,
         "job_retention_days": _whole(environ, "TIEOUT_JOB_RETENTION_DAYS", Settings.job_retention_days, at_most=36_500),
+        "event_retention_days": _whole(
+            environ, "TIEOUT_EVENT_RETENTION_DAYS", Settings.event_retention_days, at_most=36_500
+        ),
         "dead_letter_days": _whole(environ, "TIEOUT_DEAD_LETTER_DAYS", Settings.dead_letter_days, at_most=36_500),
         "breaker_threshold": _whole(environ, "TIEOUT_BREAKER_THRESHOLD", Settings.breaker_threshold, at_most=1000),
         "breaker_open_s": _seconds(environ, "TIEOUT_BREAKER_OPEN_S", Settings.breaker_open_s),
