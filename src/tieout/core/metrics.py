@@ -189,8 +189,12 @@ READ_AT_SCRAPE = (
     Declared("outbox_deliveries_pending", "gauge", (), "Deliveries of events that wait."),
     Declared("outbox_deliveries_failed", "gauge", (), "Deliveries of events that were given up: dead letters."),
     Declared("state_up", "gauge", (), "1 if the state database answered this scrape, else 0."),
+    Declared("db_replicas", "gauge", (), "Replicas that follow; of PostgreSQL only."),
+    Declared("db_replica_lag_seconds", "gauge", (), "How far the last replica is behind; of PostgreSQL only."),
+    Declared("db_cache_hit_ratio", "gauge", (), "Blocks found in the cache, 0 to 1; of PostgreSQL only."),
 )
-"""Gauges that one cheap query of the state answers when the metrics are read; `work/gauges.py` reads them."""
+"""Gauges that one cheap query of the state answers when the metrics are read; `work/gauges.py` and
+`control/readiness.py` read them."""
 ALIASES = (
     Declared(
         "nova_api_http_request_duration_seconds",
