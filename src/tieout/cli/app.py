@@ -143,6 +143,7 @@ def workspace() -> Iterator[Workspace]:
         raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
+        _hand_over_counts(opened.settings)
 
 
 @contextmanager
@@ -160,6 +161,13 @@ def installation() -> Iterator[Platform]:
         raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
+        _hand_over_counts(opened.settings)
+
+
+def _hand_over_counts(settings: Settings) -> None:
+    from tieout.core.metrics_folder import FOLDER, hand_over
+
+    hand_over(settings.data_dir / FOLDER)
 
 
 def server() -> Serve:

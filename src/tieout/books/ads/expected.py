@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
 from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, pieces_of, touching, view
@@ -41,6 +42,7 @@ class ExpectedBuilt:
     done: StageDone
 
 
+@counts_expected
 def build_expected(
     workspace: Workspace,
     period: Period,

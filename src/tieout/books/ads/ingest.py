@@ -15,6 +15,7 @@ import orjson
 import pyarrow as pa
 import tomli_w
 
+from tieout.books.ads.counting import NO_ROWS, count_loaded, count_parsed, count_refused_load, reason_of
 from tieout.books.ads.identity import run_request
 from tieout.books.ads.layout import CELLS, list_layouts
 from tieout.books.ads.pieces import BOOK
@@ -28,7 +29,6 @@ from tieout.books.ads.staging import (
 )
 from tieout.books.ads.steps import ads_step, sql_text
 from tieout.core.errors import TieoutError
-from tieout.core.metrics import ADS_INGEST_LOAD, ADS_INGEST_PARSE
 from tieout.engine.parse import CURRENCY_CODES
 from tieout.engine.steps import Runner
 from tieout.intake.csv_dialect import CsvHints
@@ -118,7 +118,17 @@ def ingest(workspace: Workspace, request: IngestRequest, on_step: Callable[[str]
     A repeat of the same load changes nothing. Raises NetworkNotAllowed, SchemaDrift, ReportIncomplete, LoadDiffers,
     BadLoad and what the readers and the store raise; after each of them nothing was loaded.
     """
-    _check(workspace, request)
+    _check_words(request)
+    try:
+        return _ingest(workspace, request, on_step)
+    except Exception as error:
+        rows = error.row_count if isinstance(error, SchemaDrift) else 0
+        count_refused_load(request.network, reason_of(error), rows)
+        raise
+
+
+def _ingest(workspace: Workspace, request: IngestRequest, on_step: Callable[[str], None]) -> Ingested:
+    _check_network(workspace, request)
     on_step("receive")
     artifacts = [_receive(workspace, request, path) for path in request.files]
     config = _config(request)
@@ -137,7 +147,7 @@ def window_of(request: IngestRequest) -> Window:
     return Window(BOOK, LEG, f"{request.network}/{request.load_id}")
 
 
-def _check(workspace: Workspace, request: IngestRequest) -> None:
+def _check_words(request: IngestRequest) -> None:
     for option, text in (
         ("--network", request.network),
         ("--load-id", request.load_id),
@@ -147,6 +157,15 @@ def _check(workspace: Workspace, request: IngestRequest) -> None:
             raise BadLoad(f"{option} is {text[:50]!r}.", subject=option, remedy="Use 1 to 200 printable characters.")
     if "/" in request.network:
         raise BadLoad(f"--network is {request.network!r}.", subject="--network", remedy="Name a network without a /.")
+    for cell in request.given:
+        if cell not in CELLS:
+            raise BadLoad(f"There is no cell {cell!r}.", subject="--set", remedy=f"There are {', '.join(CELLS)}.")
+    for path in request.files:
+        if request.is_strict_mime and path.suffix.lower() != ".csv":
+            raise BadLoad(f"{path.name} is not called .csv.", subject=path.name, remedy="Leave out --strict-mime.")
+
+
+def _check_network(workspace: Workspace, request: IngestRequest) -> None:
     allowed = workspace.settings.ads_networks
     if allowed and request.network.lower() not in allowed:
         raise NetworkNotAllowed(
@@ -154,12 +173,6 @@ def _check(workspace: Workspace, request: IngestRequest) -> None:
             subject=request.network,
             remedy=f"VRA_ALLOWED_NETWORKS names those that are: {', '.join(allowed)}.",
         )
-    for cell in request.given:
-        if cell not in CELLS:
-            raise BadLoad(f"There is no cell {cell!r}.", subject="--set", remedy=f"There are {', '.join(CELLS)}.")
-    for path in request.files:
-        if request.is_strict_mime and path.suffix.lower() != ".csv":
-            raise BadLoad(f"{path.name} is not called .csv.", subject=path.name, remedy="Leave out --strict-mime.")
 
 
 def _receive(workspace: Workspace, request: IngestRequest, path: Path) -> Artifact:
@@ -208,19 +221,8 @@ def _read_all(
     options = ReadOptions(csv=CsvHints(delimiter=SEPARATORS[request.separator]))
     found = []
     for number, artifact in enumerate(artifacts):
-        try:
-            found.append(
-                read_statement(
-                    artifact,
-                    request.network,
-                    request.given,
-                    scratch / f"file-{number}",
-                    options,
-                )
-            )
-        except SchemaDrift:
-            ADS_INGEST_LOAD.labels("false").inc()
-            raise
+        folder = scratch / f"file-{number}"
+        found.append(read_statement(artifact, request.network, request.given, folder, options))
     return found
 
 
@@ -255,7 +257,7 @@ def _load(
             if not summary["lines"]:
                 active.discard()
                 fail_run(runs, active, reason="No row could be taken.", now=workspace.now())
-                ADS_INGEST_LOAD.labels("false").inc(max(1, summary["quarantined"]))
+                count_refused_load(request.network, NO_ROWS, summary["quarantined"])
                 return _ingested("parse_no_rows", request, None, summary)
             files = _outputs(active.out_dir, summary)
             on_step("publish")
@@ -264,9 +266,7 @@ def _load(
             active.discard()
             fail_run(runs, active, reason=str(error)[:1000], now=workspace.now())
             raise
-    ADS_INGEST_LOAD.labels("true").inc(summary["lines"])
-    if summary["quarantined"]:
-        ADS_INGEST_LOAD.labels("false").inc(summary["quarantined"])
+    count_loaded(request.network, taken=summary["lines"], refused=summary["quarantined"])
     outcome: Outcome = "loaded" if before is None else "restated"
     if before is not None and before.run_id == done.run.run_id:
         outcome = "already_loaded"
@@ -299,9 +299,7 @@ def _run_steps(
             summary = _summary(con, request, staged)
     finally:
         con.close()
-    ADS_INGEST_PARSE.labels("true").inc(summary["lines"])
-    if summary["quarantined"]:
-        ADS_INGEST_PARSE.labels("false").inc(summary["quarantined"])
+    count_parsed(request.network, taken=summary["lines"], refused=summary["quarantined"])
     return summary, [asdict(record) for record in runner.records]
 
 

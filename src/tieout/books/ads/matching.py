@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from tieout.books.ads.counting import counts_match
 from tieout.books.ads.expected import find_rates, own_pieces, view_own
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, touching, view
@@ -91,6 +92,7 @@ class Matched:
     done: StageDone
 
 
+@counts_match
 def match_ads(
     workspace: Workspace,
     period: Period,

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from tieout.books.ads.counting import counts_reconcile
 from tieout.books.ads.expected import find_rates, own_pieces, view_own
 from tieout.books.ads.matching import statement_pieces
 from tieout.books.ads.period import DAY_US, Period, period_of_window
@@ -92,6 +93,7 @@ class Reconciled:
     done: StageDone
 
 
+@counts_reconcile
 def reconcile_ads(
     workspace: Workspace,
     period: Period,
