@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,10 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
 
 def kinds_of(platform: Platform) -> Kinds:
     """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
+    from tieout.books.ads import jobs as ads  # noqa: PLC0415
     from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
     from tieout.control.access import jobs as access  # noqa: PLC0415
+    from tieout.control.flags.registry import VRA_ENABLED  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
 
@@ -118,16 +121,18 @@ def kinds_of(platform: Platform) -> Kinds:
             **access.kinds(**tools),
             **housekeeping.kinds(platform.settings, **tools),
             **comparisons.kinds(platform.settings),
+            **ads.kinds(platform.settings, is_on=partial(platform.flags.is_on, VRA_ENABLED), **tools),
         }
     )
 
 
 def schedules_of() -> tuple[Schedule, ...]:
     """Return every schedule; a part of the platform or a book adds its own here."""
+    from tieout.books.ads import jobs as ads  # noqa: PLC0415
     from tieout.control.access import jobs as access  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
 
-    return (*access.SCHEDULES, *housekeeping.SCHEDULES)
+    return (*access.SCHEDULES, *ads.SCHEDULES, *housekeeping.SCHEDULES)
 
 
 def main() -> None:

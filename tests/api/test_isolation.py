@@ -20,6 +20,8 @@ from sqlalchemy import JSON, String, insert, select
 from tests.control.access.people import add_person, add_tenant, key_header, token_header
 from tests.store.filled import choices, value
 from tieout.api.app import create_app, iter_routes, permission_of
+from tieout.control.flags.actions import set_flag
+from tieout.core.actor import Actor
 from tieout.store.tables import Instant, is_of_a_tenant, metadata, tenant_registration
 from tieout.store.tables.columns import DIGEST, ID
 
@@ -58,6 +60,7 @@ PARAMETERS = {
 
 # By method and path: a body that is refused for nothing but whose the object is.
 BODIES = {
+    ("POST", "/api/v1/recon/backfills"): {"from": "2026-03-01", "to": "2026-03-02"},
     ("PUT", "/v1/superadmin/flags/{key}"): {"value": True, "tenantId": A},
     ("PATCH", "/v1/webhooks/endpoints/{endpoint_id}"): {"isEnabled": False},
     ("POST", "/v1/webhooks/endpoints"): {"url": "https://example.com/in", "eventTypes": ["*"]},
@@ -138,6 +141,7 @@ def registration():
 
 @pytest.fixture
 def api(platform):
+    set_flag(platform, Actor("account:ann"), "VRA_ENABLED", value=True)  # else its routes are not there
     with TestClient(create_app(platform), raise_server_exceptions=False, follow_redirects=False) as opened:
         yield opened
 

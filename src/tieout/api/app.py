@@ -17,6 +17,7 @@ from tieout.api.limits import Limits
 from tieout.api.routes import (
     audit,
     auth,
+    backfills,
     docs,
     flags,
     health,
@@ -36,6 +37,7 @@ from tieout.work.gauges import StateGauges
 ROUTES = (
     audit.routes,
     auth.routes,
+    backfills.routes,
     docs.routes,
     flags.routes,
     health.routes,

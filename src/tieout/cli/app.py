@@ -15,6 +15,7 @@ import typer
 from tieout import __version__
 from tieout.cli.ads_stages_app import expected, match, reconcile, tune
 from tieout.cli.audit_app import audit
+from tieout.cli.backfill_app import backfill
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
 from tieout.cli.generate_app import generate
@@ -567,6 +568,7 @@ for group in (
     expected,
     match,
     reconcile,
+    backfill,
     tune,
     tenants,
     keys,
@@ -583,7 +585,7 @@ for group in (
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "tune"),
+    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "backfill", "tune"),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",

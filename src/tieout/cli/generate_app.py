@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tieout.cli.as_printed import AsPrinted
+
 generate = typer.Typer(
     name="generate",
     help="Make two sides with known truth, to try, test and measure with.",
@@ -23,13 +25,14 @@ def group() -> None:
 
 
 @generate.command(
+    cls=AsPrinted,
     epilog="""
     [bold]Examples[/bold]
 
     tieout generate ads --days 40 --events-per-day 10000 --out world
 
     tieout generate ads --seed 7 --networks admob,unity --faults underpay:3,late --out world
-    """
+    """,
 )
 def ads(
     *,

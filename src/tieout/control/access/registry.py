@@ -47,6 +47,7 @@ PERMISSIONS: dict[str, str] = {
     "rbac.roles.create": "make roles",
     "rbac.roles.delete": "delete roles",
     "rbac.roles.read": "list roles",
+    "recon.backfills.create": "have windows of the ads book done anew",
     "recon.files.create": "send files to be compared",
     "recon.runs.create": "have files compared",
     "recon.runs.read": "see runs and their results",
