@@ -550,7 +550,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("demo-out"),
     as_json: JsonFlag = False,
 ) -> None:
-    """Reconcile the real sample data that comes with Tieout and write a report for each."""
+    """Reconcile the real sample data that comes with Tieout, with a report for each; then show the ads book at work."""
     from tieout.cli.demo import run_demo
 
     with workspace() as opened:
