@@ -46,6 +46,15 @@ def test_living_processes_add_up_and_what_the_dead_left_is_cleared(tmp_path):
     end(fourth)
 
 
+def test_what_is_counted_has_its_room_on_the_disk(tmp_path):
+    """A process that counts into a file without room is killed when the disk is full."""
+    process, _ = start(tmp_path / "metrics")
+    files = list((tmp_path / "metrics").glob("*.db"))
+    assert len(files) >= 3
+    assert [one.name for one in files if one.stat().st_blocks * 512 < one.stat().st_size] == []
+    end(process)
+
+
 def test_the_folder_is_named_before_anything_counts():
     code = "from tieout.core import metrics\nfrom pathlib import Path\n"
     code += "from tieout.core.metrics_folder import share_metrics\nshare_metrics(Path('x'))"

@@ -21,6 +21,8 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _LOCK = "in-use.lock"
 _COMMANDS = "commands"
 """In place of a process id in the names of the files to which commands add."""
+_SIZES = {"counter": 1 << 20, "gauge_livesum": 1 << 20, "gauge_mostrecent": 1 << 18, "histogram": 1 << 21}
+"""Bytes that are set aside for each kind of metric."""
 _handed: dict[tuple[str, str], float] = {}
 
 
@@ -28,7 +30,7 @@ def share_metrics(folder: Path) -> int:
     """Let this process count in `folder`; what no living process left there is cleared first.
 
     To be called before `tieout.core.metrics` is imported. Returns the lock that says that the process lives; it ends
-    with the process.
+    with the process. Where the disk has no room for its counts the process keeps them to itself.
     """
     if "tieout.core.metrics" in sys.modules:
         raise RuntimeError("the metrics were imported before the folder that they are to count in was named")
@@ -43,8 +45,28 @@ def share_metrics(folder: Path) -> int:
         for old in folder.glob("*.db"):
             old.unlink()
     fcntl.flock(lock, fcntl.LOCK_SH)
-    os.environ[VARIABLE] = str(folder)
+    with suppress(OSError):
+        for kind in _SIZES:
+            _set_aside(folder, kind, str(os.getpid()))
+        os.environ[VARIABLE] = str(folder)
     return lock
+
+
+def _set_aside(folder: Path, kind: str, owner: str) -> None:
+    """Make the file of a kind with room on the disk for what it will hold.
+
+    The library makes files without any, and a process that counts into such a file on a full disk is killed.
+    """
+    path = folder / f"{kind}_{owner}.db"
+    if path.exists():
+        return
+    draft = path.with_suffix(".draft")
+    try:
+        with draft.open("wb") as file:
+            file.write(bytes(_SIZES[kind]))
+        draft.rename(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def hand_over(folder: Path) -> None:
@@ -84,6 +106,7 @@ def _add(folder: Path, samples: list[tuple[str, Metric, Sample]]) -> None:
     try:
         for kind, family, sample in samples:
             if kind not in files:
+                _set_aside(folder, kind, _COMMANDS)
                 files[kind] = open_file(str(folder / f"{kind}_{_COMMANDS}.db"))
             names, values = list(sample.labels), list(sample.labels.values())
             key = mmap_dict.mmap_key(family.name, sample.name, names, values, family.documentation)
