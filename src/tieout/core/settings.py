@@ -157,6 +157,27 @@ class Settings:
     ads_max_rows: int = field(default=500_000, metadata={"environment": "VRA_INGEST_MAX_ROWS"})
     """The most rows that a statement of an ad network may have."""
 
+    dispute_storage: str = field(default="fs", metadata={"environment": "VRA_DISPUTE_STORAGE"})
+    """Where kits of evidence for disputes are kept: `fs`, `s3`, or `memory` (gone when the process ends)."""
+
+    dispute_fs_dir: Path | None = field(default=None, metadata={"environment": "VRA_DISPUTE_FS_DIR"})
+    """The folder for kits; `vra-kits` in the data folder by default."""
+
+    dispute_bucket: str = field(default="", metadata={"environment": "VRA_DISPUTE_BUCKET"})
+    """The S3 bucket for kits; credentials are the usual variables of AWS."""
+
+    dispute_prefix: str = field(default="vra", metadata={"environment": "VRA_DISPUTE_PREFIX"})
+    """What the names of kits in the bucket begin with."""
+
+    s3_region: str = field(default="", metadata={"environment": "VRA_S3_REGION"})
+    """The region of the bucket."""
+
+    s3_endpoint: str = field(default="", metadata={"environment": "VRA_S3_ENDPOINT"})
+    """The address of an S3 that is not of AWS, such as `https://minio.example.com:9000`."""
+
+    ads_four_eyes: bool = False
+    """Whether a decision about a pair of the ads book counts only once a second person has made it too: `1` or `0`."""
+
     read_replicas: int = 0
     """Streaming replicas that PostgreSQL must have for `/ready` to say so; where it has any, their lag counts."""
 
@@ -294,6 +315,13 @@ def _of_ads(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "ads_networks": tuple(network.strip().lower() for network in networks if network.strip()),
         "ads_max_bytes": _whole(environ, "VRA_INGEST_MAX_BYTES", Settings.ads_max_bytes),
+        "dispute_storage": _one_of(environ, "VRA_DISPUTE_STORAGE", Settings.dispute_storage, ("fs", "s3", "memory")),
+        "dispute_fs_dir": _folder(environ, "VRA_DISPUTE_FS_DIR"),
+        "dispute_bucket": (environ.get("VRA_DISPUTE_BUCKET") or "").strip(),
+        "dispute_prefix": (environ.get("VRA_DISPUTE_PREFIX") or Settings.dispute_prefix).strip(),
+        "s3_region": (environ.get("VRA_S3_REGION") or "").strip(),
+        "s3_endpoint": _endpoint(environ, "VRA_S3_ENDPOINT"),
+        "ads_four_eyes": _yes_or_no(environ, "TIEOUT_ADS_FOUR_EYES"),
         "ads_local_reads": _yes_or_no(environ, "TIEOUT_ADS_LOCAL_READS"),
         "ads_max_rows": _whole(environ, "VRA_INGEST_MAX_ROWS", Settings.ads_max_rows),
         **{
@@ -318,6 +346,13 @@ def _data_dir(environ: Mapping[str, str]) -> Path:
             remedy="Name a folder; it is made when it does not exist.",
         )
     return path
+
+
+def _folder(environ: Mapping[str, str], variable: str) -> Path | None:
+    text = (environ.get(variable) or "").strip()
+    if "\0" in text:
+        raise BadSetting(f"{variable} holds a NUL character.", subject=variable)
+    return Path(text).absolute() if text else None
 
 
 def _state_url(environ: Mapping[str, str], data_dir: Path) -> str:

@@ -153,7 +153,7 @@ class Reads:
             }
         )
         self._con.execute("set TimeZone = 'UTC'")
-        for statement in _sql("tables").split(";"):
+        for statement in query_text("tables").split(";"):
             if statement.strip():
                 self._con.execute(statement)
         self._last = dict.fromkeys(FACTS, 0)
@@ -293,7 +293,7 @@ class Reads:
         placed = [(one.number, str(one.places[fact])) for one in found if fact in one.places]
         if placed:
             asked = {"paths": [path for _, path in placed], "numbers": [number for number, _ in placed]}
-            self._con.execute(_sql(table), asked)
+            self._con.execute(query_text(table), asked)
 
     def _choose_days(self, found: Sequence[_Followed], gone: Sequence[_Followed]) -> tuple[set[date], set[date]]:
         """Settle which runs tell of each day of changed windows: periods may overlap, and no day counts twice."""
@@ -354,13 +354,13 @@ class Look:
         self._cursor.execute("begin transaction")
         if not placed and not lines:
             return NOTHING
-        parts = ([_sql("overview_judged")] if placed else []) + ([_sql("overview_lines")] if lines else [])
+        parts = ([query_text("overview_judged")] if placed else []) + ([query_text("overview_lines")] if lines else [])
         text = " union all ".join(parts).replace("/* app */", "" if app_id is None else "and app_id = $app")
         if placed:
             asked |= {"paths": [path for _, path in placed], "numbers": [number for number, _ in placed]}
         if lines:
             asked |= {"loads": lines}
-        return _overview(self._cursor.execute(_sql("overview").replace("/* parts */", text), asked).fetchall())
+        return _overview(self._cursor.execute(query_text("overview").replace("/* parts */", text), asked).fetchall())
 
     def _delta(self, row: Sequence[Any]) -> Delta:
         kind, micros, currency, reason, start_us, end_us, evidence_id, confidence, number = row
@@ -477,7 +477,8 @@ def _span(place: Path) -> tuple[date, date] | None:
     return (min(one.min for one in known), max(one.max for one in known)) if known else None
 
 
-def _sql(name: str) -> str:
+def query_text(name: str) -> str:
+    """Return a query of `sql/reads`."""
     return _QUERIES[name]
 
 
@@ -490,7 +491,7 @@ def _micros(instant: datetime) -> int:
 
 
 def _read_queries() -> Mapping[str, str]:
-    """Return the queries of this module, each a file of `sql/reads`."""
+    """Return the queries of this module and of those beside it, each a file of `sql/reads`."""
     folder = files("tieout.books.ads") / "sql" / "reads"
     return {one.name.removesuffix(".sql"): one.read_text(encoding="utf-8") for one in folder.iterdir()}
 
