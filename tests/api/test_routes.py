@@ -39,6 +39,7 @@ OPEN = {
 @pytest.fixture
 def app(platform):
     set_flag(platform, Actor("account:ann"), "VRA_ENABLED", value=True)  # else its routes are not there
+    set_flag(platform, Actor("account:ann"), "VRA_SHADOW_ONLY", value=False)  # else they change nothing
     return create_app(platform)
 
 

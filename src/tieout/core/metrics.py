@@ -165,6 +165,31 @@ ADS_RECONCILE_DURATION = _histogram(
     "vra_reconcile_duration_seconds", "Seconds of judging one window.", "success", buckets=_STAGE_BUCKETS
 )
 
+# The ads book: reads
+ADS_QUERY_FAILURES = _counter(
+    "vra_query_fail_total", "Reads that failed and were answered as empty: overview, deltas_count, deltas_list.", "op"
+)
+ADS_EMPTY_RESULTS = _counter("vra_empty_results_total", "Reads that found nothing.", "op")
+ADS_QUERY_DURATION = _histogram(
+    "vra_query_duration_seconds", "Seconds of one read of the ads book.", "op", "success", buckets=_REQUEST_BUCKETS
+)
+ADS_COVERAGE = _gauge(
+    "vra_coverage_percent",
+    "Share of what is expected that statements cover, 0 to 100, as the last overview told it.",
+    "scope",
+    mode=MOST_RECENT,
+)
+ADS_VARIANCE = _gauge(
+    "vra_variance_percent",
+    "Share of the expected money whose difference no delta explains, as the last overview told it.",
+    "scope",
+    mode=MOST_RECENT,
+)
+ADS_DISPUTES_SHADOWED = _counter("vra_dispute_shadow_acks_total", "Disputes answered in shadow mode.", "network")
+ADS_DISPUTES_CREATED = _counter("vra_disputes_created_total", "Disputes opened.", "network")
+ADS_KITS_BUILT = _counter("vra_dispute_kits_built_total", "Kits of evidence stored.", "network")
+ADS_KIT_FAILURES = _counter("vra_dispute_kit_failures_total", "Kits of evidence that could not be stored.", "reason")
+
 # Tenants
 MODULE_TOGGLES = _counter(
     "nova_api_superadmin_module_toggle_total", "Modules of tenants switched by an administrator.", "module", "enabled"

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header
 from pydantic import Field
 
-from tieout.api.access import Installation, needs
+from tieout.api.access import Installation
 from tieout.api.bodies import Body, Line, told
 from tieout.api.gates import flag_on
+from tieout.api.recon_access import reads_or_does
 from tieout.books.ads.jobs import ask_to_backfill
 from tieout.control.access.caller import Caller
 from tieout.control.flags.registry import VRA_ENABLED
@@ -36,7 +37,7 @@ class BackfillBody(Body):
 @routes.post("/backfills", status_code=202)
 def backfill(
     body: BackfillBody,
-    caller: Annotated[Caller, Depends(needs("recon.backfills.create"))],
+    caller: Annotated[Caller, Depends(reads_or_does("recon.backfills.create"))],
     platform: Installation,
     key: Key = None,
 ) -> dict[str, Any]:
