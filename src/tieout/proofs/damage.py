@@ -144,8 +144,8 @@ class _Reading:
         for level in range(self.height):
             number = (self.log.size >> level * TILE_HEIGHT) // TILE_WIDTH
             width = self._width(level, number)
-            if width == 0 or (level, number) in self.unread:
-                continue
+            if width == 0 or self._is_named(level, number):
+                continue  # of two that differ the other one was found to be wrong
             tile = self.stored[level][-width * HASH_BYTES :]
             for path in narrow_forms(self.log.folder, level, number):
                 if int(path.name) < width and path.read_bytes() != tile[: int(path.name) * HASH_BYTES]:
@@ -196,6 +196,10 @@ class _Reading:
         width = self._width(level, number)
         path = self.log.folder / tile_path(level, number, width)
         self.found.append(Damage(path, self._span(level, number, width), words))
+
+    def _is_named(self, level: int, number: int) -> bool:
+        path = self.log.folder / tile_path(level, number, self._width(level, number))
+        return any(each.path == path for each in self.found)
 
     def _span(self, level: int, number: int, width: int) -> range:
         first, count = number << (level + 1) * TILE_HEIGHT, width << level * TILE_HEIGHT
