@@ -22,6 +22,7 @@ def command():
     @app.command(cls=AsPrinted)
     def told(
         words: Annotated[list[str] | None, typer.Argument()] = None,
+        *,
         force: Annotated[bool, typer.Option("--force", "-f")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run/--real")] = True,
         name: str = "",

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -47,7 +48,7 @@ def test_they_run_from_where_the_runbook_has_them(tmp_path):
     stand_in.chmod(0o755)
     ran = []
     for name in NAMED:
-        program = shutil.which(PROGRAMS[os.path.splitext(name)[1]])
+        program = shutil.which(PROGRAMS[Path(name).suffix])
         if program is None:  # Node.js is needed for nothing else here
             continue
         ended = subprocess.run(
