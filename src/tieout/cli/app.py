@@ -35,6 +35,7 @@ from tieout.cli.operating import (
 from tieout.cli.retention_app import retention
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
+from tieout.cli.smoke_app import SMOKE_EPILOG, Smoke, smoke
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.cli.state_app import state
 from tieout.cli.tenants_app import tenants
@@ -558,6 +559,7 @@ def demo(
 
 
 app.command(epilog=LOAD_EPILOG)(load)
+app.command(cls=Smoke, epilog=SMOKE_EPILOG)(smoke)
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
 for group in (
@@ -591,6 +593,7 @@ PANELS = {
         "init",
         "serve",
         "doctor",
+        "smoke",
         "migrate",
         "tenants",
         "keys",

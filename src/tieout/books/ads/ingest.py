@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -45,6 +46,7 @@ STATEMENT = "statement"
 EXIT_BLOCKED = 40
 FACTS = ("statement_line", "quarantine")
 SUMMARY = "summary.json"
+MAX_ROWS = 2**62
 _SHOWN_REFUSALS = 20
 
 Separator = Literal["auto", "comma", "semicolon", "tab"]
@@ -235,6 +237,7 @@ def _try(
 ) -> Ingested:
     (scratch / "facts").mkdir()
     summary, _ = _run_steps(workspace, request, found, scratch, scratch / "facts", on_step)
+    count_parsed(request.network, taken=summary["lines"], refused=summary["quarantined"])
     return _ingested("dry_run", request, None, summary)
 
 
@@ -254,6 +257,7 @@ def _load(
     with begin_run(runs, asked, now=workspace.now(), on_wait=lambda: on_step("wait")) as active:
         try:
             summary, steps = _run_steps(workspace, request, found, scratch, active.out_dir, on_step)
+            count_parsed(request.network, taken=summary["lines"], refused=summary["quarantined"])
             if not summary["lines"]:
                 active.discard()
                 fail_run(runs, active, reason="No row could be taken.", now=workspace.now())
@@ -271,6 +275,23 @@ def _load(
     if before is not None and before.run_id == done.run.run_id:
         outcome = "already_loaded"
     return _ingested(outcome, request, done.run.run_id, summary)
+
+
+def load_again(
+    workspace: Workspace, run: Run, scratch: Path, on_step: Callable[[str], None] = lambda _: None
+) -> tuple[list[dict[str, Any]], list[RunFile]]:
+    """Do a load again from its statements as received, storing nothing; return its steps and files.
+
+    Raises ArtifactRemoved and ArtifactDamaged.
+    """
+    told = tomllib.loads(run.config)
+    artifacts = [replace(workspace.store.artifacts.verify(one.artifact_id), name=one.name) for one in run.inputs]
+    request = IngestRequest(**told, files=(), max_rows=MAX_ROWS)  # they were few enough once
+    facts = scratch / "facts"
+    facts.mkdir()
+    found = _read_all(request, artifacts, scratch, on_step)
+    summary, steps = _run_steps(workspace, request, found, scratch, facts, on_step)
+    return steps, _outputs(facts, summary)
 
 
 def _run_steps(
@@ -299,7 +320,6 @@ def _run_steps(
             summary = _summary(con, request, staged)
     finally:
         con.close()
-    count_parsed(request.network, taken=summary["lines"], refused=summary["quarantined"])
     return summary, [asdict(record) for record in runner.records]
 
 

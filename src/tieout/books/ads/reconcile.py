@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from tieout.books.ads.matching import statement_pieces
 from tieout.books.ads.moving import GRACE_DAYS, LAGS, REACH_DAYS, moved_days
 from tieout.books.ads.period import DAY_US, Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, view
-from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
 from tieout.books.ads.steps import ads_step
 from tieout.books.ads.tunables import Tunables
 from tieout.core.errors import TieoutError
@@ -124,22 +124,23 @@ def reconcile_stage(workspace: Workspace, period: Period, tunables: Tunables, *,
     last_of_grace = period.end_day + timedelta(days=GRACE_DAYS)
     judged_on = min(as_of or workspace.now().date(), last_of_grace)
     pieces = reconcile_pieces(workspace, period)
-    return Stage(
-        LEG,
-        period,
-        pieces,
-        {
-            "from": period.start_us,
-            "to": period.end_us,
-            "as_of": judged_on.isoformat(),
-            "grace_days": GRACE_DAYS,
-            "lags": LAGS,
-            "baseline_days": BASELINE_DAYS,
-            "least_viewable": LEAST_VIEWABLE,
-            "tunables": asdict(tunables),
-        },
-        lambda runner: _work(runner, period, pieces, tunables, judged_on),
-    )
+    config = {
+        "from": period.start_us,
+        "to": period.end_us,
+        "as_of": judged_on.isoformat(),
+        "grace_days": GRACE_DAYS,
+        "lags": LAGS,
+        "baseline_days": BASELINE_DAYS,
+        "least_viewable": LEAST_VIEWABLE,
+        "tunables": asdict(tunables),
+    }
+    return Stage(LEG, period, pieces, config, work_of(pieces, config))
+
+
+def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
+    """Return the work of the stage with these settings."""
+    period, judged_on = Period(config["from"], config["to"]), date.fromisoformat(config["as_of"])
+    return lambda runner: _work(runner, period, pieces, Tunables(**config["tunables"]), judged_on)
 
 
 def reconcile_pieces(workspace: Workspace, period: Period) -> tuple[Piece, ...]:
@@ -196,8 +197,12 @@ def neighbouring(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
             found, key=lambda one: (one.end_us - one.start_us != length_us, one.end_us - one.start_us, one.start_us)
         )
 
-    after = [one for one in every if period.end_us <= one.start_us < period.end_us + reach_us and one.end_us > one.start_us]
-    before = [one for one in every if period.start_us - reach_us < one.end_us <= period.start_us and one.end_us > one.start_us]
+    after = [
+        one for one in every if period.end_us <= one.start_us < period.end_us + reach_us and one.end_us > one.start_us
+    ]
+    before = [
+        one for one in every if period.start_us - reach_us < one.end_us <= period.start_us and one.end_us > one.start_us
+    ]
     found: list[Period] = []
     while after:
         first = min(one.start_us for one in after)
