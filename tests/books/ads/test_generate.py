@@ -171,7 +171,7 @@ def test_a_world_without_faults_is_clean(tmp_path):
 
 def test_what_cannot_be_made_is_said(tmp_path):
     with pytest.raises(BadWorld, match="no place"):
-        plant(WorldRequest(tmp_path, days=3, networks=("admob",)))
+        plant(WorldRequest(tmp_path, days=3, networks=("admob",), faults=dict.fromkeys(FAULTS, 1)))
     with pytest.raises(BadWorld, match="no place"):
         plant(WorldRequest(tmp_path, days=30, networks=("admob",), faults={"fx": 1}))
     with pytest.raises(BadWorld, match="no fault"):
