@@ -173,7 +173,9 @@ def _places(request: WorldRequest, name: str, number: int) -> list[tuple[str, st
     networks = [large[(number + step) % len(large)] for step in range(len(large))]
     if name == "fx":
         networks = [network for network in networks if _currency(request, network)[0] != "USD"]
-    days = range(request.days - 1 - lag, 0, -1)
+    # Of three days two have the usual rate, so that the days after a wrong one are held against that.
+    first = 2 if name == "fx" else 1
+    days = range(request.days - 1 - lag, first - 1, -1)
     return [(name, network, day_no, lag) for day_no in days for network in networks]
 
 

@@ -191,8 +191,12 @@ def neighbouring(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
             found, key=lambda one: (one.end_us - one.start_us != length_us, one.end_us - one.start_us, one.start_us)
         )
 
-    after = [one for one in every if period.end_us <= one.start_us < period.end_us + reach_us and one.end_us > one.start_us]
-    before = [one for one in every if period.start_us - reach_us < one.end_us <= period.start_us and one.end_us > one.start_us]
+    after = [
+        one for one in every if period.end_us <= one.start_us < period.end_us + reach_us and one.end_us > one.start_us
+    ]
+    before = [
+        one for one in every if period.start_us - reach_us < one.end_us <= period.start_us and one.end_us > one.start_us
+    ]
     found: list[Period] = []
     while after:
         first = min(one.start_us for one in after)

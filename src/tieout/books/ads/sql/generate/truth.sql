@@ -15,9 +15,26 @@ worth as (
   from unit_truths
   group by fault_no
 ),
+invalid as (
+  select
+    t.network, t.day_no, sum(t.said_ivt_micros::hugeint * k.fx_rate_nanos) as ivt,
+    sum(t.said_micros::hugeint * k.fx_rate_nanos) as paid
+  from day_totals t
+  join network_day k using (network, day_no)
+  group by grouping sets ((t.day_no), (t.day_no, t.network))
+),
+invalid_before as (
+  select p.fault_no, n.network, n.ivt / n.paid as share, quantile_disc(b.ivt / b.paid, 0.95) as p95
+  from planted p
+  join invalid n on n.day_no = p.day_no and coalesce(n.network, p.network) = p.network
+  join invalid b on b.network is not distinct from n.network and b.day_no < p.day_no and b.day_no >= p.day_no - 30
+  where p.fault = 'ivt' and n.paid > 0 and b.paid > 0
+  group by all
+),
 measured as (
   select
     p.*,
+    p.fault = 'ivt' and p.fault_no not in (select fault_no from invalid_before where share > p95 + 0.02) as is_usual,
     k.currency,
     k.day,
     k.rate_nanos,
@@ -64,6 +81,7 @@ select
     when kind in ('underpay', 'overpay') and not is_much_money then ''
     when kind = 'missing' and not is_many then if(is_much_money, 'underpay', '')
     when kind = 'viewability_gap' and impressions < 10000 then ''
+    when is_usual then ''
     when amount_micros = 0 and kind not in ('fx_mismatch', 'viewability_gap') then ''
     else kind
   end as kind,
@@ -82,6 +100,7 @@ select
     when kind in ('underpay', 'overpay') and not is_much_money then 'not more than 2% of what the day should bring'
     when kind = 'missing' and not is_many
       then 'not more than 1.5% of the impressions of the day, so that its money counts as underpaid'
+    when is_usual then 'days before had as much invalid traffic, or the network is too small'
     when kind = 'viewability_gap' and impressions < 10000 then 'chance alone moves fewer than 10,000 impressions'
     else ''
   end as why
