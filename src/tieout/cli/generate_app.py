@@ -44,7 +44,7 @@ def ads(
     faults: Annotated[
         str,
         typer.Option(
-            help="Faults to plant, with commas, each with :N for N times; all or none. There are underpay, overpay,"
+            help="Faults to plant, with commas, each with :N for N times; none; or all that fit. There are underpay, overpay,"
             " missing, missing_day, duplicate, unexpected, late, timezone, fx, ivt, viewability, rename, restatement."
         ),
     ] = "all",
