@@ -44,8 +44,9 @@ def ads(
     faults: Annotated[
         str,
         typer.Option(
-            help="Faults to plant, with commas, each with :N for N times; none; or all that fit. There are underpay, overpay,"
-            " missing, missing_day, duplicate, unexpected, late, timezone, fx, ivt, viewability, rename, restatement."
+            help="Faults to plant, with commas, each with :N for N times; none; or all that fit. There are underpay,"
+            " overpay, missing, missing_day, duplicate, unexpected, late, timezone, fx, ivt, viewability, rename,"
+            " restatement."
         ),
     ] = "all",
     first_day: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = datetime(  # noqa: DTZ001

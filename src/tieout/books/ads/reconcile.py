@@ -203,16 +203,16 @@ def neighbouring(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
     before = [
         one for one in every if period.start_us - reach_us < one.end_us <= period.start_us and one.end_us > one.start_us
     ]
-    found: list[Period] = []
+    taken: list[Period] = []
     while after:
         first = min(one.start_us for one in after)
-        found.append(chosen(one for one in after if one.start_us == first))
-        after = [one for one in after if one.start_us >= found[-1].end_us]
+        taken.append(chosen(one for one in after if one.start_us == first))
+        after = [one for one in after if one.start_us >= taken[-1].end_us]
     while before:
         last = max(one.end_us for one in before)
-        found.append(chosen(one for one in before if one.end_us == last))
-        before = [one for one in before if one.end_us <= found[-1].start_us]
-    return tuple(every[one] for one in sorted(found, key=lambda one: one.start_us))
+        taken.append(chosen(one for one in before if one.end_us == last))
+        before = [one for one in before if one.end_us <= taken[-1].start_us]
+    return tuple(every[one] for one in sorted(taken, key=lambda one: one.start_us))
 
 
 def _is_around(piece: Piece, period: Period) -> bool:
