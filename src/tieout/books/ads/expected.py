@@ -12,7 +12,7 @@ import duckdb
 from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
-from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, pieces_of, touching, view
+from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, touching, view
 from tieout.books.ads.rates import reference_rates
 from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
 from tieout.books.ads.steps import ads_step
@@ -75,9 +75,8 @@ def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of our own side that may hold rows of the period, or of the time before it."""
     first = period.start_us - lookback_us
-    published = [pieces_of(workspace.store, "own", name) for name in ("revenue_event", "receipt")]
-    events = touching((*published[0], *own_files(workspace, "events")), "event_us", first, period.end_us)
-    receipts = touching((*published[1], *own_files(workspace, "receipts")), "ts_us", first, period.end_us)
+    events = touching(own_files(workspace, "events"), "event_us", first, period.end_us)
+    receipts = touching(own_files(workspace, "receipts"), "ts_us", first, period.end_us)
     return (*events, *receipts)
 
 
