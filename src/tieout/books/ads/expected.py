@@ -14,7 +14,7 @@ import pyarrow as pa
 from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
-from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, pieces_of, touching, view
+from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, touching, view
 from tieout.books.ads.rates import reference_rates
 from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
 from tieout.books.ads.steps import ads_step
@@ -88,18 +88,16 @@ def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
 
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of our own side that may hold rows of the period, or of the time before it."""
-    receipts = (*pieces_of(workspace.store, "own", "receipt"), *own_files(workspace, "receipts"))
     first = period.start_us - lookback_us
     return (
         *own_events(workspace, period, lookback_us=lookback_us),
-        *touching(receipts, "ts_us", first, period.end_us),
+        *touching(own_files(workspace, "receipts"), "ts_us", first, period.end_us),
     )
 
 
 def own_events(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of paid events that may hold rows of the period, or of the time before it."""
-    events = (*pieces_of(workspace.store, "own", "revenue_event"), *own_files(workspace, "events"))
-    return touching(events, "event_us", period.start_us - lookback_us, period.end_us)
+    return touching(own_files(workspace, "events"), "event_us", period.start_us - lookback_us, period.end_us)
 
 
 def view_own(con: duckdb.DuckDBPyConnection, pieces: Collection[Piece]) -> None:
