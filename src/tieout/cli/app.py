@@ -32,6 +32,7 @@ from tieout.cli.operating import (
     migrate,
     serve,
 )
+from tieout.cli.pilot_app import pilot
 from tieout.cli.retention_app import retention
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
@@ -572,6 +573,7 @@ for group in (
     reconcile,
     backfill,
     tune,
+    pilot,
     tenants,
     keys,
     flags,
@@ -587,7 +589,7 @@ for group in (
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "backfill", "tune"),
+    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "backfill", "tune", "pilot"),
     LOOK: ("runs", "show", "explain", "replay", "sql"),
     OPERATE: (
         "init",
