@@ -25,6 +25,7 @@ from tieout.books.ads.period import Period, parse_period
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
 from tieout.books.compare.actions import Workspace
+from tieout.core.metrics_folder import leave_out
 from tieout.core.money import format_micros
 from tieout.store.opening import open_store
 
@@ -91,6 +92,7 @@ def run_ads(workspace: Workspace, on_step: Callable[[str], None]) -> AdsShown:
             ingest(apart, IngestRequest(network, "demo", "daily", tuple(statements)), on_step)
         build_expected(apart, _period(FIRST_DAY, days=DAYS), on_step=on_step)
         days = tuple(_do_day(apart, FIRST_DAY + timedelta(days=number), on_step) for number in range(DAYS))
+        leave_out()
         return AdsShown(world.truth, days)
 
 
