@@ -80,7 +80,8 @@ class AdsShown:
 
 def run_ads(workspace: Workspace, on_step: Callable[[str], None]) -> AdsShown:
     """Make the world and take it through every stage, beside what the workspace holds; nothing of it stays."""
-    with workspace.store.folders.scratch("demo-ads") as folder, _apart(workspace, folder / "data") as apart:
+    scratch = workspace.store.folders.scratch("demo-ads")
+    with scratch as folder, _apart(workspace, folder / "data") as apart, _uncounted():
         on_step("generate")
         world = _make_world(workspace, folder)
         own: tuple[OwnKind, ...] = ("events", "receipts")
@@ -92,7 +93,6 @@ def run_ads(workspace: Workspace, on_step: Callable[[str], None]) -> AdsShown:
             ingest(apart, IngestRequest(network, "demo", "daily", tuple(statements)), on_step)
         build_expected(apart, _period(FIRST_DAY, days=DAYS), on_step=on_step)
         days = tuple(_do_day(apart, FIRST_DAY + timedelta(days=number), on_step) for number in range(DAYS))
-        leave_out()
         return AdsShown(world.truth, days)
 
 
@@ -141,6 +141,15 @@ def _apart(workspace: Workspace, data_dir: Path) -> Iterator[Workspace]:
         yield Workspace(settings, opened, workspace.now)
     finally:
         opened.close()
+
+
+@contextmanager
+def _uncounted() -> Iterator[None]:
+    """Keep what is counted out of the metrics of the installation."""
+    try:
+        yield
+    finally:
+        leave_out()
 
 
 def _make_world(workspace: Workspace, folder: Path) -> World:
