@@ -105,6 +105,20 @@ def test_overview_tells_both_sides_by_network_format_and_country(api, acme, plat
     assert value_of("vra_variance_percent", scope="pilot") == 0
 
 
+def test_the_gauges_of_the_pilot_keep_what_the_last_overview_with_data_said(api, acme, platform, monkeypatch):
+    a_judged_day(platform, "acme")
+    api.get(OVERVIEW, params=WINDOW, headers=acme)
+    metrics.ADS_COVERAGE.labels("pilot").set(77)
+    api.get(OVERVIEW, params={"from": "2020-01-01", "to": "2020-01-02"}, headers=acme)
+    api.get(OVERVIEW, params=WINDOW | {"app_id": "one"}, headers=acme)
+    with monkeypatch.context() as patched:
+        patched.setattr(Reads, "_follow", lambda _: 1 / 0)
+        api.get(OVERVIEW, params=WINDOW, headers=acme)
+    assert value_of("vra_coverage_percent", scope="pilot") == 77
+    api.get(OVERVIEW, params=WINDOW, headers=acme)
+    assert value_of("vra_coverage_percent", scope="pilot") == 100
+
+
 def test_without_data_the_answers_are_conservative_and_counted(api, acme):
     before = value_of("vra_empty_results_total", op="overview")
     assert exact(api.get(OVERVIEW, headers=acme)) == {
