@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
@@ -22,9 +24,9 @@ LEG = "expected"
 LOOKBACK_US = 7 * DAY_US
 """A request whose receipt comes again so long after the first is still the same request."""
 
-RECEIPT_STEPS = ("earlier_request", "repeated_request", "request_receipt")
-EVENT_STEPS = ("paid_event", "repeated_event", "first_paid_event", "rate_wanted")
-RESULT_STEPS = ("placement_unit", "expected", "skipped", "every_receipt_ends_once")
+PAIR_STEPS = ("dropped_receipt", "paid_event", "receipt_event", "repeated_event", "first_of_repeated")
+UNPAID_STEPS = ("unpaid_receipt", "rate_wanted", "placement_unit")
+RESULT_STEPS = ("unpaid_value", "expected_value", "expected", "skipped", "every_receipt_ends_once")
 
 
 @dataclass(frozen=True)
@@ -105,28 +107,37 @@ def find_rates(runner: Runner) -> None:
 
 def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int | None) -> dict[str, Any]:
     con = runner.con
+    # Receipts are numbered in the order in which they are read, twice, and written in it.
+    con.execute("set preserve_insertion_order = true")
     view_own(con, pieces)
-    con.execute(
-        "create or replace table run as select"
-        " ?::bigint as start_us, ?::bigint as end_us, ?::bigint as row_limit, ?::bigint as lookback_us",
-        [period.start_us, period.end_us, limit, LOOKBACK_US],
-    )
+    told = {"start_us": period.start_us, "end_us": period.end_us, "lookback_from_us": period.start_us - LOOKBACK_US}
+    for name, value in told.items() if limit is None else (told | {"row_limit": limit}).items():
+        con.execute(f"set variable {name} = {value:d}")
     runner.run(ads_step("expected", "every_receipt" if limit is None else "first_receipts"))
-    runner.run_all([ads_step("expected", name) for name in (*RECEIPT_STEPS, *EVENT_STEPS)])
+    runner.run_all([ads_step("expected", name) for name in ("numbered_receipt", "earlier_request")])
+    runner.run_computed(ads_step("expected", "repeated_hash"), _repeated)
+    runner.run_all([ads_step("expected", name) for name in (*PAIR_STEPS, *UNPAID_STEPS)])
     find_rates(runner)
     runner.run_all([ads_step("expected", name) for name in RESULT_STEPS])
-    return _summary(con, limit)
+    return _summary(con, period, limit)
 
 
-def _summary(con: duckdb.DuckDBPyConnection, limit: int | None) -> dict[str, Any]:
+def _repeated(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Return the hashes that the query yields more than once, each once."""
+    hashes = con.sql(query).fetchnumpy()["hash"]
+    hashes.sort()
+    return pa.table({"hash": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
+
+
+def _summary(con: duckdb.DuckDBPyConnection, period: Period, limit: int | None) -> dict[str, Any]:
     [(seen, written, paid, total)] = con.sql(
         "select (select count(*) from window_receipt), count(*), count(*) filter (is_paid),"
         " coalesce(sum(expected_usd_micros), 0)::varchar from expected"
     ).fetchall()
     left_out = 0
     if limit is not None and seen == limit:
-        everything = "select count(*) from receipt, run where ts_us >= start_us and ts_us < end_us"
-        left_out = con.sql(everything).fetchall()[0][0] - seen
+        everything = "select count(*) from receipt where ts_us >= ? and ts_us < ?"
+        left_out = con.execute(everything, [period.start_us, period.end_us]).fetchall()[0][0] - seen
     return {
         "seen": seen,
         "written": written,
