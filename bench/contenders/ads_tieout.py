@@ -23,7 +23,6 @@ from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
-from tieout.store.runs import Run
 
 
 def main() -> None:
@@ -40,12 +39,12 @@ def main() -> None:
             files = tuple(sorted((chosen.world / "own" / kind).glob("*.parquet")))
             register_own(workspace, OwnRequest(kind, kind, files))
         own_s = time.perf_counter() - started
-        stages: dict[str, tuple[float, list[Run]]] = {}
+        stages: dict[str, tuple[float, float]] = {}
 
         def timed(name: str, work: Callable[[], Any]) -> Any:
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             done = work()
-            stages[name] = (time.perf_counter() - begun, [])
+            stages[name] = (time.perf_counter() - begun, time.process_time() - used)
             return done
 
         timed("ingest", lambda: _ingest(workspace, chosen.world, told["first_day"]))
@@ -66,7 +65,9 @@ def main() -> None:
             reported_micros=int(balance["reported_micros"]),
             lines=matched.auto + matched.review + matched.unmatched,
             own_ms=round(own_s * 1000),
+            cpu_ms=round(sum(used for _, used in stages.values()) * 1000),
             **{f"{name}_ms": round(took * 1000) for name, (took, _) in stages.items()},
+            **{f"{name}_cpu_ms": round(used * 1000) for name, (_, used) in stages.items()},
         )
 
 
