@@ -76,11 +76,18 @@ def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
 
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of our own side that may hold rows of the period, or of the time before it."""
+    receipts = (*pieces_of(workspace.store, "own", "receipt"), *own_files(workspace, "receipts"))
     first = period.start_us - lookback_us
-    published = [pieces_of(workspace.store, "own", name) for name in ("revenue_event", "receipt")]
-    events = touching((*published[0], *own_files(workspace, "events")), "event_us", first, period.end_us)
-    receipts = touching((*published[1], *own_files(workspace, "receipts")), "ts_us", first, period.end_us)
-    return (*events, *receipts)
+    return (
+        *own_events(workspace, period, lookback_us=lookback_us),
+        *touching(receipts, "ts_us", first, period.end_us),
+    )
+
+
+def own_events(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
+    """Return the files of paid events that may hold rows of the period, or of the time before it."""
+    events = (*pieces_of(workspace.store, "own", "revenue_event"), *own_files(workspace, "events"))
+    return touching(events, "event_us", period.start_us - lookback_us, period.end_us)
 
 
 def view_own(con: duckdb.DuckDBPyConnection, pieces: Collection[Piece]) -> None:
@@ -105,6 +112,13 @@ def find_rates(runner: Runner) -> None:
     runner.run(ads_step("rates", "fx_rate"))
 
 
+def repeated_hashes(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Return the hashes that the query yields more than once, each once."""
+    hashes = con.sql(query).fetchnumpy()["hash"]
+    hashes.sort()
+    return pa.table({"hash": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
+
+
 def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int | None) -> dict[str, Any]:
     con = runner.con
     # Receipts are numbered in the order in which they are read, twice, and written in it.
@@ -115,18 +129,11 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int 
         con.execute(f"set variable {name} = {value:d}")
     runner.run(ads_step("expected", "every_receipt" if limit is None else "first_receipts"))
     runner.run_all([ads_step("expected", name) for name in ("numbered_receipt", "earlier_request")])
-    runner.run_computed(ads_step("expected", "repeated_hash"), _repeated)
+    runner.run_computed(ads_step("expected", "repeated_hash"), repeated_hashes)
     runner.run_all([ads_step("expected", name) for name in (*PAIR_STEPS, *UNPAID_STEPS)])
     find_rates(runner)
     runner.run_all([ads_step("expected", name) for name in RESULT_STEPS])
     return _summary(con, period, limit)
-
-
-def _repeated(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """Return the hashes that the query yields more than once, each once."""
-    hashes = con.sql(query).fetchnumpy()["hash"]
-    hashes.sort()
-    return pa.table({"hash": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
 
 
 def _summary(con: duckdb.DuckDBPyConnection, period: Period, limit: int | None) -> dict[str, Any]:
