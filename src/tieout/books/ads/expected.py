@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -21,8 +21,20 @@ from tieout.books.ads.steps import ads_step
 from tieout.engine.steps import Runner
 
 LEG = "expected"
+_EPOCH = date(1970, 1, 1)
 LOOKBACK_US = 7 * DAY_US
 """A request whose receipt comes again so long after the first is still the same request."""
+
+WORDS = {
+    "network": ("lower(network)", "lower(winner_network)"),
+    "app_id": ("app_id", ""),
+    "ad_unit_id": ("ad_unit_id", ""),
+    "format": ("format", ""),
+    "country": ("country", ""),
+}
+"""What repeats in events, and for a network in receipts too."""
+MOST_WORDS = 16_384
+"""Every 122,880 rows of a file repeat the words of a column, so with more words than that text is smaller."""
 
 PAIR_STEPS = ("dropped_receipt", "paid_event", "receipt_event", "repeated_event", "first_of_repeated")
 UNPAID_STEPS = ("unpaid_receipt", "rate_wanted", "placement_unit")
@@ -102,7 +114,10 @@ def find_rates(runner: Runner) -> None:
     wanted = runner.con.sql("select day, currency from rate_wanted order by all").fetchall()
     days = [day for day, _ in wanted]
     currencies = {currency for _, currency in wanted}
-    rates = reference_rates(currencies, min(days), max(days) + timedelta(days=1)) if days else None
+    first, end = (min(days), max(days) + timedelta(days=1)) if days else (_EPOCH, _EPOCH)
+    rates = reference_rates(currencies, first, end) if days else None
+    for name, day in (("rates_from_us", first), ("rates_end_us", end)):
+        runner.con.execute(f"set variable {name} = {(day - _EPOCH).days * DAY_US:d}")
     if rates is None:
         runner.con.execute("create or replace table ecb_rate (day date, currency varchar, usd_nanos bigint)")
     else:
@@ -130,10 +145,25 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int 
     runner.run(ads_step("expected", "every_receipt" if limit is None else "first_receipts"))
     runner.run_all([ads_step("expected", name) for name in ("numbered_receipt", "earlier_request")])
     runner.run_computed(ads_step("expected", "repeated_hash"), repeated_hashes)
+    _define_words(con, period)
     runner.run_all([ads_step("expected", name) for name in (*PAIR_STEPS, *UNPAID_STEPS)])
     find_rates(runner)
     runner.run_all([ads_step("expected", name) for name in RESULT_STEPS])
     return _summary(con, period, limit)
+
+
+def _define_words(con: duckdb.DuckDBPyConnection, period: Period) -> None:
+    """Define the type of each column that repeats: an enumeration of its words, or text where there are too many."""
+    of_events = f"revenue_event where event_us >= {period.start_us:d} and event_us < {period.end_us:d}"
+    for column, (of_event, of_receipt) in WORDS.items():
+        query = f"select {of_event} as word from {of_events}"
+        if of_receipt:
+            query += f" union all select {of_receipt} from window_receipt"
+        words = f"select distinct word from ({query}) where word is not null"
+        count = con.sql(f"select count(*) from ({words} limit {MOST_WORDS + 1})").fetchall()[0][0]
+        con.execute(f"drop type if exists word_{column}")
+        kind = f"enum ({words} order by word)" if 0 < count <= MOST_WORDS else "varchar"
+        con.execute(f"create type word_{column} as {kind}")
 
 
 def _summary(con: duckdb.DuckDBPyConnection, period: Period, limit: int | None) -> dict[str, Any]:

@@ -13,12 +13,12 @@ paid as (
   from first_of_repeated
 )
 select
-  receipt_no, true as is_expected, true as is_paid, lower(network) as network, app_id, ad_unit_id, format, country,
+  receipt_no, true as is_expected, true as is_paid, network, app_id, ad_unit_id, format, country,
   revenue_usd_micros as micros, viewable_ppm
 from paid
 where receipt_no not in (select receipt_no from dropped_receipt)
 union all
-select receipt_no, reason_code = '', false, network, app_id, ad_unit_id, format, null, micros, null
+select receipt_no, reason_code = '', false, network::word_network, app_id, ad_unit_id, format, null, micros, null
 from unpaid_value
 union all
 select receipt_no, false, false, null, null, null, null, null, null, null

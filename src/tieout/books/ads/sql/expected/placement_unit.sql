@@ -14,7 +14,7 @@ said as (
   from first_of_repeated
 )
 select
-  placement_id, lower(network) as network,
+  placement_id, network,
   if(min(app_id) = max(app_id), min(app_id), null) as app_id,
   if(min(ad_unit_id) = max(ad_unit_id), min(ad_unit_id), null) as ad_unit_id,
   if(min(format) = max(format), min(format), null) as format

@@ -7,12 +7,15 @@
 --        none does the European Central Bank's last rate counts, for it publishes none on weekends and holidays
 with
 said as (
-  select event_us // 86400000000 as day_no, upper(currency) as currency, fx_rate_nanos as nanos, count(*) as events
-  from revenue_event
-  where
-    fx_rate_nanos > 0 and upper(currency) in (select currency from rate_wanted)
-    and event_us >= (select epoch_us(min(day)::timestamp) from rate_wanted)
-    and event_us < (select epoch_us((max(day) + 1)::timestamp) from rate_wanted)
+  select day_no, upper(currency) as currency, nanos, sum(events) as events
+  from (
+    select event_us // 86400000000 as day_no, currency, fx_rate_nanos as nanos, count(*) as events
+    from revenue_event
+    where
+      fx_rate_nanos > 0 and event_us >= getvariable('rates_from_us') and event_us < getvariable('rates_end_us')
+    group by all
+  )
+  where upper(currency) in (select currency from rate_wanted)
   group by all
 ),
 placed as (
