@@ -143,8 +143,8 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int 
     for name, value in told.items():
         con.execute(f"set variable {name} = {value:d}")
     con.execute("create or replace table run as select ?::bigint as row_limit", [limit])
-    runner.run(ads_step("expected", "every_receipt" if limit is None else "first_receipts"))
-    runner.run_all([ads_step("expected", name) for name in ("numbered_receipt", "earlier_request")])
+    taken = ("every_receipt",) if limit is None else ("earliest_receipt", "first_receipts")
+    runner.run_all([ads_step("expected", name) for name in (*taken, "numbered_receipt", "earlier_request")])
     runner.run_computed(ads_step("expected", "repeated_hash"), repeated_hashes)
     _define_words(con, period)
     runner.run_all([ads_step("expected", name) for name in (*PAIR_STEPS, *UNPAID_STEPS)])
