@@ -118,7 +118,10 @@ def race(events: int, contenders: tuple[Contender, ...], rounds: int, limits: me
                 continue
             samples[one.name].append(sample)
             cpu_s = sample.found["cpu_ms"] / 1000
-            print(f"  {events:>11,} round {turn + 1} {one.name:26} {sample.seconds:8.2f} s, CPU {cpu_s:.1f} s", file=sys.stderr)
+            print(
+                f"  {events:>11,} round {turn + 1} {one.name:26} {sample.seconds:8.2f} s, CPU {cpu_s:.1f} s",
+                file=sys.stderr,
+            )
     for folder in (FOLDER / "out", FOLDER / "tieout"):
         shutil.rmtree(folder, ignore_errors=True)
     return with_ratios(

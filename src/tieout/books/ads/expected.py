@@ -88,7 +88,6 @@ def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
 
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of our own side that may hold rows of the period, or of the time before it."""
-    receipts = (*pieces_of(workspace.store, "own", "receipt"), *own_files(workspace, "receipts"))
     first = period.start_us - lookback_us
     return (
         *own_events(workspace, period, lookback_us=lookback_us),
