@@ -122,6 +122,14 @@ AUDIT_BREAKS = _counter("audit_chain_breaks_total", "Broken links that a verific
 ADS_INGEST_PARSE = _counter("vra_ingest_parse_total", "Rows of statements read, and those refused.", "success")
 ADS_INGEST_LOAD = _counter("vra_ingest_load_total", "Rows of statements loaded, and those of loads refused.", "success")
 
+# Proofs
+PROOFS_VERIFY = _counter("vra_proofs_verify_total", "Days, months and rows held against the log, and how.", "success")
+PROOFS_LEAVES = _counter("vra_proofs_leaves_total", "Leaves appended to logs: rows, totals.", "kind")
+PROOFS_ISSUANCE = _histogram(
+    "vra_proofs_issuance_duration_seconds", "Seconds to seal a day or a month.", "kind", buckets=_WORK_BUCKETS
+)
+PROOFS_COVERAGE = _gauge("vra_proofs_coverage_pct", "Share of a month's days that are sealed, 0 to 100.", "month")
+
 # Tenants
 MODULE_TOGGLES = _counter(
     "nova_api_superadmin_module_toggle_total", "Modules of tenants switched by an administrator.", "module", "enabled"

@@ -109,7 +109,7 @@ def make_leaves(runner: Runner, of: DayOf) -> Leaves:
         [of.tenant, of.book, of.day.isoformat(), of.blinding],
     )
     runner.run(proofs_step("leaf"))
-    hashes = _hashes(con, "select hash from leaf order by position")
+    hashes = hashes_of(con, "select hash from leaf order by position")
     counts = dict(con.sql("select kind, count(*) from leaf group by kind order by kind").fetchall())
     sums = tuple(_sum_leaf(of, name, tree) for name, tree in sum_trees(con).items())
     return Leaves(hashes, sums, counts | ({SUM: len(sums)} if sums else {}))
@@ -200,7 +200,8 @@ def _sum_tree(con: duckdb.DuckDBPyConnection, name: Sequence[str]) -> SumTree:
     return sum_tree(_joined(rows.column("hash")), rows.column("amount_micros").to_numpy())
 
 
-def _hashes(con: duckdb.DuckDBPyConnection, query: str) -> bytes:
+def hashes_of(con: duckdb.DuckDBPyConnection, query: str) -> bytes:
+    """Return the column `hash` of a query, one after another."""
     return _joined(con.sql(query).to_arrow_table().column("hash"))
 
 

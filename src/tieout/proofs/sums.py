@@ -1,9 +1,9 @@
 """Merkle-sum trees: the root commits to a total and to each amount in it; a proof shows one row and hides the others.
 
 A leaf is the hash of a row's record with its amount; a node is the hash of its two children with theirs, and its
-amount is their sum. What is owed and what is taken back are summed apart, as credit and debit, both never negative: with signed
-amounts a branch that nobody is shown could cancel another. The shape is that of RFC 9162 2.1: the left part is the
-largest power of two. Amounts are micros, 8 bytes each, the most significant first.
+amount is their sum. What is owed and what is taken back are summed apart, as credit and debit, both never negative:
+with signed amounts a branch that nobody is shown could cancel another. The shape is that of RFC 9162 2.1: the left part
+is the largest power of two. Amounts are micros, 8 bytes each, the most significant first.
 """
 
 from __future__ import annotations
