@@ -1,1 +1,1 @@
-"""Proofs: what was published is sealed in an append-only log, so that a third party can verify any figure offline."""
+"""Proofs: what was published, as an append-only log that anybody can check offline."""

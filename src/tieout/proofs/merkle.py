@@ -163,7 +163,7 @@ def is_subtree_consistent(
 
 
 def is_subtree(start: int, end: int) -> bool:
-    """Tell whether the leaves [start, end) are a subtree: of a tree that is long enough, one node less its right end."""
+    """Tell whether the leaves [start, end) are a subtree: the leaves of one node, or the first of them."""
     return 0 <= start <= end and start % (1 << max(end - start - 1, 0).bit_length()) == 0
 
 

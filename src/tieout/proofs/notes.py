@@ -149,7 +149,7 @@ class Signer:
 
 
 def parse_verifier_key(text: str) -> VerifierKey:
-    """Return the key that a vkey spells, `name+id+key`; raise NoteMalformed, also where the id is not that of the key."""
+    """Return the key that a vkey spells, `name+id+key`; raise NoteMalformed, also where the id is of another key."""
     name, _, rest = text.strip().partition("+")
     key_id, _, encoded = rest.partition("+")
     material = _from_base64(encoded)
@@ -162,7 +162,7 @@ def parse_verifier_key(text: str) -> VerifierKey:
     key = VerifierKey(name, material[1:], Kind(material[0]))
     if key_id != key.key_id.hex():
         raise NoteMalformed(
-            f"The verifier key of {name} has the id {key.key_id.hex()}, and its text says {key_id}: one of them changed.",
+            f"The verifier key of {name} has the id {key.key_id.hex()}, not {key_id}: its text was changed.",
             subject=name,
             remedy="Get the key again from its owner.",
         )
@@ -189,7 +189,7 @@ def parse_checkpoint(note: Note | str | bytes) -> Checkpoint:
     root = _from_base64(encoded)
     if not origin or not _SIZE.fullmatch(size) or root is None or len(root) != HASH_BYTES or not all(extensions):
         raise NoteMalformed(
-            f"A note of {origin or 'no origin'} is no checkpoint: it must say an origin, a number of leaves and a root.",
+            f"A note of {origin or 'no origin'} is no checkpoint: it says no origin, number of leaves and root.",
             subject=origin,
         )
     return Checkpoint(origin, int(size), root, tuple(extensions))
@@ -289,12 +289,17 @@ def _decode(text: str | bytes) -> str:
     if len(text) > MAX_NOTE_BYTES:
         raise _malformed(f"it is longer than {MAX_NOTE_BYTES:,} bytes")
     try:
-        decoded = text.decode() if isinstance(text, bytes) else text.encode() and text
+        decoded = text.decode() if isinstance(text, bytes) else _encodable(text)
     except UnicodeError as error:
         raise _malformed("it is no UTF-8") from error
     if _CONTROL.search(decoded):
         raise _malformed("it holds control characters")
     return decoded
+
+
+def _encodable(text: str) -> str:
+    text.encode()
+    return text
 
 
 def _malformed(why: str) -> NoteMalformed:

@@ -64,7 +64,7 @@ class LogSizeUnexpected(TieoutError):
 
 
 def tile_path(level: int, number: int, width: int = TILE_WIDTH) -> str:
-    """Return where a tile lies below the folder of its log: `tile/0/x001/234`, or `tile/0/x001/234.p/17` of width 17."""
+    """Return where a tile lies below the folder of its log: `tile/0/x001/234`, of width 17 `tile/0/x001/234.p/17`."""
     digits = f"{number:03d}"
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     *upper, last = (digits[place : place + 3] for place in range(0, len(digits), 3))
@@ -211,7 +211,7 @@ class LogWriter(TileLog):
         return range(first, self.size)
 
     def publish(self, note: str) -> None:
-        """Make `note`, a checkpoint of the log as it is now, its checkpoint; everything is on the disk when this returns.
+        """Make `note`, a checkpoint of the log as it is now, its checkpoint; all is on the disk when this returns.
 
         A note of the same leaves with other signatures takes the place of the one before.
         """
