@@ -14,7 +14,9 @@ from tieout import __version__
 from tieout.core.errors import TieoutError
 from tieout.proofs.desk import Desk, SealedDay
 from tieout.proofs.leaves import SUM, Name, leaf_hash
+from tieout.proofs.notes import sign_note
 from tieout.proofs.sums import SumTree, sum_tree
+from tieout.store.digest import digest_text
 
 FORMAT = "tieout-proof/1"
 
@@ -43,9 +45,13 @@ class Picked:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def make_bundle(desk: Desk, picked: Picked) -> dict[str, Any]:
-    """Return the bundle as JSON can hold it."""
-    return _Bundling(desk, picked).made()
+def make_bundle(desk: Desk, picked: Picked) -> str:
+    """Return the bundle as text: JSON, signed as a whole. Raises what the keys raise where none can sign."""
+    origin = desk.identity().origin
+    signer = desk.keys.signer(origin)
+    made = _Bundling(desk, picked).made()
+    made["signed"] = sign_note(f"{origin}/bundle\n{digest_text(_spelt(made))}\n", signer)
+    return _spelt(made) + "\n"
 
 
 class _Bundling:
@@ -122,9 +128,8 @@ class _Bundling:
         return None
 
 
-def write_bundle(bundle: Mapping[str, Any]) -> str:
-    """Return a bundle as text."""
-    return json.dumps(bundle, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+def _spelt(bundle: Mapping[str, Any]) -> str:
+    return json.dumps(bundle, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _siblings(tree: SumTree, position: int) -> list[list[Any]]:

@@ -44,7 +44,7 @@ def pick_delta(
         if not claim:
             raise _not_sealed(evidence_id)
         parts = [place for (place,) in con.sql("select place from part order by place").fetchall()]
-        rows = [place for (place,) in con.sql("select place from evidence order by kind, key").fetchall()]
+        rows = [place for (place,) in con.sql("select place from evidence order by kind = 'expected', kind, key").fetchall()]
         [(every_part,)] = con.sql(
             "select count(*) from sealed, asked where kind = 'delta_part' and party = evidence_id"
         ).fetchall()

@@ -11,7 +11,7 @@ select
     'ad_unit_id', ad_unit_id, 'app_id', app_id, 'artifact_id', artifact_id, 'clicks', clicks::varchar,
     'country', country, 'currency', currency, 'format', format, 'impressions', impressions::varchar,
     'ivt_micros', ivt_micros::varchar, 'load_id', load_id, 'network', lower(network),
-    'reported_micros', paid_micros::varchar, 'report_id', report_id, 'request_id', request_id,
+    'report_id', report_id, 'reported_micros', paid_micros::varchar, 'request_id', request_id,
     'row_no', row_no::varchar, 'statement_id', statement_id, 'viewable_ppm', viewable_ppm::varchar
   ) as content,
   'reported' as sum_side, lower(network) as sum_party, currency, paid_micros as amount_micros
