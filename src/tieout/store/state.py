@@ -91,7 +91,7 @@ class Schema:
         command.upgrade(config, "head")
 
 
-SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004"))
+SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005"))
 
 
 class StateUnavailable(TieoutError):

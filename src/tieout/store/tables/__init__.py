@@ -14,6 +14,7 @@ from tieout.store.tables.columns import Instant, is_of_a_tenant, metadata
 from tieout.store.tables.events import event_delivery, event_outbox, webhook_endpoint
 from tieout.store.tables.review import review_decision
 from tieout.store.tables.runs import RUN_STATUSES, publication, run, run_file, run_input
+from tieout.store.tables.signing_keys import proofs_key
 from tieout.store.tables.sources import LOAD_MODES, source, source_load
 from tieout.store.tables.tenants import (
     REGISTRATION_STATUSES,
@@ -47,6 +48,7 @@ __all__ = [
     "metadata",
     "platform_flags",
     "platform_secrets",
+    "proofs_key",
     "publication",
     "queue_start",
     "receipt",
