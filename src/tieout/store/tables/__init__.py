@@ -15,6 +15,7 @@ from tieout.store.tables.events import event_delivery, event_outbox, webhook_end
 from tieout.store.tables.review import review_decision
 from tieout.store.tables.runs import RUN_STATUSES, publication, run, run_file, run_input
 from tieout.store.tables.seals import proofs_daily_roots, proofs_log, proofs_monthly_digest
+from tieout.store.tables.signing_keys import proofs_key
 from tieout.store.tables.sources import LOAD_MODES, source, source_load
 from tieout.store.tables.tenants import (
     REGISTRATION_STATUSES,
@@ -51,6 +52,7 @@ __all__ = [
     "proofs_daily_roots",
     "proofs_log",
     "proofs_monthly_digest",
+    "proofs_key",
     "publication",
     "queue_start",
     "receipt",
