@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 OUT ?= demo-out
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs bench samples lock clean
+.PHONY: help setup demo test check format docs dashboards bench samples lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,13 +21,14 @@ demo: setup ## reconcile the real sample data and write an HTML report
 test: setup ## run every test, those of two files at a time
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-check: setup ## everything short of the tests: lint, format, types, import direction, docs and lock in step
+check: setup ## everything short of the tests: lint, format, types, import direction, docs, dashboards and lock in step
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(PY) -m checks.import_direction
 	@$(PY) -m checks.lock_in_step
 	@$(PY) -m checks.docs_in_step
+	@$(PY) -m checks.dashboards_in_step
 
 format: setup ## let ruff fix and format
 	@$(PY) -m ruff check --fix .
@@ -35,6 +36,9 @@ format: setup ## let ruff fix and format
 
 docs: setup ## regenerate docs/reference from the code
 	@$(PY) -m checks.docs_in_step --write
+
+dashboards: setup ## regenerate the dashboards of Grafana (RUNBOOKS=URL of docs/runbooks, INTO=folder for your own)
+	@$(PY) -m ops.grafana.dashboards $(INTO) --runbooks $(or $(RUNBOOKS),docs/runbooks)
 
 bench: setup ## measure side by side with the peers (BENCH="--rows 1000000" and the like narrows it)
 	@$(PY) -m bench.exact_key $(BENCH)

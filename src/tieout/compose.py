@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,20 +51,31 @@ def open_platform(settings: Settings | None = None) -> Platform:
 
 def serve(request: ServeRequest, settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve what the request names until SIGTERM or SIGINT; `announce` is told what a person should see."""
-    # Before anything imports the metrics: where they count is settled at their import.
-    if request.role != "all" or not settings.state_url.startswith("sqlite"):
-        from tieout.core.metrics_folder import share_metrics  # noqa: PLC0415 - help answers without it
+    # Before anything imports the metrics: where they count is settled at their import. A process that is alone shares
+    # them too, with the commands.
+    from tieout.core.metrics_folder import FOLDER, share_metrics  # noqa: PLC0415 - help answers without it
 
-        share_metrics(settings.data_dir / "metrics")
+    share_metrics(settings.data_dir / FOLDER)
     from tieout.core.logs import set_up_logs  # noqa: PLC0415
     from tieout.process import Process  # noqa: PLC0415
 
     set_up_logs(level=settings.log_level, form=settings.log_format)
+    _begin_counting(settings)
     platform = open_platform(settings)
     try:
         Process(platform, request, loops_of(platform, request.role), announce).run()
     finally:
         platform.close()
+
+
+def _begin_counting(settings: Settings) -> None:
+    """Let every series that is known beforehand be shown from the start; a part or a book adds its own here."""
+    from tieout.books.ads.counting import begin_counting  # noqa: PLC0415 - help answers without them
+    from tieout.books.ads.layout import list_layouts  # noqa: PLC0415
+    from tieout.books.ads.reconcile import KINDS  # noqa: PLC0415
+
+    networks = {layout.network for layout in list_layouts() if layout.network}
+    begin_counting(sorted(networks.union(settings.ads_networks)), KINDS)
 
 
 def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
@@ -96,8 +108,10 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
 
 def kinds_of(platform: Platform) -> Kinds:
     """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
+    from tieout.books.ads import jobs as ads  # noqa: PLC0415
     from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
     from tieout.control.access import jobs as access  # noqa: PLC0415
+    from tieout.control.flags.registry import VRA_ENABLED  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
     from tieout.work.jobs.kinds import Kinds  # noqa: PLC0415
 
@@ -107,16 +121,18 @@ def kinds_of(platform: Platform) -> Kinds:
             **access.kinds(**tools),
             **housekeeping.kinds(platform.settings, **tools),
             **comparisons.kinds(platform.settings),
+            **ads.kinds(platform.settings, is_on=partial(platform.flags.is_on, VRA_ENABLED), **tools),
         }
     )
 
 
 def schedules_of() -> tuple[Schedule, ...]:
     """Return every schedule; a part of the platform or a book adds its own here."""
+    from tieout.books.ads import jobs as ads  # noqa: PLC0415
     from tieout.control.access import jobs as access  # noqa: PLC0415
     from tieout.work import housekeeping  # noqa: PLC0415
 
-    return (*access.SCHEDULES, *housekeeping.SCHEDULES)
+    return (*access.SCHEDULES, *ads.SCHEDULES, *housekeeping.SCHEDULES)
 
 
 def main() -> None:

@@ -206,7 +206,7 @@ def fill(path):
 def test_a_full_disk_refuses_writes_and_recovers(tmp_path):
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tieout", data], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "tieout", data], check=False)
     if mounted.returncode:
         pytest.skip("this account may not mount")
     try:

@@ -181,6 +181,15 @@ def test_a_replica_may_lag_for_fifteen_seconds(platform, monkeypatch, lag_s, is_
     assert (told.is_ok, told.figures) == (is_ok, {"replicas": 2, "replay_lag_seconds": lag_s})
 
 
+def test_the_figures_of_the_guardrails_are_gauges(platform, client, monkeypatch):
+    monkeypatch.setattr(readiness, "_REPLICAS", text("select 'replica', 15.5, 'streaming'"))
+    monkeypatch.setattr(readiness, "_CACHE", text("select 99000, 1000"))
+    told = gauges(client)
+    names = ("db_replicas", "db_replica_lag_seconds", "db_cache_hit_ratio")
+    wanted = [1, 15.5, 0.99] if platform.state.is_postgresql else [None] * 3
+    assert [told.get(name) for name in names] == wanted
+
+
 @pytest.mark.parametrize("state_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("hit", "read", "is_ok"), [(80_000, 20_000, True), (79_999, 20_001, False), (0, 99_999, True)])
 def test_a_cache_that_misses_counts_once_enough_was_asked(platform, monkeypatch, hit, read, is_ok):

@@ -20,6 +20,8 @@ from sqlalchemy import JSON, String, insert, select
 from tests.control.access.people import add_person, add_tenant, key_header, token_header
 from tests.store.filled import choices, value
 from tieout.api.app import create_app, iter_routes, permission_of
+from tieout.control.flags.actions import set_flag
+from tieout.core.actor import Actor
 from tieout.store.tables import Instant, is_of_a_tenant, metadata, tenant_registration
 from tieout.store.tables.columns import DIGEST, ID
 
@@ -58,8 +60,10 @@ PARAMETERS = {
 
 # By method and path: a body that is refused for nothing but whose the object is.
 BODIES = {
+    ("POST", "/api/v1/recon/backfills"): {"from": "2026-03-01", "to": "2026-03-02"},
     ("PUT", "/v1/superadmin/flags/{key}"): {"value": True, "tenantId": A},
     ("PATCH", "/v1/webhooks/endpoints/{endpoint_id}"): {"isEnabled": False},
+    ("PATCH", "/api/v1/recon/disputes/{dispute_id}"): {"status": "submitted"},
     ("POST", "/v1/webhooks/endpoints"): {"url": "https://example.com/in", "eventTypes": ["*"]},
 }
 
@@ -138,6 +142,8 @@ def registration():
 
 @pytest.fixture
 def api(platform):
+    set_flag(platform, Actor("account:ann"), "VRA_ENABLED", value=True)  # else its routes are not there
+    set_flag(platform, Actor("account:ann"), "VRA_SHADOW_ONLY", value=False)  # else they change nothing
     with TestClient(create_app(platform), raise_server_exceptions=False, follow_redirects=False) as opened:
         yield opened
 
@@ -258,8 +264,13 @@ def ids_in(body):
     return [str(body)]
 
 
-READ_FILES = {"/v1/runs/{run_id}/deltas", "/v1/runs/{run_id}/report", "/v1/runs/{run_id}/files/{name}"}
-"""Routes that also need the files of a real run; test_runs.py asks them as A and as B."""
+READ_FILES = {
+    "/api/v1/recon/disputes/{dispute_id}/kit",
+    "/v1/runs/{run_id}/deltas",
+    "/v1/runs/{run_id}/report",
+    "/v1/runs/{run_id}/files/{name}",
+}
+"""Routes that also need the files of a real run; test_runs.py and test_disputes.py ask them as A and as B."""
 
 
 def test_the_walk_would_see_the_marker_where_it_is_shown(platform, api, world):

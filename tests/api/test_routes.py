@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from tieout.api.app import ROUTES, create_app, iter_routes, permission_of
 from tieout.control.access.actions.keys import create_admin_key, create_key
 from tieout.control.access.caller import Caller
+from tieout.control.flags.actions import set_flag
 from tieout.core.actor import Actor
 
 EXAMPLES = 3
@@ -37,6 +38,8 @@ OPEN = {
 
 @pytest.fixture
 def app(platform):
+    set_flag(platform, Actor("account:ann"), "VRA_ENABLED", value=True)  # else its routes are not there
+    set_flag(platform, Actor("account:ann"), "VRA_SHADOW_ONLY", value=False)  # else they change nothing
     return create_app(platform)
 
 

@@ -23,8 +23,9 @@ import duckdb
 import polars as pl
 import pytest
 from defusedxml import ElementTree
+from rich.console import Console
 
-from tieout.cli.demo import CASES, run_demo
+from tieout.cli.demo import CASES, reconcile_cases
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
 
@@ -66,7 +67,7 @@ def demo(tmp_path_factory) -> dict[str, Published]:
     base = tmp_path_factory.mktemp("demo")
     workspace = open_workspace(Settings.from_environment({"TIEOUT_DATA_DIR": str(base / "data")}))
     try:
-        run_demo(workspace, base / "out", as_json=True)
+        reconcile_cases(workspace, base / "out", Console(quiet=True))
     finally:
         workspace.close()
     return {

@@ -17,31 +17,40 @@ from tieout.api.limits import Limits
 from tieout.api.routes import (
     audit,
     auth,
+    backfills,
+    disputes,
     docs,
     flags,
     health,
     keys,
     ops,
     rbac,
+    recon,
     registrations,
     runs,
     tenants,
     users,
     webhooks,
 )
+from tieout.books.ads.reads import TenantReads
 from tieout.control.platform import Platform
 from tieout.control.readiness import Readiness
+from tieout.store.folders import Folders
+from tieout.store.opening import Store
 from tieout.work.gauges import StateGauges
 
 ROUTES = (
     audit.routes,
     auth.routes,
+    backfills.routes,
+    disputes.routes,
     docs.routes,
     flags.routes,
     health.routes,
     keys.routes,
     ops.routes,
     rbac.routes,
+    recon.routes,
     registrations.routes,
     runs.routes,
     tenants.routes,
@@ -82,6 +91,9 @@ def create_app(
     _ = platform.flags  # a variable of the environment that cannot be read is said now, not at a request
     app.state.limits = Limits(platform.settings, clock)
     app.state.readiness = Readiness(platform, clock, failed_loops)
+    app.state.ads_reads = TenantReads(
+        lambda tenant: Store(platform.of(tenant), Folders(platform.settings.data_dir), tenant), platform.settings
+    )
     app.state.gauges = StateGauges(platform.state, platform.now, clock)
     handle_errors(app)
     for routes in ROUTES:

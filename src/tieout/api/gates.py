@@ -7,6 +7,7 @@ route can forget it. The answers come from memory; the state is asked in a threa
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
 from typing import ClassVar
 
 from fastapi import Request
@@ -20,6 +21,9 @@ from tieout.core import metrics
 from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
 
+LOCAL_READS = "/api/v1/recon/"
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+HANDED_ON = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 READS = ("GET", "HEAD", "OPTIONS")
 CLOSED = ("suspended", "closed")
 _USABLE_IN_MAINTENANCE = ("/auth/", "/v1/auth/", "/v1/superadmin/flags")
@@ -84,12 +88,33 @@ def flag_on(key: str) -> Callable[[Request], Awaitable[None]]:
 
     async def flag_is_on(request: Request) -> None:
         platform: Platform = request.app.state.platform
-        tenant = await run_in_threadpool(_tenant_of, platform, request.headers.get("authorization"))
+        authorization = request.headers.get("authorization")
+        if is_local_read(request, platform):
+            tenant = platform.settings.tenant
+        else:
+            tenant = await run_in_threadpool(_tenant_of, platform, authorization)
         if not await run_in_threadpool(platform.flags.is_on, key, tenant):
             raise FeatureIsOff("Feature not available", subject=key)
 
     flag_is_on.flag = key  # type: ignore[attr-defined]  # read by the test that walks the routes
     return flag_is_on
+
+
+def is_local_read(request: Request, platform: Platform) -> bool:
+    """Whether a request only reads the ads book, from this machine and without a name, and the operator lets it.
+
+    What a proxy hands on does not count, as far as it says so, nor does a page of another site: its Host is not ours.
+    """
+    headers = request.headers
+    if not platform.settings.ads_local_reads or request.method not in READS or "authorization" in headers:
+        return False
+    if not request.url.path.startswith(LOCAL_READS) or any(name in headers for name in HANDED_ON):
+        return False
+    try:
+        is_here = request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+    return is_here and request.url.hostname in LOCAL_NAMES
 
 
 def _tenant_of(platform: Platform, authorization: str | None) -> str:

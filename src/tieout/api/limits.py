@@ -92,6 +92,9 @@ class Limits:
         self._windows: dict[int, tuple[int, dict[str, int]]] = {}
         self.login = Limit("login", settings.rate_limit_login_rpm, MINUTE_S)
         self.ads = Limit("ads", settings.rate_limit_ads_rpm, MINUTE_S)
+        self.publishers = {
+            tenant: Limit("ads", rpm, MINUTE_S) for tenant, rpm in settings.rate_limit_publishers.items()
+        }
         self.v1 = Limit("v1", settings.rate_limit_rpm, MINUTE_S)
         self.tenant = Limit("tenant", settings.rate_limit_tenant_rpm, MINUTE_S)
         self.default = Limit("default", 1000, HOUR_S)
@@ -118,9 +121,13 @@ class Limits:
     def must(self, limit: Limit, key: str) -> Window:
         """Count one request of `key`; raise TooManyRequests beyond the limit."""
         window = self.take(limit, key)
+        self.refuse(window)
+        return window
+
+    def refuse(self, window: Window) -> None:
+        """Raise TooManyRequests where a window is over."""
         if window.is_over:
             raise TooManyRequests(window)
-        return window
 
 
 def limited(category: str) -> Callable[..., Awaitable[None]]:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tieout.cli.as_printed import AsPrinted
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 From = Annotated[str | None, typer.Option("--from", metavar="ISO", help="First instant of the window.")]
 To = Annotated[str | None, typer.Option("--to", metavar="ISO", help="Instant at which the window ends.")]
@@ -35,6 +37,7 @@ def _expected() -> None:
 
 
 @expected.command(
+    cls=AsPrinted,
     epilog=f"""
     [bold]Examples[/bold]
 
@@ -43,7 +46,7 @@ def _expected() -> None:
     tieout expected ads --from 2025-11-01 --to 2025-12-01 --force --yes
 
     {CODES}
-    """
+    """,
 )
 def ads(
     *,
@@ -82,6 +85,7 @@ def _match() -> None:
 
 @match.command(
     "ads",
+    cls=AsPrinted,
     epilog=f"""
     [bold]Example[/bold]
 
@@ -139,6 +143,7 @@ def _reconcile() -> None:
 
 @reconcile.command(
     "ads",
+    cls=AsPrinted,
     epilog=f"""
     [bold]Example[/bold]
 

@@ -15,6 +15,7 @@ import typer
 from tieout import __version__
 from tieout.cli.ads_stages_app import expected, match, reconcile, tune
 from tieout.cli.audit_app import audit
+from tieout.cli.backfill_app import backfill
 from tieout.cli.events_app import events
 from tieout.cli.flags_app import flags
 from tieout.cli.generate_app import generate
@@ -31,9 +32,11 @@ from tieout.cli.operating import (
     migrate,
     serve,
 )
+from tieout.cli.proofs_app import proofs
 from tieout.cli.retention_app import retention
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
+from tieout.cli.smoke_app import SMOKE_EPILOG, Smoke, smoke
 from tieout.cli.sources_app import LOAD_EPILOG, load, sources
 from tieout.cli.state_app import state
 from tieout.cli.tenants_app import tenants
@@ -143,6 +146,7 @@ def workspace() -> Iterator[Workspace]:
         raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
+        _hand_over_counts(opened.settings)
 
 
 @contextmanager
@@ -160,6 +164,13 @@ def installation() -> Iterator[Platform]:
         raise typer.Exit(INTERRUPTED) from None
     finally:
         opened.close()
+        _hand_over_counts(opened.settings)
+
+
+def _hand_over_counts(settings: Settings) -> None:
+    from tieout.core.metrics_folder import FOLDER, hand_over
+
+    hand_over(settings.data_dir / FOLDER)
 
 
 def server() -> Serve:
@@ -541,7 +552,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("demo-out"),
     as_json: JsonFlag = False,
 ) -> None:
-    """Reconcile the real sample data that comes with Tieout and write a report for each."""
+    """Reconcile the real sample data that comes with Tieout, with a report for each; then show the ads book at work."""
     from tieout.cli.demo import run_demo
 
     with workspace() as opened:
@@ -549,6 +560,7 @@ def demo(
 
 
 app.command(epilog=LOAD_EPILOG)(load)
+app.command(cls=Smoke, epilog=SMOKE_EPILOG)(smoke)
 for command, text in ((serve, SERVE_EPILOG), (init, INIT_EPILOG), (doctor, DOCTOR_EPILOG), (migrate, MIGRATE_EPILOG)):
     app.command(epilog=text)(command)
 for group in (
@@ -559,6 +571,7 @@ for group in (
     expected,
     match,
     reconcile,
+    backfill,
     tune,
     tenants,
     keys,
@@ -568,6 +581,7 @@ for group in (
     events,
     audit,
     state,
+    proofs,
     retention,
 ):
     app.add_typer(group)
@@ -575,12 +589,13 @@ for group in (
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "tune"),
-    LOOK: ("runs", "show", "explain", "replay", "sql"),
+    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "backfill", "tune"),
+    LOOK: ("runs", "show", "explain", "replay", "sql", "proofs"),
     OPERATE: (
         "init",
         "serve",
         "doctor",
+        "smoke",
         "migrate",
         "tenants",
         "keys",

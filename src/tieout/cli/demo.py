@@ -1,4 +1,4 @@
-"""`tieout demo`: reconcile the sample data that comes with the package, four real cases."""
+"""`tieout demo`: reconcile the sample data that comes with the package, four real cases, and a made world of ads."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tieout.books.compare.actions import CompareRequest, Workspace, compare
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.planning import chosen_plan
 from tieout.cli.app import print_json
+from tieout.cli.demo_ads import run_ads, show_ads
 from tieout.cli.progress import stepping
 from tieout.engine.plan_file import plan_to_toml
 from tieout.report.console import render
@@ -72,8 +73,18 @@ CASES = (
 
 
 def run_demo(workspace: Workspace, out: Path, *, as_json: bool) -> None:
-    """Reconcile every case, show each result and write its report and full result into `out`."""
-    console = Console()
+    """Reconcile every case and show each result; its report and full result go to `out`. Then show the ads book."""
+    console = Console(quiet=as_json)
+    summaries = reconcile_cases(workspace, out, console)
+    with stepping() as on_step:
+        ads = run_ads(workspace, on_step)
+    show_ads(ads, console)
+    if as_json:
+        print_json({**summaries, "ads": ads.as_dict()})
+
+
+def reconcile_cases(workspace: Workspace, out: Path, console: Console) -> dict[str, Any]:
+    """Reconcile every case, show it and write its report and full result; return the summaries by name."""
     summaries: dict[str, Any] = {}
     with as_file(files("tieout") / "sample") as sample:
         for case in CASES:
@@ -84,11 +95,8 @@ def run_demo(workspace: Workspace, out: Path, *, as_json: bool) -> None:
                 on_step("report")
                 write_out(done.run_dir, dict(done.summary), plan_to_toml(done.plan), out / case.name)
             summaries[case.name] = dict(done.summary)
-            if as_json:
-                continue
             console.print(Rule(Text(case.title, style="bold")))
             console.print(Text(case.story, style="italic"))
             render(dict(done.summary), console)
             console.print(Text(f"Report: {out / case.name / 'report.html'}\n", style="bold"))
-    if as_json:
-        print_json(summaries)
+    return summaries

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from tieout.cli.as_printed import AsPrinted
+
 generate = typer.Typer(
     name="generate",
     help="Make two sides with known truth, to try, test and measure with.",
@@ -23,13 +25,14 @@ def group() -> None:
 
 
 @generate.command(
+    cls=AsPrinted,
     epilog="""
     [bold]Examples[/bold]
 
     tieout generate ads --days 40 --events-per-day 10000 --out world
 
     tieout generate ads --seed 7 --networks admob,unity --faults underpay:3,late --out world
-    """
+    """,
 )
 def ads(
     *,
@@ -41,7 +44,7 @@ def ads(
     faults: Annotated[
         str,
         typer.Option(
-            help="Faults to plant, with commas, each with :N for N times; all or none. There are underpay, overpay,"
+            help="Faults to plant, with commas, each with :N for N times; none; or all that fit. There are underpay, overpay,"
             " missing, missing_day, duplicate, unexpected, late, timezone, fx, ivt, viewability, rename, restatement."
         ),
     ] = "all",

@@ -45,13 +45,17 @@ def generate_world(
     with stepping() as on_step, workspace.store.folders.scratch("world") as scratch:
         made = generate(workspace.settings, request, scratch, on_step)
     if as_json:
-        print_json({"out": str(made.out), "events": made.events, "lines": made.lines, "faults": made.truth})
+        shown = {"out": str(made.out), "events": made.events, "lines": made.lines}
+        print_json({**shown, "left_out": made.left_out, "faults": made.truth})
     else:
         _show(Console(), made)
 
 
 def _show(console: Console, made: World) -> None:
     console.print(Text(f"{made.events:,} events, {made.lines:,} lines of statements in {made.out}"))
+    if made.left_out:
+        left_out = ", ".join(made.left_out)
+        console.print(Text(f"Left out, for they have no place in so few days and networks: {left_out}"))
     if not made.truth:
         return
     table = Table("fault", "becomes", "network", "day", "amount", "USD")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tieout.cli.as_printed import AsPrinted
+
 ingest = typer.Typer(
     name="ingest",
     help="Take in what counterparties report, and say where our own records are.",
@@ -22,6 +24,7 @@ def group() -> None:
 
 
 @ingest.command(
+    cls=AsPrinted,
     epilog="""
     [bold]Examples[/bold]
 
@@ -33,19 +36,26 @@ def group() -> None:
 
     Exit codes: 0 loaded (or loaded before), 10 rows were refused or there is nothing to load, 20 error,
     30 the header is not the layout's, 40 the network is not allowed.
-    """
+    """,
 )
 def ads(
     files: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="FILE...", help="Files of one load, in this order; with --own the name of the source before them."
         ),
-    ],
+    ] = None,
     *,
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", metavar="FILE", help="A file of the load, before those without it.")
+    ] = None,
     network: Annotated[str, typer.Option(help="Network whose statement it is, such as admob.")] = "",
-    load_id: Annotated[str, typer.Option(help="Name of the load; the same one is never loaded twice.")] = "",
-    report_id: Annotated[str, typer.Option(help="Report of the network that the files are.")] = "",
+    load_id: Annotated[
+        str, typer.Option("--load-id", "--loadId", help="Name of the load; the same one is never loaded twice.")
+    ] = "",
+    report_id: Annotated[
+        str, typer.Option("--report-id", "--reportId", help="Report of the network that the files are.")
+    ] = "",
     own: Annotated[
         str,
         typer.Option(metavar="events|receipts", help="Register our own records instead; files stay where they lie."),
@@ -54,7 +64,9 @@ def ads(
     database: Annotated[
         str, typer.Option(help="With --sql: sqlite:////path.db or postgresql://user:password@host/database.")
     ] = "",
-    schema_ver: Annotated[int, typer.Option(min=1, help="Version of the statement's schema.")] = 1,
+    schema_ver: Annotated[
+        int, typer.Option("--schema-ver", "--schemaVer", min=1, help="Version of the statement's schema.")
+    ] = 1,
     sep: Annotated[str, typer.Option(help="Separator: auto, comma, semicolon or tab.")] = "auto",
     given: Annotated[
         list[str] | None,
@@ -62,10 +74,16 @@ def ads(
             "--set", metavar="CELL=TEXT", help="A cell that the files lack, for all rows. Repeat for several."
         ),
     ] = None,
-    strict_mime: Annotated[bool, typer.Option("--strict-mime", help="Take files called .csv only.")] = False,
-    max_bytes: Annotated[int | None, typer.Option(min=1, help="Largest file; VRA_INGEST_MAX_BYTES by default.")] = None,
+    strict_mime: Annotated[
+        bool, typer.Option("--strict-mime", "--strictMime", help="Take files called .csv only.")
+    ] = False,
+    max_bytes: Annotated[
+        int | None,
+        typer.Option("--max-bytes", "--maxBytes", min=1, help="Largest file; VRA_INGEST_MAX_BYTES by default."),
+    ] = None,
     max_rows: Annotated[
-        int | None, typer.Option(min=1, help="Most rows of a file; VRA_INGEST_MAX_ROWS by default.")
+        int | None,
+        typer.Option("--max-rows", "--maxRows", min=1, help="Most rows of a file; VRA_INGEST_MAX_ROWS by default."),
     ] = None,
     restate: Annotated[
         bool, typer.Option("--restate", help="The files are the new version of this load and take its place.")
@@ -78,17 +96,19 @@ def ads(
     from tieout.cli.ingesting import (  # noqa: PLC0415 - help answers without the engine
         ingest_request,
         ingest_statements,
+        named_files,
         own_request,
         register_source,
     )
 
+    every = named_files(file, files)
     if own or query or database:
-        source = own_request(own, files, query=query, database=database, dry_run=dry_run)
+        source = own_request(own, every, query=query, database=database, dry_run=dry_run)
         with workspace() as opened:
             code = register_source(opened, source, as_json=as_json)
         raise typer.Exit(code)
     request = ingest_request(
-        files,
+        every,
         network=network,
         load_id=load_id,
         report_id=report_id,

@@ -30,6 +30,14 @@ _WORDS = {
 }
 
 
+def named_files(by_option: Sequence[Path] | None, others: Sequence[Path] | None) -> list[Path]:
+    """Return the files that a command line names, in their order. Raises BadLoad where it names none."""
+    named = [*(by_option or ()), *(others or ())]
+    if not named:
+        raise BadLoad("No file is named.", subject="FILE", remedy="Name the files of the load, or give --file.")
+    return named
+
+
 def ingest_request(
     files: Sequence[Path],
     *,

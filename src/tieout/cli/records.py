@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.actions import BOOK, SUMMARY, Workspace, ask_row, replay
+from tieout.books.ads.pieces import BOOK as ADS
+from tieout.books.compare.actions import BOOK, SUMMARY, Replayed, Workspace, ask_row, replay
 from tieout.books.compare.sources import locate_source_rows
+from tieout.cli.ads_records import result_of, show_ads_run, steps_table
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK, TieoutError
@@ -54,15 +57,17 @@ def list_runs(workspace: Workspace, *, limit: int, as_of: str | None, as_json: b
     if not found:
         console.print("No runs. `tieout compare OURS THEIRS` makes one.")
         return
-    table = Table("run", "started", "status", "what", "result", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "started", "status", "what", "result"):
+        table.add_column(name, no_wrap=name in {"run", "started", "status"}, overflow="fold")
     for run in found:
         row = _run_row(run)
         table.add_row(
             row["run_id"][:SHORT_ID],
             row["started_at"][:19].replace("T", " "),
             row["status"],
-            Text(row["leg"]),
-            str(row["result"] or ""),
+            Text(row["leg"] if row["book"] == BOOK else f"{row['book']} {row['leg']} {row['window']}"),
+            Text(str(row["result"] or "")),
         )
     console.print(table)
 
@@ -88,7 +93,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "status": run.status,
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "result": (run.summary or {}).get("result"),
+        "result": (run.summary or {}).get("result") if run.window.book == BOOK else result_of(run),
         "failure": run.failure,
     }
 
@@ -96,42 +101,44 @@ def _run_row(run: Run) -> dict[str, Any]:
 def show_run(workspace: Workspace, prefix: str, *, out: Path | None, report: Path | None, as_json: bool) -> None:
     """Show a run's result, steps and digests; with `out` write the report and full result, with `report` that page."""
     runs = workspace.store.runs
-    run = runs.find_run(prefix, book=BOOK)
+    run = runs.find_run(prefix)
+    if run.window.book != BOOK:
+        show_ads_run(workspace, runs.find_run(prefix, book=ADS), _record(run), out=out, report=report, as_json=as_json)
+        return
     summary = dict(run.summary or {})
     if report is not None:
         write_report(runs.file_path(run, SUMMARY).parent, summary, report)
     if out is not None:
         write_out(runs.file_path(run, SUMMARY).parent, summary, run.config, out)
     if as_json:
-        print_json(
-            {
-                **_run_row(run),
-                "code_version": run.code_version,
-                "code_digest": run.code_digest,
-                "config_digest": run.config_digest,
-                "engine_versions": dict(run.engine_versions),
-                "inputs": [{"side": one.side, "name": one.name, "artifact": one.artifact_id} for one in run.inputs],
-                "steps": list(run.steps),
-                "files": [
-                    {"name": file.name, "rows": file.row_count, "bytes": file.byte_count, "sha256": file.sha256}
-                    for file in run.files
-                ],
-                "summary": summary,
-            }
-        )
+        print_json(_record(run))
         return
     console = Console()
     if not summary:
         console.print(Text(f"Run {run.run_id[:SHORT_ID]} is {run.status}. {run.failure or ''}"))
         return
     render(summary, console)
-    table = Table("step", "rows", "seconds", title="steps", title_justify="left", box=None, pad_edge=False)
-    for step in run.steps:
-        table.add_row(str(step["name"]), f"{step['rows']:,}", f"{step['seconds']:.2f}")
-    console.print(table)
+    console.print(steps_table(run))
     _show_largest(console, runs.file_path(run, "delta"))
     if out is not None:
         console.print(f"Report: {out / 'report.html'}", markup=False, highlight=False)
+
+
+def _record(run: Run) -> dict[str, Any]:
+    return {
+        **_run_row(run),
+        "code_version": run.code_version,
+        "code_digest": run.code_digest,
+        "config_digest": run.config_digest,
+        "engine_versions": dict(run.engine_versions),
+        "inputs": [{"side": one.side, "name": one.name, "artifact": one.artifact_id} for one in run.inputs],
+        "steps": list(run.steps),
+        "files": [
+            {"name": file.name, "rows": file.row_count, "bytes": file.byte_count, "sha256": file.sha256}
+            for file in run.files
+        ],
+        "summary": dict(run.summary or {}),
+    }
 
 
 def _show_largest(console: Console, deltas: Path) -> None:
@@ -314,7 +321,8 @@ def _candidates_table(candidates: list[dict[str, Any]]) -> Table:
 def replay_run(workspace: Workspace, prefix: str, *, as_json: bool) -> int:
     """Run a run again and tell whether every digest is the same; return the exit code."""
     with stepping() as on_step:
-        done = replay(workspace, prefix, on_step)
+        run = workspace.store.runs.find_run(prefix)
+        done = replay(workspace, prefix, on_step) if run.window.book == BOOK else _replay_ads(workspace, run, on_step)
     if as_json:
         print_json(
             {
@@ -340,6 +348,12 @@ def replay_run(workspace: Workspace, prefix: str, *, as_json: bool) -> int:
         if not done.is_same_code:
             console.print(Text("The code is not the one that made the run.", style="yellow"))
     return EXIT_DIFFERENCES if done.differences else EXIT_OK
+
+
+def _replay_ads(workspace: Workspace, run: Run, on_step: Callable[[str], None]) -> Replayed:
+    from tieout.books.ads.replaying import replay_ads  # noqa: PLC0415 - only here
+
+    return replay_ads(workspace, workspace.store.runs.find_run(run.run_id, book=ADS), on_step)
 
 
 def sweep_files(workspace: Workspace, *, keep_days: int | None, dry_run: bool, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from tieout.core.errors import TieoutError
 from tieout.core.sealing import KEY_FILE
 from tieout.core.settings import Settings
 from tieout.store.guards import EVERY_TENANT
+from tieout.store.kits import open_kit_storage
 from tieout.store.state import SCHEMA, State, connect_state, read_revision
 from tieout.work.gauges import count_jobs
 from tieout.work.jobs.steps import SCHEMA as STEPS_SCHEMA
@@ -57,6 +58,7 @@ def examine_installation(settings: Settings, now: Callable[[], datetime]) -> Ite
     if folder.verdict != "fail":
         yield _disk(settings.data_dir)
     yield _key_file(settings)
+    yield _kits(settings)
     is_there = (
         not settings.state_url.startswith("sqlite") or Path(settings.state_url.removeprefix("sqlite:///")).exists()
     )
@@ -121,6 +123,16 @@ def _key_file(settings: Settings) -> Finding:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Finding("key", "warn", f"{path} is open to other accounts", f"Run: chmod 600 {path}.")
     return Finding("key", "ok", str(path))
+
+
+def _kits(settings: Settings) -> Finding:
+    try:
+        says = open_kit_storage(settings).check()
+    except TieoutError as error:
+        return Finding("dispute kits", "fail", error.what, error.remedy)
+    if settings.dispute_storage == "memory":
+        return Finding("dispute kits", "warn", says, "Set VRA_DISPUTE_STORAGE=fs or s3, so that evidence stays.")
+    return Finding("dispute kits", "ok", says)
 
 
 def _state(settings: Settings, state: State, now: Callable[[], datetime]) -> Iterator[Finding]:

@@ -6,15 +6,18 @@ misses. A guardrail that cannot be read (the role lacks pg_monitor) is told and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from tieout.control.platform import Platform
+from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.work.gauges import INGEST_QUEUE, count_jobs
 
@@ -22,6 +25,11 @@ CACHE_S = 2.0
 MIN_BLOCKS = 100_000
 """Blocks asked for before their cache hits say anything: a new server reads everything once."""
 
+_SHOWN_AS = {
+    "replicas": "db_replicas",
+    "replay_lag_seconds": "db_replica_lag_seconds",
+    "cache_hit_ratio": "db_cache_hit_ratio",
+}
 _REPLICAS = text(
     "select application_name, extract(epoch from coalesce(replay_lag, '0 seconds')) as replay_lag_seconds, state "
     "from pg_stat_replication"
@@ -66,6 +74,24 @@ class Readiness:
                 self._kept = check_state(self._platform)
                 self._kept_until = self._clock() + CACHE_S
             return [*self._kept, loops]
+
+
+class GuardrailGauges(Collector):
+    """Shows the figures of the guardrails of the read model, as `/ready` tells them."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: what it collects is asked for when it is registered otherwise."""
+        return ()
+
+    def collect(self) -> list[Metric]:
+        """Return them all, without a value where it could not be read or the state is no PostgreSQL."""
+        figures = {name: value for check in self._readiness.checks() for name, value in check.figures.items()}
+        return [
+            metrics.gauge(shown, [((), figures[name])] if name in figures else []) for name, shown in _SHOWN_AS.items()
+        ]
 
 
 def check_state(platform: Platform) -> list[Check]:

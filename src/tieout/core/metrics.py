@@ -2,7 +2,8 @@
 
 Values of labels are bounded: routes are templates, and what others choose (tenants, queues, platforms) goes through
 `bounded`. Processes of one machine that share a data folder add up what they count when PROMETHEUS_MULTIPROC_DIR names
-a folder before this module is imported (`core/metrics_folder.py` does that).
+a folder before this module is imported (`core/metrics_folder.py` does that); a command hands over what it counted at
+its end.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_VALUES = 200
@@ -25,7 +27,13 @@ OTHER = "other"
 
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0)
 _QUERY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+_STAGE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+_OF_A_NETWORK = ("network", "success")
 _WORK_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+
+MOST_RECENT: Final = "mostrecent"
+"""Of a gauge that says how something is, whoever said it last; what processes hold at once adds up instead."""
+_ADDED_UP: Final = "livesum"
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class Declared:
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _own = CollectorRegistry()
 _declared: list[Declared] = []
+_modes: dict[str, str] = {}
 _seen: dict[str, set[str]] = {}
 _lock = Lock()
 
@@ -62,9 +71,10 @@ def _counter(name: str, meaning: str, *labels: str) -> Counter:
     return Counter(name, meaning, labels, registry=_own)
 
 
-def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
+def _gauge(name: str, meaning: str, *labels: str, mode: Literal["livesum", "mostrecent"] = _ADDED_UP) -> Gauge:
     _declared.append(Declared(name, "gauge", labels, meaning))
-    return Gauge(name, meaning, labels, registry=_own, multiprocess_mode="livesum")
+    _modes[name] = mode
+    return Gauge(name, meaning, labels, registry=_own, multiprocess_mode=mode)
 
 
 def _histogram(name: str, meaning: str, *labels: str, buckets: Sequence[float]) -> Histogram:
@@ -118,9 +128,67 @@ WEBHOOK_DURATION = _histogram(
 AUDIT_EVENTS = _counter("audit_events_total", "Events written to the audit trail.", "module")
 AUDIT_BREAKS = _counter("audit_chain_breaks_total", "Broken links that a verification of the audit trail found.")
 
-# The ads book: what networks say
-ADS_INGEST_PARSE = _counter("vra_ingest_parse_total", "Rows of statements read, and those refused.", "success")
-ADS_INGEST_LOAD = _counter("vra_ingest_load_total", "Rows of statements loaded, and those of loads refused.", "success")
+# The ads book. Rows and deltas are counted where they are found, in a dry run too; a run on record counts none anew.
+ADS_INGEST_PARSE = _counter("vra_ingest_parse_total", "Rows of statements read, and those refused.", *_OF_A_NETWORK)
+ADS_INGEST_LOAD = _counter(
+    "vra_ingest_load_total", "Rows of statements loaded, and those refused with their load or alone.", *_OF_A_NETWORK
+)
+ADS_LOAD_FAILURES = _counter(
+    "vra_statements_load_failures_total",
+    "Rows of loads of which nothing was taken, at least 1 each, by reason: insert_failed, or the code of the error.",
+    *("network", "reason"),
+)
+ADS_EXPECTED_SEEN = _counter("vra_expected_seen_total", "Receipts of the windows built.")
+ADS_EXPECTED_WRITTEN = _counter("vra_expected_written_total", "Expected rows written; in a dry run those to write.")
+ADS_EXPECTED_SKIPPED = _counter("vra_expected_skipped_total", "Receipts that brought no row, or were built before.")
+ADS_EXPECTED_DURATION = _histogram(
+    "vra_expected_build_duration_seconds",
+    "Seconds of one build: success, empty, dry_run, error.",
+    "outcome",
+    buckets=_STAGE_BUCKETS,
+)
+ADS_MATCH_CANDIDATES = _counter("vra_match_candidates_total", "Pairs of a line and a request that were compared.")
+ADS_MATCH_EXACT = _counter("vra_match_exact_total", "Lines matched by request id; they are among the automatic ones.")
+ADS_MATCH_AUTO = _counter("vra_match_auto_total", "Lines matched for sure.")
+ADS_MATCH_REVIEW = _counter("vra_match_review_total", "Lines matched so that a person should look.")
+ADS_MATCH_REVIEW_KEPT = _counter("vra_match_review_persisted_total", "Pairs kept for a person to look at.")
+ADS_MATCH_UNMATCHED = _counter("vra_match_unmatched_total", "Lines that answer to nothing, repetitions among them.")
+ADS_MATCH_DURATION = _histogram(
+    "vra_match_duration_seconds",
+    "Seconds of one matching: success, empty, dry_run, error.",
+    "outcome",
+    buckets=_STAGE_BUCKETS,
+)
+ADS_RECONCILE_RUNS = _counter("vra_reconcile_runs_total", "Windows judged, and those that could not be.", "success")
+ADS_RECONCILE_ROWS = _counter("vra_reconcile_rows_total", "Deltas found.", "kind")
+ADS_RECONCILE_DURATION = _histogram(
+    "vra_reconcile_duration_seconds", "Seconds of judging one window.", "success", buckets=_STAGE_BUCKETS
+)
+
+# The ads book: reads
+ADS_QUERY_FAILURES = _counter(
+    "vra_query_fail_total", "Reads that failed and were answered as empty: overview, deltas_count, deltas_list.", "op"
+)
+ADS_EMPTY_RESULTS = _counter("vra_empty_results_total", "Reads that found nothing.", "op")
+ADS_QUERY_DURATION = _histogram(
+    "vra_query_duration_seconds", "Seconds of one read of the ads book.", "op", "success", buckets=_REQUEST_BUCKETS
+)
+ADS_COVERAGE = _gauge(
+    "vra_coverage_percent",
+    "Share of what is expected that statements cover, 0 to 100, as the last overview told it.",
+    "scope",
+    mode=MOST_RECENT,
+)
+ADS_VARIANCE = _gauge(
+    "vra_variance_percent",
+    "Share of the expected money whose difference no delta explains, as the last overview told it.",
+    "scope",
+    mode=MOST_RECENT,
+)
+ADS_DISPUTES_SHADOWED = _counter("vra_dispute_shadow_acks_total", "Disputes answered in shadow mode.", "network")
+ADS_DISPUTES_CREATED = _counter("vra_disputes_created_total", "Disputes opened.", "network")
+ADS_KITS_BUILT = _counter("vra_dispute_kits_built_total", "Kits of evidence stored.", "network")
+ADS_KIT_FAILURES = _counter("vra_dispute_kit_failures_total", "Kits of evidence that could not be stored.", "reason")
 
 # Proofs
 PROOFS_VERIFY = _counter("vra_proofs_verify_total", "Days, months and rows held against the log, and how.", "success")
@@ -154,8 +222,12 @@ READ_AT_SCRAPE = (
     Declared("outbox_deliveries_pending", "gauge", (), "Deliveries of events that wait."),
     Declared("outbox_deliveries_failed", "gauge", (), "Deliveries of events that were given up: dead letters."),
     Declared("state_up", "gauge", (), "1 if the state database answered this scrape, else 0."),
+    Declared("db_replicas", "gauge", (), "Replicas that follow; of PostgreSQL only."),
+    Declared("db_replica_lag_seconds", "gauge", (), "How far the last replica is behind; of PostgreSQL only."),
+    Declared("db_cache_hit_ratio", "gauge", (), "Blocks found in the cache, 0 to 1; of PostgreSQL only."),
 )
-"""Gauges that one cheap query of the state answers when the metrics are read; `work/gauges.py` reads them."""
+"""Gauges that one cheap query of the state answers when the metrics are read; `work/gauges.py` and
+`control/readiness.py` read them."""
 ALIASES = (
     Declared(
         "nova_api_http_request_duration_seconds",
@@ -178,6 +250,25 @@ def gauge(name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
     for labels, value in values:
         family.add_metric(labels, value)
     return family
+
+
+def list_samples() -> Iterator[tuple[str, Metric, Sample]]:
+    """Return what this process alone counted, as the files of a shared folder keep it: kind of file, metric, sample.
+
+    Buckets there are not cumulated; a gauge is among them only if it says how something is, under a label.
+    """
+    for family in _own.collect():
+        below = 0.0
+        for sample in family.samples:
+            if sample.name.endswith("_bucket"):
+                yield family.type, family, sample._replace(value=sample.value - below)
+                below = sample.value
+            elif family.type == "histogram" and sample.name.endswith("_count"):
+                below = 0.0
+            elif family.type != "gauge":
+                yield family.type, family, sample
+            elif sample.labels and _modes[family.name] == MOST_RECENT:
+                yield f"gauge_{MOST_RECENT}", family, sample
 
 
 def render(*more: Collector) -> bytes:

@@ -27,6 +27,7 @@ _BYTES_PER_UNIT = {
     **{unit: 1024**power for power, unit in enumerate(("kib", "mib", "gib", "tib"), start=1)},
 }
 _FLAG_PREFIX = "TIEOUT_FLAG_"
+_PUBLISHER_PREFIX = "TRANSPARENCY_RATE_LIMIT_RPM_PUBLISHER_"
 _FLAG_VARIABLES = ("VRA_ENABLED", "VRA_SHADOW_ONLY")  # as the runbooks print them
 _STATE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
@@ -142,7 +143,16 @@ class Settings:
     rate_limit_ads_rpm: int = field(default=120, metadata={"environment": "TRANSPARENCY_RATE_LIMIT_RPM_DEFAULT"})
     """Requests a minute of one publisher from one address under `/api/v1`, in each process of the API."""
 
+    rate_limit_publishers: Mapping[str, int] = field(
+        default_factory=dict, metadata={"environment": "TRANSPARENCY_RATE_LIMIT_RPM_PUBLISHER_…"}
+    )
+    """The same for single publishers: `TRANSPARENCY_RATE_LIMIT_RPM_PUBLISHER_acme=600`, where `acme` is the tenant."""
+
     # Ads
+    ads_local_reads: bool = False
+    """Whether programs of this machine may read the ads book under `/api/v1/recon` without signing in, as the tenant of
+    `TIEOUT_TENANT`: `1` or `0`. Not for a machine whose proxy hands requests of others on to this port."""
+
     ads_networks: tuple[str, ...] = field(default=(), metadata={"environment": "VRA_ALLOWED_NETWORKS"})
     """Networks, with commas between them, whose statements are taken; unset, those of all."""
 
@@ -151,6 +161,27 @@ class Settings:
 
     ads_max_rows: int = field(default=500_000, metadata={"environment": "VRA_INGEST_MAX_ROWS"})
     """The most rows that a statement of an ad network may have."""
+
+    dispute_storage: str = field(default="fs", metadata={"environment": "VRA_DISPUTE_STORAGE"})
+    """Where kits of evidence for disputes are kept: `fs`, `s3`, or `memory` (gone when the process ends)."""
+
+    dispute_fs_dir: Path | None = field(default=None, metadata={"environment": "VRA_DISPUTE_FS_DIR"})
+    """The folder for kits; `vra-kits` in the data folder by default."""
+
+    dispute_bucket: str = field(default="", metadata={"environment": "VRA_DISPUTE_BUCKET"})
+    """The S3 bucket for kits; credentials are the usual variables of AWS."""
+
+    dispute_prefix: str = field(default="vra", metadata={"environment": "VRA_DISPUTE_PREFIX"})
+    """What the names of kits in the bucket begin with."""
+
+    s3_region: str = field(default="", metadata={"environment": "VRA_S3_REGION"})
+    """The region of the bucket."""
+
+    s3_endpoint: str = field(default="", metadata={"environment": "VRA_S3_ENDPOINT"})
+    """The address of an S3 that is not of AWS, such as `https://minio.example.com:9000`."""
+
+    ads_four_eyes: bool = False
+    """Whether a decision about a pair of the ads book counts only once a second person has made it too: `1` or `0`."""
 
     read_replicas: int = 0
     """Streaming replicas that PostgreSQL must have for `/ready` to say so; where it has any, their lag counts."""
@@ -182,6 +213,9 @@ class Settings:
 
     dead_letter_days: int = 180
     """Days for which dead letters are kept: jobs whose last attempt failed."""
+
+    event_retention_days: int = 90
+    """Days for which events are kept once nobody waits for them; the last of each thing is kept for good."""
 
     breaker_threshold: int = 5
     """Failures of an integration in a row that open its circuit breaker."""
@@ -223,6 +257,7 @@ class Settings:
             checkpoint_after_s=_seconds(environ, "TIEOUT_CHECKPOINT_AFTER_S", cls.checkpoint_after_s),
             retention_days=_whole(environ, "TIEOUT_RETENTION_DAYS", cls.retention_days, at_most=36_500),
             secret_key=_secret_key(environ),
+            rate_limit_publishers=_publishers(environ),
             flags=_flags(environ),
             proofs_origin=_origin(environ, "TIEOUT_PROOFS_ORIGIN"),
             webhook_allow_http=_yes_or_no(environ, "TIEOUT_WEBHOOK_ALLOW_HTTP"),
@@ -271,6 +306,9 @@ def _of_durable_work(environ: Mapping[str, str]) -> dict[str, Any]:
         "step_threads": _whole(environ, "TIEOUT_STEP_THREADS", Settings.step_threads, at_most=64),
         "job_lease_s": lease_s,
         "job_retention_days": _whole(environ, "TIEOUT_JOB_RETENTION_DAYS", Settings.job_retention_days, at_most=36_500),
+        "event_retention_days": _whole(
+            environ, "TIEOUT_EVENT_RETENTION_DAYS", Settings.event_retention_days, at_most=36_500
+        ),
         "dead_letter_days": _whole(environ, "TIEOUT_DEAD_LETTER_DAYS", Settings.dead_letter_days, at_most=36_500),
         "breaker_threshold": _whole(environ, "TIEOUT_BREAKER_THRESHOLD", Settings.breaker_threshold, at_most=1000),
         "breaker_open_s": _seconds(environ, "TIEOUT_BREAKER_OPEN_S", Settings.breaker_open_s),
@@ -283,6 +321,14 @@ def _of_ads(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "ads_networks": tuple(network.strip().lower() for network in networks if network.strip()),
         "ads_max_bytes": _whole(environ, "VRA_INGEST_MAX_BYTES", Settings.ads_max_bytes),
+        "dispute_storage": _one_of(environ, "VRA_DISPUTE_STORAGE", Settings.dispute_storage, ("fs", "s3", "memory")),
+        "dispute_fs_dir": _folder(environ, "VRA_DISPUTE_FS_DIR"),
+        "dispute_bucket": (environ.get("VRA_DISPUTE_BUCKET") or "").strip(),
+        "dispute_prefix": (environ.get("VRA_DISPUTE_PREFIX") or Settings.dispute_prefix).strip(),
+        "s3_region": (environ.get("VRA_S3_REGION") or "").strip(),
+        "s3_endpoint": _endpoint(environ, "VRA_S3_ENDPOINT"),
+        "ads_four_eyes": _yes_or_no(environ, "TIEOUT_ADS_FOUR_EYES"),
+        "ads_local_reads": _yes_or_no(environ, "TIEOUT_ADS_LOCAL_READS"),
         "ads_max_rows": _whole(environ, "VRA_INGEST_MAX_ROWS", Settings.ads_max_rows),
         **{
             name: _whole(environ, f"TIEOUT_{name.upper()}", getattr(Settings, name), at_most=1200)
@@ -306,6 +352,13 @@ def _data_dir(environ: Mapping[str, str]) -> Path:
             remedy="Name a folder; it is made when it does not exist.",
         )
     return path
+
+
+def _folder(environ: Mapping[str, str], variable: str) -> Path | None:
+    text = (environ.get(variable) or "").strip()
+    if "\0" in text:
+        raise BadSetting(f"{variable} holds a NUL character.", subject=variable)
+    return Path(text).absolute() if text else None
 
 
 def _state_url(environ: Mapping[str, str], data_dir: Path) -> str:
@@ -375,6 +428,16 @@ def _flags(environ: Mapping[str, str]) -> dict[str, str]:
         variable: text
         for variable, text in environ.items()
         if text and (variable.startswith(_FLAG_PREFIX) or variable in _FLAG_VARIABLES)
+    }
+
+
+def _publishers(environ: Mapping[str, str]) -> dict[str, int]:
+    return {
+        check_tenant(variable.removeprefix(_PUBLISHER_PREFIX), variable): _whole(
+            environ, variable, Settings.rate_limit_ads_rpm
+        )
+        for variable, text in environ.items()
+        if text and variable.startswith(_PUBLISHER_PREFIX)
     }
 
 

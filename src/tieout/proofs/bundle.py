@@ -108,7 +108,9 @@ class _Bundling:
         total = self._total_of(name)
         if total is None:
             return None
-        hashed = sorted((leaf_hash(self._record(place)), amount, place) for place, amount in zip(places, amounts, strict=True))
+        hashed = sorted(
+            (leaf_hash(self._record(place)), amount, place) for place, amount in zip(places, amounts, strict=True)
+        )
         tree = sum_tree(b"".join(one for one, _, _ in hashed), np.array([amount for _, amount, _ in hashed], np.int64))
         shown = [
             {"leaf": self.place_of[place], "position": position, "proof": _siblings(tree, position)}

@@ -156,9 +156,16 @@ class Desk:
             )
         return found
 
+    def origin(self) -> str:
+        """Return the name of the log: what it began with, or would begin with now."""
+        found = self.find_identity()
+        if found is not None:
+            return found.origin
+        return f"{self.settings.proofs_origin or ORIGIN}/{self.store.tenant}/{self.book}"
+
     def make_identity(self) -> LogIdentity:
         """Return the identity of the log, made now where there is none."""
-        origin = f"{self.settings.proofs_origin or ORIGIN}/{self.store.tenant}/{self.book}"
+        origin = self.origin()
         blinding = self._sealer().seal(self.random_bytes(BLINDING_BYTES), self._context, self.random_bytes)
         key = {"tenant": self.store.tenant, "book": self.book}
 
@@ -202,9 +209,7 @@ class Desk:
         """Return how many leaves the state knows of."""
         day, month = proofs_daily_roots, proofs_monthly_digest
         with self.store.state.reading() as connection:
-            last_day = connection.scalar(
-                select(func.max(day.c.first_leaf + day.c.leaf_count)).where(self._is_own(day))
-            )
+            last_day = connection.scalar(select(func.max(day.c.first_leaf + day.c.leaf_count)).where(self._is_own(day)))
             last_month = connection.scalar(select(func.max(month.c.leaf)).where(self._is_own(month)))
         return 1 + max(-1 if last is None else last for last in (last_day, last_month))
 
@@ -312,9 +317,7 @@ def damaged(path: Path, why: str) -> SealedFileDamaged:
 
 def _day(row: Row[Any]) -> SealedDay:
     root = bytes.fromhex(row.merkle_root)
-    return SealedDay(
-        row.day, row.version, row.first_leaf, row.leaf_count, root, row.sig, row.counts, row.published_at
-    )
+    return SealedDay(row.day, row.version, row.first_leaf, row.leaf_count, root, row.sig, row.counts, row.published_at)
 
 
 def _month(row: Row[Any]) -> SealedMonth:

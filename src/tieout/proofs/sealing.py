@@ -87,9 +87,7 @@ def parse_month(text: str) -> tuple[date, date]:
     return first, first.replace(day=monthrange(first.year, first.month)[1])
 
 
-def issue_day(
-    desk: Desk, records: DayRecords, *, is_dry_run: bool = False, at: At = lambda _point: None
-) -> IssuedDay:
+def issue_day(desk: Desk, records: DayRecords, *, is_dry_run: bool = False, at: At = lambda _point: None) -> IssuedDay:
     """Seal what was published of a day, unless its last seal has the same leaves.
 
     Raises what the keys raise where none can sign, LogHasWriter, and LogAheadOfState.
@@ -119,7 +117,8 @@ def issue_month(
     first, last = parse_month(month)
     issued = tuple(issue_day(desk, records, is_dry_run=is_dry_run, at=at) for records in days)
     if is_dry_run:
-        covered = {one.day for one in (*issued, *desk.list_days(first, last)) if _is_covered(one)}
+        covered = {one.day for one in issued if one.outcome != "nothing"}
+        covered |= {one.day for one in desk.list_days(first, last)}
         return _month_told(month, "would_issue", merkle.EMPTY_ROOT, covered, issued)
     sealed = desk.list_days(first, last)
     covered = {one.day for one in sealed}
@@ -163,10 +162,6 @@ def _rehearse(desk: Desk, records: DayRecords) -> IssuedDay:
     root, former = merkle.root_of(leaves.hashes), desk.find_day(records.day)
     is_same = former is not None and former.root == root
     return IssuedDay(records.day, "unchanged" if is_same else "would_issue", leaves.counts, root)
-
-
-def _is_covered(one: IssuedDay | SealedDay) -> bool:
-    return isinstance(one, SealedDay) or one.outcome != "nothing"
 
 
 @contextmanager
@@ -320,5 +315,3 @@ def _notes(told: IssuedMonth) -> str:
     _, last = parse_month(told.month)
     words = f"{last.day - len(told.missing)} of {last.day} days"
     return f"{words}; missing {', '.join(day.isoformat() for day in told.missing)}" if told.missing else words
-
-

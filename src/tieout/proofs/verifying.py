@@ -1,4 +1,4 @@
-"""Verifying: a sealed day or month held against its signature, the log, the records beside it, and what is published."""
+"""Verifying: a sealed day or month held against its signature, the log, the records beside it, and what is now."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Verdict:
         return self.status == "ok"
 
 
-class _Mismatch(Exception):  # noqa: N818 - carries a verdict, is never shown
+class _Mismatch(Exception):
     """What ends a verification at the first thing that does not fit."""
 
     def __init__(self, status: Status, why: str) -> None:
@@ -74,7 +74,8 @@ def verify_month(desk: Desk, month: str, records_of: RecordsOf) -> Verdict:
     def check() -> bool:
         days = desk.list_days(first, last)
         _check_month(desk, sealed, days)
-        return all([_check_day(desk, day, records_of) for day in days])
+        compared = [_check_day(desk, day, records_of) for day in days]
+        return all(compared)
 
     count = sum(day.leaf_count for day in desk.list_days(first, last))
     return _counted(_held(month, count, check))
@@ -168,7 +169,9 @@ def _check_records(desk: Desk, con: DuckDBPyConnection, log: TileLog, sealed: Se
             "digest_mismatch", f"The log ends at leaf {log.size:,}; the day ends at {sealed.last_leaf + 1:,}."
         )
     kept = b"".join(log.leaves(sealed.first_leaf, sealed.last_leaf + 1))
-    made = hashes_of(con, "select unhex(sha256('\\x00'::blob || encode(record))) as hash from sealed_record order by place")
+    made = hashes_of(
+        con, "select unhex(sha256('\\x00'::blob || encode(record))) as hash from sealed_record order by place"
+    )
     if kept != made:
         place = next(n for n in range(count) if _at(kept, n) != _at(made, n))
         [row] = table.slice(place, 1).to_pylist()
@@ -212,5 +215,3 @@ def _at(hashes: bytes, place: int) -> bytes:
 
 def _named(kind: str, key: str) -> str:
     return f"{kind} {' '.join(key.split(chr(10)))}"
-
-

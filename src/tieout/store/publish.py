@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tieout.core.errors import TieoutError
 from tieout.store.artifacts import Artifacts
 from tieout.store.folders import fsync, storing
 from tieout.store.locks import Lock, lock
-from tieout.store.runs import Run, RunFile, RunRequest, Runs, is_current, is_run, is_window, load_run
+from tieout.store.runs import Run, RunFile, RunRequest, Runs, Window, is_current, is_run, is_window, load_run
 from tieout.store.tables import publication, run, run_file, run_input
 
 PublishPoint = Literal["files_written", "renamed", "before_commit", "committed"]
@@ -298,9 +299,17 @@ def _record_outputs(connection: Connection, tenant: str, run_id: str, outputs: _
     connection.execute(update(run).where(is_run(run, tenant, run_id)).values(values))
 
 
+def _take_turn(connection: Connection, tenant: str, window: Window) -> None:
+    """Let publications of a leg become visible in the order of their numbers: who follows the numbers misses none."""
+    if connection.dialect.name == "postgresql":  # writers of SQLite take their turn anyway
+        leg = json.dumps([tenant, window.book, window.leg])
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(leg, 0))))
+
+
 def _move_pointer(connection: Connection, tenant: str, active: ActiveRun, now: datetime) -> bool:
     """Point the run's window to it; tell whether it pointed elsewhere before."""
     window, run_id = active.request.window, active.run_id
+    _take_turn(connection, tenant, window)
     # The window's first row never goes, so whoever holds it is alone; SQLite's writers take their turn anyway.
     first = select(publication.c.seq).where(is_window(publication, tenant, window)).order_by(publication.c.seq)
     connection.execute(first.limit(1).with_for_update())
@@ -315,7 +324,8 @@ def _move_pointer(connection: Connection, tenant: str, active: ActiveRun, now: d
     if current is not None:
         # A clock that went backwards must not rewrite what was said before.
         instant = max(now, current.published_us)
-        connection.execute(update(publication).where(publication.c.seq == current.seq).values(superseded_us=instant))
+        is_former = (publication.c.tenant == tenant) & (publication.c.seq == current.seq)
+        connection.execute(update(publication).where(is_former).values(superseded_us=instant))
         connection.execute(update(run).where(is_run(run, tenant, current.run_id)).values(status="superseded"))
     connection.execute(
         insert(publication).values(

@@ -1,4 +1,4 @@
-"""What the platform does by itself: delete jobs that ended long ago."""
+"""What the platform does by itself: delete jobs that ended long ago, and events that everybody had."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tieout.core.settings import Settings
 from tieout.work.jobs import actions
 from tieout.work.jobs.kinds import Items, Kind
 from tieout.work.jobs.rules import Job, JobRequest
+from tieout.work.outbox import actions as outbox
 from tieout.work.schedules.actions import PLATFORM
 from tieout.work.schedules.rules import Schedule
 
@@ -31,7 +32,8 @@ def kinds(settings: Settings, *, now: Callable[[], datetime], random_bytes: Rand
             failed_after=timedelta(days=settings.dead_letter_days),
             at_most=AT_ONCE,
         )
-        if deleted >= AT_ONCE:  # in a transaction of its own, so that none is long
+        had = outbox.purge(connection, now() - timedelta(days=settings.event_retention_days), AT_ONCE)
+        if max(deleted, had) >= AT_ONCE:  # in a transaction of its own, so that none is long
             again = JobRequest(RETENTION, {}, priority="low")
             actions.submit(connection, PLATFORM, again, now=now(), random_bytes=random_bytes)
 

@@ -5,24 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from tests.store.builders import NOW, a_store, settings_for
-from tieout.books.ads.generate import FAULTS, BadWorld, WorldRequest, generate, parse_faults, plant
-from tieout.books.ads.ingest import IngestRequest, ingest
-from tieout.books.ads.own import OwnRequest, define_macros, register_own, view_own
+from tests.books.ads.worlds import made, taken_in
+from tieout.books.ads.generate import FAULTS, BadWorld, WorldRequest, parse_faults, plant
+from tieout.books.ads.own import define_macros, view_own
 from tieout.books.ads.statements import view_statements
 from tieout.books.compare.actions import Workspace
-
-
-def _made(tmp_path: Path, name: str = "w", threads: int = 1, **told):
-    settings = replace(settings_for(tmp_path / "data"), threads=threads)
-    return generate(settings, WorldRequest(tmp_path / name, **told), tmp_path / f"{name}-scratch")
 
 
 def _digest(folder: Path) -> dict[str, str]:
@@ -34,29 +27,10 @@ def _digest(folder: Path) -> dict[str, str]:
 def world(tmp_path_factory) -> Iterator[tuple[Workspace, Path, dict]]:
     """A world with every fault, taken in."""
     tmp_path = tmp_path_factory.mktemp("world")
-    made = _made(tmp_path, days=18, events_per_day=1200, seed=5)
-    opened = Workspace(replace(settings_for(tmp_path / "data"), threads=1), a_store(tmp_path / "data"), lambda: NOW)
-    for request in _loads(made.out):
-        assert ingest(opened, request).quarantined == 0
-    for kind in ("events", "receipts"):
-        paths = tuple(sorted((made.out / "own" / kind).glob("*.parquet")))
-        register_own(opened, OwnRequest(kind, f"world-{kind}", paths))
-    yield opened, made.out, json.loads((made.out / "truth.json").read_text())
+    world = made(tmp_path, days=18, events_per_day=1200, seed=5)
+    opened = taken_in(tmp_path, world)
+    yield opened, world.out, json.loads((world.out / "truth.json").read_text())
     opened.close()
-
-
-def _loads(out: Path) -> list[IngestRequest]:
-    """The loads of a world: those of a restated day one by one, the other files of a network as one."""
-    loads = json.loads((out / "loads.json").read_text())["loads"]
-    restated = {(load["network"], load["load_id"]) for load in loads if load["restates"]}
-    requests, together = [], {}
-    for load in loads:
-        if (load["network"], load["load_id"]) in restated:
-            told = (load["network"], load["load_id"], load["report_id"], (out / load["file"],))
-            requests.append(IngestRequest(*told, restates=load["restates"]))
-        else:
-            together.setdefault(load["network"], []).append(out / load["file"])
-    return requests + [IngestRequest(network, "all", "daily", tuple(paths)) for network, paths in together.items()]
 
 
 def _sums(world) -> dict[tuple[str, str], dict[str, int]]:
@@ -152,17 +126,17 @@ def test_every_fault_has_a_place_of_its_own_and_the_kind_it_becomes(world):
 
 def test_the_same_request_gives_the_same_bytes_however_many_threads(tmp_path):
     told = {"days": 4, "events_per_day": 400, "faults": parse_faults("underpay,late")}
-    first = _digest(_made(tmp_path, "a", **told).out)
-    assert _digest(_made(tmp_path, "b", threads=3, **told).out) == first
-    other = _digest(_made(tmp_path, "c", seed=2, **told).out)
+    first = _digest(made(tmp_path, "a", **told).out)
+    assert _digest(made(tmp_path, "b", threads=3, **told).out) == first
+    other = _digest(made(tmp_path, "c", seed=2, **told).out)
     assert other["own/events/2026-01-01.parquet"] != first["own/events/2026-01-01.parquet"]
 
 
 def test_a_world_without_faults_is_clean(tmp_path):
-    made = _made(tmp_path, days=3, events_per_day=500, faults={}, networks=("smaato", "fyber", "vungle", "acme"))
-    assert made.truth == ()
-    said = f"read_csv('{made.out}/statements/{{}}/*.csv', union_by_name = true)"
-    events = f"read_parquet('{made.out}/own/events/*.parquet')"
+    clean = made(tmp_path, days=3, events_per_day=500, faults={}, networks=("smaato", "fyber", "vungle", "acme"))
+    assert clean.truth == ()
+    said = f"read_csv('{clean.out}/statements/{{}}/*.csv', union_by_name = true)"
+    events = f"read_parquet('{clean.out}/own/events/*.parquet')"
     own = dict(duckdb.sql(f"select network, sum(original_micros)::bigint from {events} group by all").fetchall())
     for network, column in (("smaato", "Revenue"), ("acme", "Paid")):
         query = f'select (sum("{column}"::decimal(38, 6)) * 1000000)::bigint from {said.format(network)}'
@@ -171,7 +145,7 @@ def test_a_world_without_faults_is_clean(tmp_path):
 
 def test_what_cannot_be_made_is_said(tmp_path):
     with pytest.raises(BadWorld, match="no place"):
-        plant(WorldRequest(tmp_path, days=3, networks=("admob",)))
+        plant(WorldRequest(tmp_path, days=3, networks=("admob",), faults=dict.fromkeys(FAULTS, 1)))
     with pytest.raises(BadWorld, match="no place"):
         plant(WorldRequest(tmp_path, days=30, networks=("admob",), faults={"fx": 1}))
     with pytest.raises(BadWorld, match="no fault"):
@@ -179,7 +153,8 @@ def test_what_cannot_be_made_is_said(tmp_path):
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "mine").touch()
     with pytest.raises(BadWorld, match="not empty"):
-        _made(tmp_path)
+        made(tmp_path)
     assert parse_faults("late:3, fx") == {"late": 3, "fx": 1}
+    assert parse_faults("all") is None
     planted = plant(WorldRequest(tmp_path, days=80, faults=dict.fromkeys(FAULTS, 3)))
     assert len(planted) == 3 * len(FAULTS)

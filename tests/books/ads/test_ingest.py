@@ -180,14 +180,14 @@ def test_amounts_beyond_six_decimals_are_rounded_and_told(workspace, tmp_path):
 
 def test_schema_drift_loads_nothing_counts_and_exits_with_30(workspace, tmp_path):
     request = a_load(tmp_path, HEADER + ROW, HEADER.replace("paid", "payed") + ROW)
-    before = ADS_INGEST_LOAD.labels("false")._value.get()
+    before = ADS_INGEST_LOAD.labels("acme", "false")._value.get()
     with pytest.raises(SchemaDrift) as caught:
         ingest(workspace, request)
     assert caught.value.exit_code == 30
     assert (caught.value.fit.missing, caught.value.fit.unknown) == (("paid",), ("payed",))
     assert "missing paid" in str(caught.value)
     assert workspace.store.runs.current_run(window_of(request)) is None
-    assert ADS_INGEST_LOAD.labels("false")._value.get() == before + 1
+    assert ADS_INGEST_LOAD.labels("acme", "false")._value.get() == before + 1
 
 
 def test_a_network_that_is_not_allowed_exits_with_40(workspace, tmp_path):

@@ -238,13 +238,13 @@ def test_a_renamed_unit_is_found_by_its_sum():
     assert outcomes(facts) == [("cell:2025-11-03|admob|app|old|US|banner", "auto", 950_000_000)]
 
 
-def test_a_sum_that_is_a_day_late_waits_for_a_person():
+def test_a_sum_that_is_a_day_late_is_left_to_be_judged():
     _, facts, _ = match(
         "request | at | usd\na | 11-03 22:00 | 2",
         "day | paid | impressions\n11-04 | 2 | 3",
         period=days("11-03", "11-05"),
     )
-    assert outcomes(facts) == [("cell:2025-11-03|admob|app|unit|US|banner", "review", 500_000_000)]
+    assert outcomes(facts) == [("unexpected", "unmatched", None)]
 
 
 def test_pairs_for_review_are_kept_where_asked_for():

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from tests.work.outbox.builders import NOW, an_endpoint, deliveries, events, tell
-from tieout.work.outbox.actions import Event, emit
+from tieout.store.guards import EVERY_TENANT
+from tieout.store.tables import event_delivery
+from tieout.work.outbox.actions import Event, emit, purge
 from tieout.work.outbox.rules import is_wanted
 
 
@@ -100,3 +104,31 @@ def test_each_enabled_endpoint_of_the_tenant_that_wants_the_type_gets_it(state):
 )
 def test_a_pattern_names_a_type_or_all_that_begin_alike(pattern, event_type, is_so):
     assert is_wanted([pattern], event_type) is is_so
+
+
+def test_events_that_everybody_had_are_deleted_but_the_last_of_each_thing(state):
+    an_endpoint(state)
+    for entity_id in ("7", "8", "7", "7"):
+        tell(state, entity_id=entity_id)
+    first, second, *_ = deliveries(state)
+    on_all(state, lambda connection: purge(connection, NOW + timedelta(days=1), 100), gives=0)  # all are waited for
+    settle(state, [first, second], "dispatched")
+    settle(state, deliveries(state)[2:], "failed")
+    on_all(state, lambda connection: purge(connection, NOW, 100), gives=0)  # none is older
+    on_all(state, lambda connection: purge(connection, NOW + timedelta(days=1), 100), gives=1)
+    assert [(event.entity_id, event.version) for event in events(state)] == [("8", 1), ("7", 2), ("7", 3)]
+    assert first.delivery_id not in {one.delivery_id for one in deliveries(state)}
+    settle(state, deliveries(state), "canceled")
+    on_all(state, lambda connection: purge(connection, NOW + timedelta(days=1), 100), gives=1)
+    tell(state, entity_id="7")
+    assert [(event.entity_id, event.version) for event in events(state)] == [("8", 1), ("7", 3), ("7", 4)]
+
+
+def on_all(state, action, *, gives):
+    assert state.of(EVERY_TENANT).write(action) == gives
+
+
+def settle(state, those, status):
+    ids = [one.delivery_id for one in those]
+    change = update(event_delivery).where(event_delivery.c.delivery_id.in_(ids)).values(status=status)
+    state.of(EVERY_TENANT).write(lambda connection: connection.execute(change))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from tieout import __version__
 from tieout.api.access import Installation, open_to_all
-from tieout.control.readiness import Check
+from tieout.control.readiness import Check, GuardrailGauges
 from tieout.core import metrics
 
 routes = APIRouter(tags=["health"], dependencies=[Depends(open_to_all)])
@@ -49,7 +49,9 @@ def ready(request: Request) -> Response:
 @routes.get("/v1/metrics", include_in_schema=False)
 def show_metrics(request: Request) -> Response:
     """Return the metrics in the text format of Prometheus."""
-    return Response(metrics.render(request.app.state.gauges), headers={"content-type": metrics.CONTENT_TYPE})
+    state = request.app.state
+    shown = metrics.render(state.gauges, GuardrailGauges(state.readiness))
+    return Response(shown, headers={"content-type": metrics.CONTENT_TYPE})
 
 
 def _told(checks: list[Check]) -> dict[str, Any]:

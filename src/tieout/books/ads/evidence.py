@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
+from tieout.books.ads.period import period_of_window
+from tieout.books.ads.proving import desk_of, verify_day
 from tieout.books.ads.stage import Workspace
 from tieout.books.ads.steps import sql_text
 from tieout.core.errors import TieoutError
 from tieout.intake.csv_careful import locate_rows
 from tieout.intake.reading import Direct, read
-from tieout.proofs.bundle import Picked, RowNotSealed
+from tieout.proofs.bundle import Picked, RowNotSealed, make_bundle
 from tieout.proofs.desk import Desk, SealedDay, content_of
 from tieout.proofs.leaves import Name
+from tieout.proofs.verifying import Verdict
 
 MAX_PARTS = 50
 MAX_ROWS = 200
@@ -44,7 +49,9 @@ def pick_delta(
         if not claim:
             raise _not_sealed(evidence_id)
         parts = [place for (place,) in con.sql("select place from part order by place").fetchall()]
-        rows = [place for (place,) in con.sql("select place from evidence order by kind = 'expected', kind, key").fetchall()]
+        rows = [
+            place for (place,) in con.sql("select place from evidence order by kind = 'expected', kind, key").fetchall()
+        ]
         [(every_part,)] = con.sql(
             "select count(*) from sealed, asked where kind = 'delta_part' and party = evidence_id"
         ).fetchall()
@@ -60,6 +67,32 @@ def pick_delta(
         lines,
         {"parts": every_part - len(parts), "rows": len(rows) - len(shown)},
     )
+
+
+def bundle_delta(
+    workspace: Workspace, evidence_id: str, *, max_parts: int = MAX_PARTS, max_rows: int = MAX_ROWS
+) -> str:
+    """Return the bundle that proves a delta. Raises RowNotSealed and NoSigningKey."""
+    desk = desk_of(workspace)
+    return make_bundle(desk, pick_delta(workspace, desk, evidence_id, max_parts=max_parts, max_rows=max_rows))
+
+
+def verify_delta(workspace: Workspace, evidence_id: str) -> Verdict:
+    """Hold a delta, and the day that it was sealed with, against the log and what is published now."""
+    desk = desk_of(workspace)
+    try:
+        day = _sealed_day(desk, evidence_id)
+        if not _holds(desk, day, evidence_id):
+            raise _not_sealed(evidence_id)
+    except RowNotSealed as error:
+        return Verdict(evidence_id, "not_found", error.what)
+    return replace(verify_day(workspace, day.day), subject=evidence_id)
+
+
+def _holds(desk: Desk, day: SealedDay, evidence_id: str) -> bool:
+    table = desk.read_leaves(day.first_leaf, ("kind", "key"))
+    found = pc.and_(pc.equal(table.column("kind"), "delta"), pc.equal(table.column("key"), evidence_id))
+    return bool(pc.any(found).as_py())
 
 
 def _sealed_day(desk: Desk, evidence_id: str) -> SealedDay:
@@ -79,8 +112,6 @@ def _not_sealed(evidence_id: str) -> RowNotSealed:
 
 
 def _places(count: int) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-
     return pa.array(range(count), pa.int64())
 
 
@@ -106,8 +137,6 @@ def _rules(workspace: Workspace, desk: Desk, day: SealedDay, evidence_id: str) -
 
 
 def _is_of(window: str, evidence_id: str) -> bool:
-    from tieout.books.ads.period import period_of_window  # noqa: PLC0415
-
     period = period_of_window(window)
     return period is not None and evidence_id.startswith(f"win:{period.text}:")
 
@@ -141,5 +170,3 @@ def _located(workspace: Workspace, artifact_id: str, row_nos: list[int]) -> tupl
     except TieoutError:
         return "", {}
     return artifact.name, {}
-
-

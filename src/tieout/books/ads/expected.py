@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import duckdb
 
+from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
 from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, pieces_of, touching, view
 from tieout.books.ads.rates import reference_rates
-from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
 from tieout.books.ads.steps import ads_step
 from tieout.engine.steps import Runner
 
@@ -41,6 +42,7 @@ class ExpectedBuilt:
     done: StageDone
 
 
+@counts_expected
 def build_expected(
     workspace: Workspace,
     period: Period,
@@ -54,19 +56,20 @@ def build_expected(
     A repeat that finds everything built before writes nothing.
     """
     pieces = own_pieces(workspace, period, lookback_us=LOOKBACK_US)
-    stage = Stage(
-        LEG,
-        period,
-        pieces,
-        {"from": period.start_us, "to": period.end_us, "limit": limit, "lookback": LOOKBACK_US},
-        lambda runner: _work(runner, period, pieces, limit),
-    )
+    config = {"from": period.start_us, "to": period.end_us, "limit": limit, "lookback": LOOKBACK_US}
+    stage = Stage(LEG, period, pieces, config, work_of(pieces, config))
     done = run_stage(workspace, stage, is_dry_run=is_dry_run, on_step=on_step)
     counts = done.summary
     written = 0 if done.is_reused else counts["written"]
     return ExpectedBuilt(
         counts["seen"], written, counts["seen"] - written, counts["left_out"], dict(counts["skipped"]), done
     )
+
+
+def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
+    """Return the work of the stage with these settings."""
+    period = Period(config["from"], config["to"])
+    return lambda runner: _work(runner, period, pieces, config["limit"])
 
 
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:

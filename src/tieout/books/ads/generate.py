@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ _FX_DRIFT_PPM = 50_000
 _LARGE_NETWORKS = 5
 _EVERYWHERE = frozenset({"viewability"})
 """Faults that meet all networks of a day, for only all of them move what is judged."""
+_ROOM = {name: place for place, name in enumerate(("viewability", "late", "timezone", "fx"))}
+"""Faults that need more room than a network on a day, in the order in which they choose theirs."""
 _TARGET_SHARE = 4
 """Of so many units one is a target of the faults that meet units."""
 
@@ -69,14 +72,17 @@ class BadWorld(TieoutError):
 
 @dataclass(frozen=True)
 class WorldRequest:
-    """A world to make. `faults` counts how often each is planted; `ad_units` are of each network."""
+    """A world to make. `faults` counts how often each is planted, None plants each that fits once.
+
+    `ad_units` are of each network.
+    """
 
     out: Path
     seed: int = 1
     days: int = 40
     events_per_day: int = 10_000
     networks: tuple[str, ...] = DEFAULT_NETWORKS
-    faults: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(FAULTS, 1))
+    faults: Mapping[str, int] | None = None
     first_day: date = date(2026, 1, 1)
     ad_units: int = 16
     countries: int = 8
@@ -97,23 +103,27 @@ class Planted:
 
 @dataclass(frozen=True)
 class World:
-    """What was made: events of our side, lines of theirs, and the planted faults with their amounts."""
+    """What was made: events of our side, lines of theirs, and the planted faults with their amounts.
+
+    `left_out` are the faults that have no place in so few days and networks.
+    """
 
     out: Path
     events: int
     lines: int
     truth: tuple[Mapping[str, Any], ...]
+    left_out: tuple[str, ...] = ()
 
 
-def parse_faults(text: str) -> dict[str, int]:
-    """Return how often each fault is planted, from `all`, `none`, or names with commas, each with `:n` for n times.
+def parse_faults(text: str) -> dict[str, int] | None:
+    """Return how often each fault is planted, from `none`, or names with commas, each with `:n` for n times.
 
-    Raises BadWorld.
+    `all` is None: each that fits, once. Raises BadWorld.
     """
     if text.strip() == "none":
         return {}
     if text.strip() == "all":
-        return dict.fromkeys(FAULTS, 1)
+        return None
     found: dict[str, int] = {}
     for part in text.split(","):
         name, _, times = part.strip().partition(":")
@@ -126,14 +136,17 @@ def parse_faults(text: str) -> dict[str, int]:
 def plant(request: WorldRequest) -> tuple[Planted, ...]:
     """Choose network and day of each fault: late in the world, where possible each on days of its own.
 
-    Raises BadWorld.
+    Those that need most room choose first. Raises BadWorld where one that was asked for has no place.
     """
+    asked = dict.fromkeys(FAULTS, 1) if request.faults is None else request.faults
+    wanted = [name for name in FAULTS for _ in range(asked.get(name, 0))]
     taken: set[tuple[str, int]] = set()
     planted: list[Planted] = []
-    wanted = [name for name in FAULTS for _ in range(request.faults.get(name, 0))]
-    for number, name in enumerate(wanted):
+    for number, name in sorted(enumerate(wanted), key=lambda one: _ROOM.get(one[1], len(_ROOM))):
         days_taken = {day_no for _, day_no in taken}
         places = [place for place in _places(request, name, number) if not _reach(request, *place) & taken]
+        if not places and request.faults is None:
+            continue
         if not places:
             raise BadWorld(
                 f"Fault {name} number {number + 1} has no place in {request.days} days of {len(request.networks)}"
@@ -147,7 +160,7 @@ def plant(request: WorldRequest) -> tuple[Planted, ...]:
         taken |= _reach(request, *found)
         _, network, day_no, lag = found
         planted.append(Planted(number + 1, name, FAULTS[name], network, day_no, lag, is_everywhere=name in _EVERYWHERE))
-    return tuple(planted)
+    return tuple(sorted(planted, key=lambda one: one.fault_no))
 
 
 def _places(request: WorldRequest, name: str, number: int) -> list[tuple[str, str, int, int]]:
@@ -160,14 +173,21 @@ def _places(request: WorldRequest, name: str, number: int) -> list[tuple[str, st
     networks = [large[(number + step) % len(large)] for step in range(len(large))]
     if name == "fx":
         networks = [network for network in networks if _currency(request, network)[0] != "USD"]
-    days = range(request.days - 1 - lag, 0, -1)
+    # Of three days two have the usual rate, so that the days after a wrong one are held against that.
+    first = 2 if name == "fx" else 1
+    days = range(request.days - 1 - lag, first - 1, -1)
     return [(name, network, day_no, lag) for day_no in days for network in networks]
 
 
 def _reach(request: WorldRequest, name: str, network: str, day_no: int, lag: int) -> set[tuple[str, int]]:
     """Return the networks and days whose figures a fault touches."""
     first = day_no - 1 if name == "timezone" else day_no
-    networks = request.networks if name in _EVERYWHERE else (network,)
+    networks: Sequence[str] = (network,)
+    if name in _EVERYWHERE:
+        networks = request.networks
+    elif name == "fx":
+        currency = _currency(request, network)[0]
+        networks = [one for one in request.networks if _currency(request, one)[0] == currency]
     return {(one, day) for one in networks for day in range(first, day_no + lag + 1)}
 
 
@@ -177,7 +197,8 @@ def generate(
     """Write a world into `request.out`, which must not exist or be empty. Raises BadWorld.
 
     own/events and own/receipts hold Parquet files by day, statements/<network> a CSV file a day (two where it is
-    restated), truth.parquet and truth.json every fault, loads.json and ingest.sh how to take it all in.
+    restated), truth.parquet and truth.json every fault, truth_unit.parquet the units that those about money meet,
+    loads.json and ingest.sh how to take it all in.
     """
     _check(request)
     planted = plant(request)
@@ -314,9 +335,11 @@ def _write_world(
     out = request.out
     for folder in ("own/events", "own/receipts"):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    con.execute("create or replace table late_totals (network varchar, day_no bigint, original_micros bigint)")
+    con.execute("create or replace table own_totals (day_no bigint, receipts bigint, usd_micros hugeint)")
     con.execute(
-        "create or replace table late_totals (network varchar, day_no bigint, events bigint,"
-        " original_micros bigint, usd_micros bigint)"
+        "create or replace table unit_truths (fault_no bigint, event_date date, network varchar, app_id varchar,"
+        " ad_unit_id varchar, country varchar, format varchar, amount_usd_micros bigint, impressions bigint)"
     )
     lags = {one.day_no: one.lag_days for one in planted if one.lag_days}
     for day_no in range(request.days):
@@ -329,8 +352,9 @@ def _write_world(
         on_step(f"statements of day {day_no + 1} of {request.days}")
         _set_day(con, request, day_no)
         _view_day_events(con, request, day_no)
-        for name in ("event_said", "clean_line", "said_line", "day_total"):
+        for name in ("event_said", "clean_line", "said_line", "day_total", "unit_truth"):
             runner.run(ads_step("generate", name))
+        con.execute("insert into unit_truths from unit_truth")
         con.execute(f"{'insert into day_totals' if day_no else 'create or replace table day_totals as'} from day_total")
         lines += int(con.sql("select count(*) from said_line").fetchall()[0][0])
         for network in request.networks:
@@ -340,7 +364,8 @@ def _write_world(
     con.execute("create or replace view event_totals as from event_total")
     if not planted:
         con.execute("delete from planted")
-    runner.run(ads_step("generate", "truth"))
+    for name in ("truth", "truth_unit"):
+        runner.run(ads_step("generate", name))
     return _write_truth(con, request, loads, lines)
 
 
@@ -356,15 +381,24 @@ def _write_own(con: duckdb.DuckDBPyConnection, request: WorldRequest, day_no: in
     events = request.out / "own" / "events"
     receipts = request.out / "own" / "receipts" / f"{_day(request, day_no)}.parquet"
     con.execute(f"copy ({_RECEIPTS}) to '{_quoted(receipts)}' ({_PARQUET})")
+    con.execute(
+        "insert into own_totals select ?, count(*), sum(winner_cpm_micros) // 1000 from read_parquet(?)",
+        [day_no, str(receipts)],
+    )
     on_time = events / f"{_day(request, day_no)}.parquet"
     con.execute(f"copy ({_EVENTS} where late_lag = 0) to '{_quoted(on_time)}' ({_PARQUET})")
     if lag:
         late = events / f"{_day(request, day_no + lag)}-late.parquet"
         con.execute(f"copy ({_EVENTS} where late_lag > 0) to '{_quoted(late)}' ({_PARQUET})")
         con.execute(
-            "insert into late_totals select network, ?, count(*), sum(original_micros), sum(revenue_usd_micros)"
-            " from read_parquet(?) group by network",
+            "insert into late_totals select network, ?, sum(original_micros) from read_parquet(?) group by network",
             [day_no, str(late)],
+        )
+        con.execute(
+            "insert into unit_truths select fault_no, ?, e.network, app_id, ad_unit_id, country, format,"
+            " sum(revenue_usd_micros), count(*) from read_parquet(?) e join planted p on p.network = e.network"
+            " and p.day_no = ? group by all",
+            [_day(request, day_no), str(late), day_no],
         )
 
 
@@ -457,9 +491,13 @@ def _write_truth(
 ) -> World:
     found = con.sql("from truth order by fault_no")
     truth = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
-    told = {**asdict(request), "out": "", "first_day": str(request.first_day), "faults": dict(request.faults)}
+    planted = {one["fault"] for one in truth}
+    left_out = tuple(name for name in FAULTS if request.faults is None and name not in planted)
+    counts = Counter(one["fault"] for one in truth)
+    told = {**asdict(request), "out": "", "first_day": str(request.first_day), "faults": counts}
     events = request.days * request.events_per_day
-    _write_json(request.out / "truth.json", {"world": told, "events": events, "lines": lines, "faults": truth})
+    known = {"world": told, "events": events, "lines": lines, "left_out": left_out, "faults": truth}
+    _write_json(request.out / "truth.json", known)
     _write_json(
         request.out / "loads.json", {"own": {"events": "own/events", "receipts": "own/receipts"}, "loads": loads}
     )
@@ -477,7 +515,7 @@ def _write_truth(
         restate = " --restate" if load["restates"] else ""
         commands.append(f"tieout ingest ads {' '.join(told_load)}{restate} {shlex.quote(load['file'])}")
     (request.out / "ingest.sh").write_text("\n".join(commands) + "\n", encoding="utf-8")
-    return World(request.out, events, lines, tuple(truth))
+    return World(request.out, events, lines, tuple(truth), left_out)
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ import orjson
 import pyarrow as pa
 import tomli_w
 
+from tieout.books.ads.counting import NO_ROWS, count_loaded, count_parsed, count_refused_load, reason_of
 from tieout.books.ads.identity import run_request
 from tieout.books.ads.layout import CELLS, list_layouts
 from tieout.books.ads.pieces import BOOK
@@ -28,7 +30,6 @@ from tieout.books.ads.staging import (
 )
 from tieout.books.ads.steps import ads_step, sql_text
 from tieout.core.errors import TieoutError
-from tieout.core.metrics import ADS_INGEST_LOAD, ADS_INGEST_PARSE
 from tieout.engine.parse import CURRENCY_CODES
 from tieout.engine.steps import Runner
 from tieout.intake.csv_dialect import CsvHints
@@ -45,6 +46,7 @@ STATEMENT = "statement"
 EXIT_BLOCKED = 40
 FACTS = ("statement_line", "quarantine")
 SUMMARY = "summary.json"
+MAX_ROWS = 2**62
 _SHOWN_REFUSALS = 20
 
 Separator = Literal["auto", "comma", "semicolon", "tab"]
@@ -118,7 +120,17 @@ def ingest(workspace: Workspace, request: IngestRequest, on_step: Callable[[str]
     A repeat of the same load changes nothing. Raises NetworkNotAllowed, SchemaDrift, ReportIncomplete, LoadDiffers,
     BadLoad and what the readers and the store raise; after each of them nothing was loaded.
     """
-    _check(workspace, request)
+    _check_words(request)
+    try:
+        return _ingest(workspace, request, on_step)
+    except Exception as error:
+        rows = error.row_count if isinstance(error, SchemaDrift) else 0
+        count_refused_load(request.network, reason_of(error), rows)
+        raise
+
+
+def _ingest(workspace: Workspace, request: IngestRequest, on_step: Callable[[str], None]) -> Ingested:
+    _check_network(workspace, request)
     on_step("receive")
     artifacts = [_receive(workspace, request, path) for path in request.files]
     config = _config(request)
@@ -137,7 +149,7 @@ def window_of(request: IngestRequest) -> Window:
     return Window(BOOK, LEG, f"{request.network}/{request.load_id}")
 
 
-def _check(workspace: Workspace, request: IngestRequest) -> None:
+def _check_words(request: IngestRequest) -> None:
     for option, text in (
         ("--network", request.network),
         ("--load-id", request.load_id),
@@ -147,6 +159,15 @@ def _check(workspace: Workspace, request: IngestRequest) -> None:
             raise BadLoad(f"{option} is {text[:50]!r}.", subject=option, remedy="Use 1 to 200 printable characters.")
     if "/" in request.network:
         raise BadLoad(f"--network is {request.network!r}.", subject="--network", remedy="Name a network without a /.")
+    for cell in request.given:
+        if cell not in CELLS:
+            raise BadLoad(f"There is no cell {cell!r}.", subject="--set", remedy=f"There are {', '.join(CELLS)}.")
+    for path in request.files:
+        if request.is_strict_mime and path.suffix.lower() != ".csv":
+            raise BadLoad(f"{path.name} is not called .csv.", subject=path.name, remedy="Leave out --strict-mime.")
+
+
+def _check_network(workspace: Workspace, request: IngestRequest) -> None:
     allowed = workspace.settings.ads_networks
     if allowed and request.network.lower() not in allowed:
         raise NetworkNotAllowed(
@@ -154,12 +175,6 @@ def _check(workspace: Workspace, request: IngestRequest) -> None:
             subject=request.network,
             remedy=f"VRA_ALLOWED_NETWORKS names those that are: {', '.join(allowed)}.",
         )
-    for cell in request.given:
-        if cell not in CELLS:
-            raise BadLoad(f"There is no cell {cell!r}.", subject="--set", remedy=f"There are {', '.join(CELLS)}.")
-    for path in request.files:
-        if request.is_strict_mime and path.suffix.lower() != ".csv":
-            raise BadLoad(f"{path.name} is not called .csv.", subject=path.name, remedy="Leave out --strict-mime.")
 
 
 def _receive(workspace: Workspace, request: IngestRequest, path: Path) -> Artifact:
@@ -208,19 +223,8 @@ def _read_all(
     options = ReadOptions(csv=CsvHints(delimiter=SEPARATORS[request.separator]))
     found = []
     for number, artifact in enumerate(artifacts):
-        try:
-            found.append(
-                read_statement(
-                    artifact,
-                    request.network,
-                    request.given,
-                    scratch / f"file-{number}",
-                    options,
-                )
-            )
-        except SchemaDrift:
-            ADS_INGEST_LOAD.labels("false").inc()
-            raise
+        folder = scratch / f"file-{number}"
+        found.append(read_statement(artifact, request.network, request.given, folder, options))
     return found
 
 
@@ -233,6 +237,7 @@ def _try(
 ) -> Ingested:
     (scratch / "facts").mkdir()
     summary, _ = _run_steps(workspace, request, found, scratch, scratch / "facts", on_step)
+    count_parsed(request.network, taken=summary["lines"], refused=summary["quarantined"])
     return _ingested("dry_run", request, None, summary)
 
 
@@ -252,10 +257,11 @@ def _load(
     with begin_run(runs, asked, now=workspace.now(), on_wait=lambda: on_step("wait")) as active:
         try:
             summary, steps = _run_steps(workspace, request, found, scratch, active.out_dir, on_step)
+            count_parsed(request.network, taken=summary["lines"], refused=summary["quarantined"])
             if not summary["lines"]:
                 active.discard()
                 fail_run(runs, active, reason="No row could be taken.", now=workspace.now())
-                ADS_INGEST_LOAD.labels("false").inc(max(1, summary["quarantined"]))
+                count_refused_load(request.network, NO_ROWS, summary["quarantined"])
                 return _ingested("parse_no_rows", request, None, summary)
             files = _outputs(active.out_dir, summary)
             on_step("publish")
@@ -264,13 +270,28 @@ def _load(
             active.discard()
             fail_run(runs, active, reason=str(error)[:1000], now=workspace.now())
             raise
-    ADS_INGEST_LOAD.labels("true").inc(summary["lines"])
-    if summary["quarantined"]:
-        ADS_INGEST_LOAD.labels("false").inc(summary["quarantined"])
+    count_loaded(request.network, taken=summary["lines"], refused=summary["quarantined"])
     outcome: Outcome = "loaded" if before is None else "restated"
     if before is not None and before.run_id == done.run.run_id:
         outcome = "already_loaded"
     return _ingested(outcome, request, done.run.run_id, summary)
+
+
+def load_again(
+    workspace: Workspace, run: Run, scratch: Path, on_step: Callable[[str], None] = lambda _: None
+) -> tuple[list[dict[str, Any]], list[RunFile]]:
+    """Do a load again from its statements as received, storing nothing; return its steps and files.
+
+    Raises ArtifactRemoved and ArtifactDamaged.
+    """
+    told = tomllib.loads(run.config)
+    artifacts = [replace(workspace.store.artifacts.verify(one.artifact_id), name=one.name) for one in run.inputs]
+    request = IngestRequest(**told, files=(), max_rows=MAX_ROWS)  # they were few enough once
+    facts = scratch / "facts"
+    facts.mkdir()
+    found = _read_all(request, artifacts, scratch, on_step)
+    summary, steps = _run_steps(workspace, request, found, scratch, facts, on_step)
+    return steps, _outputs(facts, summary)
 
 
 def _run_steps(
@@ -299,9 +320,6 @@ def _run_steps(
             summary = _summary(con, request, staged)
     finally:
         con.close()
-    ADS_INGEST_PARSE.labels("true").inc(summary["lines"])
-    if summary["quarantined"]:
-        ADS_INGEST_PARSE.labels("false").inc(summary["quarantined"])
     return summary, [asdict(record) for record in runner.records]
 
 

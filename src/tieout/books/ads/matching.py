@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -10,10 +11,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from tieout.books.ads.counting import counts_match
 from tieout.books.ads.expected import find_rates, own_pieces, view_own
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, touching, view
-from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
 from tieout.books.ads.steps import ads_step, sql_text
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
@@ -91,6 +93,7 @@ class Matched:
     done: StageDone
 
 
+@counts_match
 def match_ads(
     workspace: Workspace,
     period: Period,
@@ -102,13 +105,8 @@ def match_ads(
     """Match the statement lines of a period with what is expected in it."""
     chosen = rules or MatchRules()
     pieces = match_pieces(workspace, period)
-    stage = Stage(
-        LEG,
-        period,
-        pieces,
-        {"from": period.start_us, "to": period.end_us, "rules": vars(chosen)},
-        lambda runner: _work(runner, period, pieces, chosen),
-    )
+    config = {"from": period.start_us, "to": period.end_us, "rules": vars(chosen)}
+    stage = Stage(LEG, period, pieces, config, work_of(pieces, config))
     done = run_stage(workspace, stage, is_dry_run=is_dry_run, on_step=on_step)
     told = done.summary
     return Matched(
@@ -120,6 +118,12 @@ def match_ads(
         told["duplicates"],
         done,
     )
+
+
+def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
+    """Return the work of the stage with these settings."""
+    period = Period(config["from"], config["to"])
+    return lambda runner: _work(runner, period, pieces, MatchRules(**config["rules"]))
 
 
 def match_pieces(workspace: Workspace, period: Period) -> tuple[Piece, ...]:

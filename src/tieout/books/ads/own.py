@@ -162,17 +162,30 @@ def own_files(workspace: Workspace, kind: OwnKind) -> tuple[Piece, ...]:
 
     Each is held against its digest first. Raises OwnFileChanged.
     """
-    relation = RELATIONS[kind]
+    return tuple(piece for source in list_own(workspace, kind) for piece in _pieces_of(source))
+
+
+def source_pieces(workspace: Workspace, run: Run) -> tuple[Piece, ...]:
+    """Return the files of the source that a run registered, as pieces. Raises OwnFileChanged."""
+    return _pieces_of(_source_of(workspace, run))
+
+
+def source_files(workspace: Workspace, run: Run) -> tuple[OwnFile, ...]:
+    """Return the files of the source that a run registered, with where they lie, as they were then."""
+    return _source_of(workspace, run).files
+
+
+def _pieces_of(source: OwnSource) -> tuple[Piece, ...]:
+    relation = RELATIONS[source.kind]
     pieces = []
     con = duckdb.connect()
     try:
-        for source in list_own(workspace, kind):
-            for file in source.files:
-                _assert_same(file, is_verified=True)
-                query = "" if file.is_typed else sql_of(own_query(con, kind, [file]))
-                span = None if file.first_us is None or file.last_us is None else (file.first_us, file.last_us)
-                path = Path(file.path)
-                pieces.append(Piece(LEG, source.name, source.run_id, relation, file.sha256, path, query, span))
+        for file in source.files:
+            _assert_same(file, is_verified=True)
+            query = "" if file.is_typed else sql_of(own_query(con, source.kind, [file]))
+            span = None if file.first_us is None or file.last_us is None else (file.first_us, file.last_us)
+            path = Path(file.path)
+            pieces.append(Piece(LEG, source.name, source.run_id, relation, file.sha256, path, query, span))
     finally:
         con.close()
     return tuple(pieces)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import duckdb
 
+from tieout.books.ads.counting import counts_reconcile
 from tieout.books.ads.expected import find_rates, own_pieces, view_own
 from tieout.books.ads.matching import statement_pieces
+from tieout.books.ads.moving import GRACE_DAYS, LAGS, REACH_DAYS, moved_days
 from tieout.books.ads.period import DAY_US, Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, view
-from tieout.books.ads.stage import Progress, Stage, StageDone, Workspace, run_stage
+from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
 from tieout.books.ads.steps import ads_step
 from tieout.books.ads.tunables import Tunables
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 
 LEG = "reconcile"
-GRACE_DAYS = 7
 BASELINE_DAYS = 30
 LEAST_VIEWABLE = 10_000
 KINDS = (
@@ -57,7 +58,8 @@ UNIT = {
     "ivt_micros": "bigint",
 }
 
-MONEY_STEPS = ("window_unit", "unit_gap", "offset_waiting", "unit_part", "total", "money_rule")
+GAP_STEPS = ("window_unit", "judged_unit", "unit_gap", "offset_waiting", "open_gap", "movable")
+MONEY_STEPS = ("moved", "unit_split", "unit_part", "total", "money_rule")
 STATED_STEPS = ("stated_line", "rate_wanted_by_stated")
 RULE_STEPS = (
     "ivt_day",
@@ -69,6 +71,9 @@ RULE_STEPS = (
     "rule",
     "delta",
     "delta_unit",
+    "delta_app",
+    "overview_app",
+    "overview_cell",
     "balance",
     "window_is_conserved",
     "parts_sum_to_delta",
@@ -92,6 +97,7 @@ class Reconciled:
     done: StageDone
 
 
+@counts_reconcile
 def reconcile_ads(
     workspace: Workspace,
     period: Period,
@@ -118,26 +124,32 @@ def reconcile_stage(workspace: Workspace, period: Period, tunables: Tunables, *,
     last_of_grace = period.end_day + timedelta(days=GRACE_DAYS)
     judged_on = min(as_of or workspace.now().date(), last_of_grace)
     pieces = reconcile_pieces(workspace, period)
-    return Stage(
-        LEG,
-        period,
-        pieces,
-        {
-            "from": period.start_us,
-            "to": period.end_us,
-            "as_of": judged_on.isoformat(),
-            "grace_days": GRACE_DAYS,
-            "baseline_days": BASELINE_DAYS,
-            "least_viewable": LEAST_VIEWABLE,
-            "tunables": asdict(tunables),
-        },
-        lambda runner: _work(runner, period, pieces, tunables, judged_on),
-    )
+    config = {
+        "from": period.start_us,
+        "to": period.end_us,
+        "as_of": judged_on.isoformat(),
+        "grace_days": GRACE_DAYS,
+        "lags": LAGS,
+        "baseline_days": BASELINE_DAYS,
+        "least_viewable": LEAST_VIEWABLE,
+        "tunables": asdict(tunables),
+    }
+    return Stage(LEG, period, pieces, config, work_of(pieces, config))
+
+
+def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
+    """Return the work of the stage with these settings."""
+    period, judged_on = Period(config["from"], config["to"]), date.fromisoformat(config["as_of"])
+    return lambda runner: _work(runner, period, pieces, Tunables(**config["tunables"]), judged_on)
 
 
 def reconcile_pieces(workspace: Workspace, period: Period) -> tuple[Piece, ...]:
-    """Return the units of the period, and what the rules hold them against: lines and events of 30 days before too."""
-    units = covering(pieces_of(workspace.store, "match", "unit"), period)
+    """Return the units of the period, and what the rules hold them against.
+
+    Those are the units of the windows around it, as far as they may decide, and lines and events of 30 days before.
+    """
+    matched = pieces_of(workspace.store, "match", "unit")
+    units = (*covering(matched, period), *neighbouring(matched, period))
     expected = [piece for piece in pieces_of(workspace.store, "expected", "expected") if _overlaps(piece, period)]
     lines = statement_pieces(workspace, period, days_before=BASELINE_DAYS)
     events = own_pieces(workspace, period, lookback_us=BASELINE_DAYS * DAY_US)
@@ -170,6 +182,44 @@ def covering(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
     return tuple(chain)
 
 
+def neighbouring(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
+    """Return the pieces of the windows that lie around a period, side by side, up to REACH_DAYS away.
+
+    Where several windows begin (before the period: end) at one place, one as long as the period counts, else the
+    shortest, so that periods of one kind see each other. What nothing was matched for is left out.
+    """
+    every = {found: piece for piece in pieces if (found := period_of_window(piece.window)) is not None}
+    reach_us = REACH_DAYS * DAY_US
+    length_us = period.end_us - period.start_us
+
+    def chosen(found: Iterable[Period]) -> Period:
+        return min(
+            found, key=lambda one: (one.end_us - one.start_us != length_us, one.end_us - one.start_us, one.start_us)
+        )
+
+    after = [
+        one for one in every if period.end_us <= one.start_us < period.end_us + reach_us and one.end_us > one.start_us
+    ]
+    before = [
+        one for one in every if period.start_us - reach_us < one.end_us <= period.start_us and one.end_us > one.start_us
+    ]
+    found: list[Period] = []
+    while after:
+        first = min(one.start_us for one in after)
+        found.append(chosen(one for one in after if one.start_us == first))
+        after = [one for one in after if one.start_us >= found[-1].end_us]
+    while before:
+        last = max(one.end_us for one in before)
+        found.append(chosen(one for one in before if one.end_us == last))
+        before = [one for one in before if one.end_us <= found[-1].start_us]
+    return tuple(every[one] for one in sorted(found, key=lambda one: one.start_us))
+
+
+def _is_around(piece: Piece, period: Period) -> bool:
+    covered = period_of_window(piece.window)
+    return covered is not None and not covered.overlaps(period)
+
+
 def _overlaps(piece: Piece, period: Period) -> bool:
     covered = period_of_window(piece.window)
     return covered is not None and covered.overlaps(period)
@@ -177,11 +227,15 @@ def _overlaps(piece: Piece, period: Period) -> bool:
 
 def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], tunables: Tunables, as_of: date) -> dict[str, Any]:
     con = runner.con
-    view(con, "unit", UNIT, [piece for piece in pieces if piece.name == "unit"])
+    units = [piece for piece in pieces if piece.name == "unit"]
+    view(con, "unit", UNIT, [piece for piece in units if not _is_around(piece, period)])
+    view(con, "neighbour_unit", UNIT, [piece for piece in units if _is_around(piece, period)])
     view(con, "expected", EXPECTED, [piece for piece in pieces if piece.name == "expected"])
     view(con, "statement_line", STATEMENT_LINE, [piece for piece in pieces if piece.name == "statement_line"])
     view_own(con, pieces)
     _tell_run(con, period, tunables, as_of)
+    runner.run_all([ads_step("reconcile", name) for name in GAP_STEPS])
+    runner.run_computed(ads_step("reconcile", "moved_day"), moved_days)
     runner.run_all([ads_step("reconcile", name) for name in (*MONEY_STEPS, *STATED_STEPS)])
     find_rates(runner)
     runner.run_all([ads_step("reconcile", name) for name in RULE_STEPS])
@@ -211,7 +265,14 @@ def _summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "select kind || if(currency in ('', 'USD'), '', ' ' || currency), reason from rule"
         " where outcome = 'not_computable' order by all"
     ).fetchall()
-    names = ("expected_micros", "reported_micros", "delta_micros", "tolerated_micros", "review_micros")
+    names = (
+        "expected_micros",
+        "reported_micros",
+        "delta_micros",
+        "tolerated_micros",
+        "settled_micros",
+        "review_micros",
+    )
     rows = con.sql(
         f"select currency, {', '.join(f'{name}::varchar' for name in names)} from balance order by 1"
     ).fetchall()

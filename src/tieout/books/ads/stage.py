@@ -31,6 +31,7 @@ PIECES = "pieces"
 """The input of a run that lists the files of other runs which it reads."""
 
 Progress = Callable[[str], None]
+Work = Callable[[Runner], dict[str, Any]]
 
 
 class Workspace(Protocol):
@@ -57,7 +58,7 @@ class Stage:
     period: Period
     pieces: tuple[Piece, ...]
     config: Mapping[str, Any]
-    work: Callable[[Runner], dict[str, Any]]
+    work: Work
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,11 @@ def _reuse(workspace: Workspace, active: ActiveRun, former: Run) -> StageDone:
     return StageDone(former.summary or {}, former, is_reused=True)
 
 
+def summary_text(summary: Mapping[str, Any]) -> str:
+    """Return a summary as the file that holds it."""
+    return json.dumps(summary, sort_keys=True, indent=1) + "\n"
+
+
 def _write(active: ActiveRun, runner: Runner, summary: dict[str, Any]) -> list[RunFile]:
     """Move the facts into the folder to publish, with the summary, and return what to record of each."""
     rows = {record.name: record.rows for record in runner.records}
@@ -157,5 +163,5 @@ def _write(active: ActiveRun, runner: Runner, summary: dict[str, Any]) -> list[R
         for path in sorted((active.work_dir / FACT_FOLDER).glob("*.parquet")):
             path.replace(active.out_dir / path.name)
             listed.append(measure_file(active.out_dir, path.name, row_count=rows.get(path.stem)))
-        (active.out_dir / SUMMARY).write_text(json.dumps(summary, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+        (active.out_dir / SUMMARY).write_text(summary_text(summary), encoding="utf-8")
     return [*listed, measure_file(active.out_dir, SUMMARY, name=SUMMARY)]

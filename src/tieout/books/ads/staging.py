@@ -35,7 +35,7 @@ class SchemaDrift(TieoutError):
     http_status = 422
     exit_code = EXIT_SCHEMA_DRIFT
 
-    def __init__(self, name: str, fit: Fit) -> None:
+    def __init__(self, name: str, fit: Fit, row_count: int) -> None:
         super().__init__(
             f"{name} does not fit the layout {fit.layout.name!r}: {told_drift(fit)}. Nothing was loaded.",
             subject=name,
@@ -43,6 +43,7 @@ class SchemaDrift(TieoutError):
             "all rows with --set, a header that changed belongs into the layout.",
         )
         self.fit = fit
+        self.row_count = row_count
 
 
 class ReportIncomplete(TieoutError):
@@ -101,8 +102,16 @@ def read_statement(
     if found is None:
         raise NoTableFound(f"{artifact.name} holds no table.", subject=artifact.name)
     if found.fit.is_drifted:
-        raise SchemaDrift(artifact.name, found.fit)
+        raise SchemaDrift(artifact.name, found.fit, _row_count(found.source))
     return found
+
+
+def _row_count(source: Direct | Records) -> int:
+    """Return how many rows there are; in a file that only reading would tell of, the lines after the first."""
+    if source.row_count is not None:
+        return source.row_count
+    with source.path.open("rb") as file:
+        return max(0, sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1)
 
 
 def stage_statements(

@@ -562,8 +562,8 @@ def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None
         outcome, files = _execute_in(_job_of(workspace, run, scratch, on_step), run, plan)
     recorded_steps = [(step["name"], step["digest"]) for step in run.steps]
     replayed_steps = [(step.name, step.digest) for step in outcome.steps]
-    differences = _differences(recorded_steps, replayed_steps)
-    differences += _differences(
+    differences = step_differences(recorded_steps, replayed_steps)
+    differences += step_differences(
         [(file.path, file.sha256) for file in run.files],
         [(file.path, file.sha256) for file in sorted(files, key=_name)],
     )
@@ -724,7 +724,8 @@ def _execute_in(job: Job, run: Run, plan: Plan, subject: Subject | None = None) 
             con.close()
 
 
-def _differences(recorded: list[tuple[str, str]], replayed: list[tuple[str, str]]) -> list[StepDifference]:
+def step_differences(recorded: list[tuple[str, str]], replayed: list[tuple[str, str]]) -> list[StepDifference]:
+    """Return where two lists of names and digests differ, in order."""
     found = []
     for position in range(max(len(recorded), len(replayed))):
         before = recorded[position] if position < len(recorded) else ("", "")

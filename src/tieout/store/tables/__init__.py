@@ -2,7 +2,7 @@
 
 Every row belongs to a tenant unless its table says that it is of the platform. Instants are BIGINT microseconds since
 1970-01-01 UTC (columns `…_us`), so that they sort and compare alike in every database; in Python they are datetimes
-with a zone. No table holds money.
+with a zone. Money is BIGINT micros (columns `…_micros`) beside its currency.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from tieout.store.tables.artifacts import artifact, data_folder, receipt
 from tieout.store.tables.audit import audit_events, audit_heads
 from tieout.store.tables.columns import Instant, is_of_a_tenant, metadata
 from tieout.store.tables.events import event_delivery, event_outbox, webhook_endpoint
+from tieout.store.tables.recon import DISPUTE_STATUSES, recon_disputes, recon_review_decision
 from tieout.store.tables.review import review_decision
 from tieout.store.tables.runs import RUN_STATUSES, publication, run, run_file, run_input
 from tieout.store.tables.seals import proofs_daily_roots, proofs_log, proofs_monthly_digest
@@ -31,6 +32,7 @@ from tieout.store.tables.tenants import (
 from tieout.store.tables.work import breaker, job, queue_start, schedule, schedule_tick, worker
 
 __all__ = [
+    "DISPUTE_STATUSES",
     "LOAD_MODES",
     "REGISTRATION_STATUSES",
     "RUN_STATUSES",
@@ -50,12 +52,14 @@ __all__ = [
     "platform_flags",
     "platform_secrets",
     "proofs_daily_roots",
+    "proofs_key",
     "proofs_log",
     "proofs_monthly_digest",
-    "proofs_key",
     "publication",
     "queue_start",
     "receipt",
+    "recon_disputes",
+    "recon_review_decision",
     "review_decision",
     "roles",
     "run",

@@ -88,6 +88,7 @@ publication = Table(
     ForeignKeyConstraint(["tenant", "run_id"], ["run.tenant", "run.run_id"]),
     Index("ix_publication_tenant_run_id", "tenant", "run_id"),
     Index("ix_publication_tenant_book_leg_window_seq", "tenant", "book", "leg", "window", "seq"),
+    Index("ix_publication_tenant_book_leg_seq", "tenant", "book", "leg", "seq"),
     # The database itself refuses two current runs of one window, whatever the processes do.
     Index(
         "uq_publication_current",

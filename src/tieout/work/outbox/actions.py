@@ -14,8 +14,9 @@ from tieout.core.ids import RandomBytes, new_id
 from tieout.core.plain import plain_text
 from tieout.work.outbox import store
 from tieout.work.outbox.rules import Event, cloud_event, is_wanted
+from tieout.work.outbox.store import purge
 
-__all__ = ["Event", "emit", "emit_to"]
+__all__ = ["Event", "emit", "emit_to", "purge"]
 
 
 def emit(

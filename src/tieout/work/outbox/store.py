@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from tieout.store.tables import event_delivery, event_outbox, webhook_endpoint
 from tieout.work.outbox.signing import Signing
@@ -225,3 +225,24 @@ def _is_claimable(now: datetime) -> ColumnElement[bool]:
         or_(columns.claimed_until_us.is_(None), columns.claimed_until_us <= now),
         has_due,
     )
+
+
+def purge(connection: Connection, before: datetime, at_most: int) -> int:
+    """Delete events written before an instant, the oldest first, with their deliveries; return how many events.
+
+    Kept are events that an endpoint still waits for or that are dead letters, and the last of each entity, from which
+    the versions go on.
+    """
+    event, delivery, later = event_outbox.c, event_delivery.c, event_outbox.alias("later")
+    is_open = select(delivery.delivery_id).where(
+        delivery.tenant == event.tenant, delivery.event_seq == event.seq, delivery.status.in_(("pending", "failed"))
+    )
+    is_followed = select(later.c.seq).where(
+        later.c.tenant == event.tenant, later.c.entity_id == event.entity_id, later.c.version > event.version
+    )
+    old = select(event.seq).where(event.occurred_us < before, ~is_open.exists(), is_followed.exists())
+    numbers = connection.scalars(old.order_by(event.seq).limit(at_most)).all()
+    if numbers:
+        connection.execute(delete(event_delivery).where(delivery.event_seq.in_(numbers)))
+        connection.execute(delete(event_outbox).where(event.seq.in_(numbers)))
+    return len(numbers)

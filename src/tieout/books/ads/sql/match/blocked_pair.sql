@@ -2,9 +2,9 @@
 -- in:    reported_item, expected_item, run
 -- out:   blocked_pair(reported_no, expected_no)
 -- grain: one row per (reported_no, expected_no)
--- why:   only pairs that share a block are scored: the amount, the unit, the app with its format and country, the noon
---        of the day, or the whole key on the next day. Of a crowded block the first so many of each side count, which
---        bounds the work
+-- why:   only pairs of a day that share a block are scored: the amount, the unit, the app with its format and country, or
+--        the noon of the day. What is stated on another day is found when the period is judged. Of a crowded block the
+--        first so many of each side count, which bounds the work
 with
 reported_key as (
   select item_no, 1 as block, hash(network, event_date, micros) as key from reported_item
@@ -14,8 +14,6 @@ reported_key as (
   select item_no, 3, hash(network, event_date, app_id, format, country) from reported_item
   union all
   select item_no, 4, hash(network, event_date) from reported_item
-  union all
-  select item_no, 5, hash(network, event_date, app_id, ad_unit_id, format, country) from reported_item
 ),
 expected_key as (
   select
@@ -23,14 +21,12 @@ expected_key as (
     unnest(key) as key
   from (
     select
-      item_no, name, event_date, ts_us, [1, 2, 3, 4, 5, 5] as block,
+      item_no, name, event_date, ts_us, [1, 2, 3, 4] as block,
       [
         hash(network, event_date, micros),
         hash(network, event_date, app_id, ad_unit_id),
         hash(network, event_date, app_id, format, country),
-        hash(network, event_date),
-        hash(network, event_date + 1, app_id, ad_unit_id, format, country),
-        hash(network, event_date - 1, app_id, ad_unit_id, format, country)
+        hash(network, event_date)
       ] as key
     from expected_item
   )

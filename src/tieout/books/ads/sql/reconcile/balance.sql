@@ -1,10 +1,10 @@
 -- step:  balance
 -- in:    total, rule
--- out:   balance(currency, expected_micros, reported_micros, delta_micros, tolerated_micros, review_micros)
+-- out:   balance(currency, expected_micros, reported_micros, delta_micros, tolerated_micros, settled_micros, review_micros)
 -- grain: one row per (currency)
 -- form:  fact
 -- why:   what we expect less what was reported is the sum of the deltas, of what the thresholds forgave, and of what
---        waits for a person
+--        came for another day, and of what waits for a person
 with
 judged as (
   select
@@ -21,7 +21,7 @@ select
   currency, cast(expected_micros as decimal(38, 0)) as expected_micros,
   cast(reported_micros as decimal(38, 0)) as reported_micros, cast(coalesce(delta, 0) as decimal(38, 0)) as delta_micros,
   cast(coalesce(forgiven, 0) - coalesce(m.micros, 0) as decimal(38, 0)) as tolerated_micros,
-  cast(review as decimal(38, 0)) as review_micros
+  cast(settled as decimal(38, 0)) as settled_micros, cast(review as decimal(38, 0)) as review_micros
 from total
 left join judged using (currency)
 left join missed m using (currency)

@@ -1,6 +1,6 @@
 -- step:  total
 -- in:    window_unit, unit_part
--- out:   total(currency, expected_micros, reported_micros, expected_rows, reported_rows, missing_rows, timing, missing, rate, ivt, overpay, duplicate, unexpected, review)
+-- out:   total(currency, expected_micros, reported_micros, expected_rows, reported_rows, missing_rows, timing, missing, rate, ivt, overpay, duplicate, unexpected, settled, review)
 -- grain: one row per (currency)
 -- why:   the sums on which the rules are judged, whole periods at a time
 with
@@ -17,7 +17,7 @@ part as (
     sum(micros) filter (part = 'missing') as missing, sum(micros) filter (part = 'rate') as rate,
     sum(micros) filter (part = 'ivt') as ivt, sum(micros) filter (part = 'overpay') as overpay,
     sum(micros) filter (part = 'duplicate') as duplicate, sum(micros) filter (part = 'unexpected') as unexpected,
-    sum(micros) filter (part = 'review') as review
+    sum(micros) filter (part = 'settled') as settled, sum(micros) filter (part = 'review') as review
   from unit_part
   group by currency
 ),
@@ -27,7 +27,8 @@ select
   coalesce(expected_rows, 0) as expected_rows, coalesce(reported_rows, 0) as reported_rows,
   coalesce(missing_rows, 0) as missing_rows, coalesce(timing, 0) as timing, coalesce(missing, 0) as missing,
   coalesce(rate, 0) as rate, coalesce(ivt, 0) as ivt, coalesce(overpay, 0) as overpay,
-  coalesce(duplicate, 0) as duplicate, coalesce(unexpected, 0) as unexpected, coalesce(review, 0) as review
+  coalesce(duplicate, 0) as duplicate, coalesce(unexpected, 0) as unexpected, coalesce(settled, 0) as settled,
+  coalesce(review, 0) as review
 from every_currency
 left join side using (currency)
 left join part using (currency)

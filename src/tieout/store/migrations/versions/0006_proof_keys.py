@@ -8,8 +8,8 @@ from alembic import op
 
 from tieout.store.guards import keep_tenants_apart
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""What runs beside Tieout to watch it: rules of Prometheus and dashboards of Grafana."""

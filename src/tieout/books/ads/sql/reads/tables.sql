@@ -1,0 +1,10 @@
+create table delta (
+  number bigint, kind varchar, amount_micros bigint, currency varchar, reason_code varchar, window_start_us bigint,
+  window_end_us bigint, evidence_id varchar, confidence decimal(9, 6)
+);
+create table delta_app (number bigint, evidence_id varchar, app_id varchar, amount_micros bigint);
+create table line_cell (
+  number bigint, event_date date, network varchar, format varchar, country varchar, app_id varchar, currency varchar,
+  impressions bigint, paid_micros bigint
+);
+create table day (event_date date, number bigint)

@@ -1,0 +1,1 @@
+"""What a third party runs: it imports nothing of ours, and nothing beyond the standard library."""
