@@ -89,6 +89,7 @@ class SealedDay:
     leaf_count: int
     root: bytes
     note: str
+    records_sha256: str
     counts: Mapping[str, int]
     published_at: datetime
 
@@ -107,6 +108,7 @@ class SealedMonth:
     day_leaves: tuple[int, ...]
     digest: bytes
     note: str
+    records_sha256: str
     coverage_bp: int
     notes: str
     published_at: datetime
@@ -222,6 +224,7 @@ class Desk:
             "leaf_count": sealed.leaf_count,
             "merkle_root": sealed.root.hex(),
             "sig": sealed.note,
+            "records_sha256": sealed.records_sha256,
             "counts": dict(sealed.counts),
             "published_at": sealed.published_at,
         }
@@ -236,6 +239,7 @@ class Desk:
             "day_leaves": list(sealed.day_leaves),
             "digest": sealed.digest.hex(),
             "sig": sealed.note,
+            "records_sha256": sealed.records_sha256,
             "coverage_bp": sealed.coverage_bp,
             "notes": sealed.notes,
             "published_at": sealed.published_at,
@@ -317,7 +321,17 @@ def damaged(path: Path, why: str) -> SealedFileDamaged:
 
 def _day(row: Row[Any]) -> SealedDay:
     root = bytes.fromhex(row.merkle_root)
-    return SealedDay(row.day, row.version, row.first_leaf, row.leaf_count, root, row.sig, row.counts, row.published_at)
+    return SealedDay(
+        row.day,
+        row.version,
+        row.first_leaf,
+        row.leaf_count,
+        root,
+        row.sig,
+        row.records_sha256,
+        row.counts,
+        row.published_at,
+    )
 
 
 def _month(row: Row[Any]) -> SealedMonth:
@@ -328,6 +342,7 @@ def _month(row: Row[Any]) -> SealedMonth:
         tuple(row.day_leaves),
         bytes.fromhex(row.digest),
         row.sig,
+        row.records_sha256,
         row.coverage_bp,
         row.notes,
         row.published_at,

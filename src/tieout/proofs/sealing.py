@@ -27,6 +27,7 @@ from tieout.proofs.desk import DayRecords, Desk, SealedDay, SealedMonth, content
 from tieout.proofs.leaves import DAY, DayOf, Leaf, Leaves, make_leaf, make_leaves, write_leaves
 from tieout.proofs.notes import Signer, sign_checkpoint
 from tieout.proofs.tiles import LogWriter, TileLog
+from tieout.store.digest import digest_file
 from tieout.store.folders import fsync, storing
 
 MONTH = "month"
@@ -277,18 +278,19 @@ def _append(desk: Desk, writer: LogWriter, signer: Signer, hashes: bytes, last: 
 def _record(desk: Desk, signer: Signer, last: Leaf, first: int) -> None:
     """Record in the state what `last` says of the leaves from `first` on."""
     content, origin, now = content_of(last), desk.identity().origin, desk.now()
+    sha256 = digest_file(desk.leaf_file(first))
     if last.kind == DAY:
         day = date.fromisoformat(json.loads(last.text)["day"])
         count, root = int(content["leaves"]), bytes.fromhex(content["root"])
         note = sign_checkpoint(day_origin(origin, day), count, root, signer)
         counts = {kind: int(number) for kind, number in content["counts"].items()}
-        desk.record_day(SealedDay(day, int(content["version"]), first, count, root, note, counts, now))
+        desk.record_day(SealedDay(day, int(content["version"]), first, count, root, note, sha256, counts, now))
     elif last.kind == MONTH:
         digest, leaves = bytes.fromhex(content["digest"]), tuple(map(int, content["day_leaves"]))
         note = sign_checkpoint(month_origin(origin, content["month"]), len(leaves), digest, signer)
         version, coverage = int(content["version"]), int(content["coverage_bp"])
         desk.record_month(
-            SealedMonth(content["month"], version, first, leaves, digest, note, coverage, content["notes"], now)
+            SealedMonth(content["month"], version, first, leaves, digest, note, sha256, coverage, content["notes"], now)
         )
 
 

@@ -14,6 +14,7 @@ from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 from tieout.proofs import merkle
+from tieout.proofs.damage import find_damage
 from tieout.proofs.desk import DayRecords, Desk, NothingSealed, SealedDay, SealedMonth, content_of
 from tieout.proofs.leaves import HASH_BYTES, DayOf, hashes_of, make_leaves, proofs_step
 from tieout.proofs.notes import (
@@ -26,6 +27,7 @@ from tieout.proofs.notes import (
 )
 from tieout.proofs.sealing import day_digest, day_origin, month_origin, parse_month
 from tieout.proofs.tiles import LogDamaged, TileLog
+from tieout.store.digest import digest_file
 
 Status = Literal["ok", "not_found", "digest_mismatch", "signature_invalid_or_missing"]
 RecordsOf = Callable[[date], DayRecords | None]
@@ -118,6 +120,7 @@ def _check_day(desk: Desk, sealed: SealedDay, records_of: RecordsOf) -> bool:
     check_checkpoint(log, keys)
     with desk.engine() as runner:
         _check_records(desk, runner.con, log, sealed)
+        _check_said(desk, sealed)
         _check_included(log, sealed)
         records = records_of(sealed.day)
         if records is None:
@@ -141,7 +144,12 @@ def _check_month(desk: Desk, sealed: SealedMonth, days: tuple[SealedDay, ...]) -
             "digest_mismatch",
             f"{', '.join(later)} was sealed since the digest of {sealed.month}; issue the month once more.",
         )
+    damage = find_damage(log)
+    if damage:
+        raise _Mismatch("digest_mismatch", "; ".join(map(str, damage[:3])))
     last = desk.last_of(sealed.leaf)
+    if digest_file(desk.leaf_file(sealed.leaf)) != sealed.records_sha256:
+        raise _Mismatch("digest_mismatch", f"The file {desk.leaf_file(sealed.leaf)} was changed.")
     if last.hash != log.leaf(sealed.leaf) or content_of(last)["digest"] != sealed.digest.hex():
         raise _Mismatch("digest_mismatch", f"The record of {sealed.month} is not the one that was sealed.")
 
@@ -181,6 +189,17 @@ def _check_records(desk: Desk, con: DuckDBPyConnection, log: TileLog, sealed: Se
         )
     if merkle.root_of(kept[: sealed.leaf_count * HASH_BYTES]) != sealed.root:
         raise _Mismatch("digest_mismatch", f"The leaves of {sealed.day} do not lead to its root.")
+
+
+def _check_said(desk: Desk, sealed: SealedDay) -> None:
+    """Hold what the state says of the day against its last leaf, and the file of its records against its digest."""
+    content, path = content_of(desk.last_of(sealed.first_leaf)), desk.leaf_file(sealed.first_leaf)
+    said = (int(content["version"]), int(content["first_leaf"]), int(content["leaves"]), content["root"])
+    counts = {kind: int(count) for kind, count in content["counts"].items()}
+    if said != (sealed.version, sealed.first_leaf, sealed.leaf_count, sealed.root.hex()) or counts != sealed.counts:
+        raise _Mismatch("digest_mismatch", f"The state says something else of {sealed.day} than was sealed.")
+    if digest_file(path) != sealed.records_sha256:
+        raise _Mismatch("digest_mismatch", f"The file {path} was changed; its records are those that were sealed.")
 
 
 def _check_included(log: TileLog, sealed: SealedDay) -> None:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from tieout.core.errors import TieoutError
 from tieout.core.ids import RandomBytes
 from tieout.proofs import merkle
+from tieout.proofs.damage import find_damage
 from tieout.proofs.desk import LEAF_FOLDER, Desk
 from tieout.proofs.notes import (
     KEY_BYTES,
@@ -36,7 +37,7 @@ from tieout.proofs.notes import (
     parse_verifier_key,
     verify_note,
 )
-from tieout.proofs.tiles import CHECKPOINT, TileLog, first_difference
+from tieout.proofs.tiles import CHECKPOINT, LogDamaged, TileLog, first_difference
 
 WITNESS_FOLDER = "witness"
 _PRIVATE = "PRIVATE+KEY+"
@@ -226,7 +227,17 @@ def open_history(path: Path) -> History:
             subject=str(path),
             remedy="Name the folder that holds `checkpoint` and `tile`, or the file of a checkpoint.",
         ) from error
-    return History(said, TileLog.open(path, said.origin) if path.is_dir() else None)
+    if not path.is_dir():
+        return History(said, None)
+    log = TileLog.open(path, said.origin)
+    damage = find_damage(log)
+    if damage:
+        raise LogDamaged(
+            f"The log in {path} is damaged, so it shows no history: {'; '.join(map(str, damage[:3]))}",
+            subject=str(path),
+            remedy="Get it again from who published it.",
+        )
+    return History(said, log)
 
 
 def compare(first: History, second: History, named: Callable[[int], str] = lambda _leaf: "") -> Compared:

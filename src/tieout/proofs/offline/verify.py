@@ -391,9 +391,9 @@ def _verify_bundle(text: str, trusted: list[str], held_files: list[bytes]) -> Re
         raise Refused(f"the bundle has the format {bundle['format']}, and this program reads {FORMAT}")
     keys = [parse_verifier_key(key) for key in (trusted or bundle["keys"])]
     checkpoint, signed = _checkpoint(bundle["checkpoint"], keys)
-    _check_whole(bundle, text, checkpoint.origin, keys)
     nodes = [bytes.fromhex(node) for node in bundle["nodes"]]
     leaves = [_leaf(one, nodes, bundle, checkpoint) for one in bundle["leaves"]]
+    _check_whole(bundle, text, checkpoint.origin, keys)
     claim, seal = leaves[bundle["claim"]], leaves[bundle["seal"]]
     if claim.kind != "delta":
         raise Refused(f"what is claimed is a {claim.kind}, not a delta")

@@ -47,6 +47,12 @@ def upgrade() -> None:
         sa.Column(
             "sig", sa.Text(), nullable=False, comment="a signed note: origin, number of leaves and root of the day"
         ),
+        sa.Column(
+            "records_sha256",
+            sa.String(length=64),
+            nullable=False,
+            comment="of the file that holds what the leaves say",
+        ),
         sa.Column("counts", sa.JSON(), nullable=False, comment="leaves by kind"),
         sa.Column("published_at", sa.BigInteger(), nullable=False, comment="microseconds since 1970-01-01 UTC"),
         sa.ForeignKeyConstraint(
@@ -69,6 +75,12 @@ def upgrade() -> None:
             "digest", sa.String(length=64), nullable=False, comment="the root over the leaves of the days, by date"
         ),
         sa.Column("sig", sa.Text(), nullable=False, comment="a signed note: origin, number of days and digest"),
+        sa.Column(
+            "records_sha256",
+            sa.String(length=64),
+            nullable=False,
+            comment="of the file that holds what the leaves say",
+        ),
         sa.Column("coverage_bp", sa.Integer(), nullable=False, comment="hundredths of a percent of the month's days"),
         sa.Column("notes", sa.Text(), nullable=False),
         sa.Column("published_at", sa.BigInteger(), nullable=False),
