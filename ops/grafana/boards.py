@@ -270,21 +270,21 @@ INGEST = Board(
             "Rows read",
             "Rows of statements read an hour. A network that is silent on a day on which it reports deserves a look.",
             "ingestion",
-            (Query('sum by (network) (increase(vra_ingest_parse_total{success="true"}[1h]))', "{{network}}"),),
+            (Query('sum by (network) (increase(vra_ingest_parse_total{success="true"}[1h])) > 0', "{{network}}"),),
             look="bars",
         ),
         Shown(
             "Rows loaded",
             "Rows of statements loaded an hour.",
             "ingestion",
-            (Query('sum by (network) (increase(vra_ingest_load_total{success="true"}[1h]))', "{{network}}"),),
+            (Query('sum by (network) (increase(vra_ingest_load_total{success="true"}[1h])) > 0', "{{network}}"),),
             look="bars",
         ),
         Shown(
             "Rows refused alone",
             "Rows set apart as quarantine an hour: each with its file, line and reason.",
             "ingestion",
-            (Query('sum by (network) (increase(vra_ingest_parse_total{success="false"}[1h]))', "{{network}}"),),
+            (Query('sum by (network) (increase(vra_ingest_parse_total{success="false"}[1h])) > 0', "{{network}}"),),
             look="bars",
         ),
         Shown(
@@ -294,7 +294,7 @@ INGEST = Board(
             (
                 Query(
                     'sum by (network) (increase(vra_ingest_parse_total{success="false"}[1h]))'
-                    " / sum by (network) (increase(vra_ingest_parse_total[1h]))",
+                    " / (sum by (network) (increase(vra_ingest_parse_total[1h])) > 0)",
                     "{{network}}",
                 ),
             ),
@@ -317,7 +317,7 @@ INGEST = Board(
             "Rows loaded, 24 h",
             "By network.",
             "ingestion",
-            (Query('sum by (network) (increase(vra_ingest_load_total{success="true"}[24h]))', "{{network}}"),),
+            (Query('sum by (network) (increase(vra_ingest_load_total{success="true"}[24h])) > 0', "{{network}}"),),
             look="number",
         ),
     ),

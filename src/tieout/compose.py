@@ -109,6 +109,7 @@ def loops_of(platform: Platform, role: str) -> dict[str, Loop]:
 def kinds_of(platform: Platform) -> Kinds:
     """Return every kind of job that a worker does; a part of the platform or a book adds its own here."""
     from tieout.books.ads import jobs as ads  # noqa: PLC0415
+    from tieout.books.ads import uploading  # noqa: PLC0415
     from tieout.books.compare import jobs as comparisons  # noqa: PLC0415
     from tieout.control.access import jobs as access  # noqa: PLC0415
     from tieout.control.flags.registry import VRA_ENABLED  # noqa: PLC0415
@@ -121,6 +122,7 @@ def kinds_of(platform: Platform) -> Kinds:
             **access.kinds(**tools),
             **housekeeping.kinds(platform.settings, **tools),
             **comparisons.kinds(platform.settings),
+            **uploading.kinds(platform.settings),
             **ads.kinds(platform.settings, is_on=partial(platform.flags.is_on, VRA_ENABLED), **tools),
         }
     )

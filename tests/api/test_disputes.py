@@ -180,7 +180,7 @@ def test_disputes_are_listed_by_status_the_newest_first(api, platform, acme, clo
     assert api.get(PATH, headers=stranger).json()["total"] == 0
     for path in (f"{PATH}/{ids[0]}", f"{PATH}/{ids[0]}/kit"):
         assert api.get(path, headers=stranger).status_code == 404
-    assert api.post(PATH, json=ASKED, headers=stranger).json()["details"]["reason"] == "delta_unknown"
+    assert api.post(PATH, json=ASKED, headers=stranger).json()["details"]["reason"] == "disputed_delta_unknown"
 
 
 @pytest.mark.parametrize("state_url", ["sqlite"], indirect=True)

@@ -85,7 +85,8 @@ class Shell:
         self._environment = environment
 
     def run(self, block: Block) -> Ran:
-        kept, script, output = (self._folder / name for name in (".environment", ".block.sh", ".output"))
+        kept, script = self._folder / ".environment", self._folder / ".block.sh"
+        output = self._folder / f".output-{block.line}"
         script.write_text(f"trap 'env -0 > {shlex.quote(str(kept))}' EXIT\nset -e\n{block.text}")
         with output.open("w") as told:  # a file, for a server in the background would keep a pipe open
             done = subprocess.run(

@@ -32,6 +32,7 @@ from tieout.cli.operating import (
     migrate,
     serve,
 )
+from tieout.cli.pilot_app import pilot
 from tieout.cli.proofs_app import proofs
 from tieout.cli.retention_app import retention
 from tieout.cli.review_app import review
@@ -573,6 +574,7 @@ for group in (
     reconcile,
     backfill,
     tune,
+    pilot,
     tenants,
     keys,
     flags,
@@ -589,7 +591,7 @@ for group in (
 RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Look into a result", "Operate"
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
-    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "backfill", "tune"),
+    BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "backfill", "tune", "pilot"),
     LOOK: ("runs", "show", "explain", "replay", "sql", "proofs"),
     OPERATE: (
         "init",

@@ -38,14 +38,15 @@ def ads(
     *,
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist or be empty.")],
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another world; the same one, the same bytes.")] = 1,
-    days: Annotated[int, typer.Option(min=2, help="Days of the world.")] = 40,
+    days: Annotated[int, typer.Option(min=1, help="Days of the world.")] = 40,
     events_per_day: Annotated[int, typer.Option(min=1, help="Paid impressions a day, over all networks.")] = 10_000,
     networks: Annotated[str, typer.Option(help="Networks, with commas.")] = "admob,unity,applovin,ironsource,meta",
     faults: Annotated[
         str,
         typer.Option(
-            help="Faults to plant, with commas, each with :N for N times; none; or all that fit. There are underpay, overpay,"
-            " missing, missing_day, duplicate, unexpected, late, timezone, fx, ivt, viewability, rename, restatement."
+            help="Faults to plant, with commas, each with :N for N times; none; or all that fit. There are underpay,"
+            " overpay, missing, missing_day, duplicate, unexpected, late, timezone, fx, ivt, viewability, rename,"
+            " restatement."
         ),
     ] = "all",
     first_day: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = datetime(  # noqa: DTZ001

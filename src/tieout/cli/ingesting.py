@@ -15,10 +15,11 @@ from tieout.books.ads.ingest import BadLoad, Ingested, IngestRequest, Separator,
 from tieout.books.ads.own import OwnRequest, register_own
 from tieout.books.ads.own_relation import OwnKind
 from tieout.books.ads.staging import SchemaDrift
+from tieout.books.ads.uploading import exit_code_of
 from tieout.books.compare.actions import Workspace
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
-from tieout.core.errors import EXIT_DIFFERENCES, EXIT_ERROR, EXIT_OK
+from tieout.core.errors import EXIT_OK
 from tieout.core.money import format_micros
 
 _WORDS = {
@@ -121,15 +122,7 @@ def ingest_statements(workspace: Workspace, request: IngestRequest, *, as_json: 
         print_json(done.as_dict())
     else:
         _show(Console(), done)
-    return _exit_code(done)
-
-
-def _exit_code(done: Ingested) -> int:
-    if done.outcome == "already_loaded":
-        return EXIT_OK
-    if done.outcome == "parse_no_rows" and done.quarantined:
-        return EXIT_ERROR
-    return EXIT_DIFFERENCES if done.quarantined or not done.lines else EXIT_OK
+    return exit_code_of(done)
 
 
 def _drift_row(drift: SchemaDrift) -> dict[str, Any]:

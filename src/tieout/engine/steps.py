@@ -26,7 +26,7 @@ SPLIT_RANGES = 16
 SIDE_BY_SIDE = 3
 """How many steps run at once where they may: a core is free while a step is planned."""
 
-StepForm = Literal["table", "view", "fact", "check", "computed"]
+StepForm = Literal["table", "view", "scan", "fact", "check", "computed"]
 Compute = Callable[[duckdb.DuckDBPyConnection, str], pa.Table]
 
 _HEADER = re.compile(r"^--\s*(step|in|out|grain|form|split|why):\s*(.*)$")
@@ -57,7 +57,8 @@ class AmountsTooLarge(TieoutError):
 class Step:
     """One SQL file: what it reads, what it yields, its grain and why it exists.
 
-    `form` says what becomes of the query: a `table` in the scratch database, a `view`, a `fact` (a Parquet
+    `form` says what becomes of the query: a `table` in the scratch database, a `view`, a `scan` (a view that is not
+    read by itself to be counted, and leaves no record: files too large for that), a `fact` (a Parquet
     file of the run, read back as a view), a `check` (must yield no row), or a table that is `computed` in Python from
     the query's rows, because SQL cannot say it. A table step that says `split` (a column
     of row numbers and the relation it is in) asks for those between `$first` and `$last`, so that a result which does
@@ -196,6 +197,8 @@ class Runner:
 
         A step that an earlier, interrupted attempt finished (`done`) is not run again: its tables and facts are there.
         """
+        if step.form == "scan":
+            return self._make(self.con, step)
         if self._is_done(step):
             self._reuse(step)
             self.records.append(self.done[len(self.records)])
@@ -216,7 +219,7 @@ class Runner:
             at_most=SIDE_BY_SIDE,
         )
         if made:
-            self.records += made.values()
+            self.records += [record for place, record in made.items() if steps[place].form != "scan"]
             self.after_step(self.records)
 
     def _make(self, con: duckdb.DuckDBPyConnection, step: Step, compute: Compute | None = None) -> StepRecord:
@@ -233,7 +236,7 @@ class Runner:
         except (duckdb.Error, OSError) as error:
             raise _failure(step, error) from error
         _assert_columns(con, step)
-        rows, digest = self._measure(con, step)
+        rows, digest = (0, "") if step.form == "scan" else self._measure(con, step)
         if step.form == "check" and rows:
             first = con.sql(f"from {step.out} limit 3").fetchall()
             raise StepContractBroken(f"Check {step.name} found {rows} rows that break it: {first}.", subject=step.name)
@@ -250,7 +253,7 @@ class Runner:
             _materialise_split(con, step, *step.split)
             return
         if step.form != "fact":
-            form = "view" if step.form == "view" else "table"
+            form = "view" if step.form in ("view", "scan") else "table"
             con.execute(f"create or replace {form} {step.out} as {step.sql}")
             return
         target = _quoted(self._path_of(step))

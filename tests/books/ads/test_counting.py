@@ -10,6 +10,7 @@ import pytest
 
 from tests.books.ads.builders import World, days
 from tests.store.builders import a_file
+from tieout.books.ads.counting import begin_counting
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.ingest import BadLoad, IngestRequest, NetworkNotAllowed, ingest
 from tieout.books.ads.matching import MatchRules, match_ads
@@ -43,6 +44,15 @@ def counting(*, want):
     yield
     grown = {name: value - before.get(name, 0) for name, value in shown().items()}
     assert {name: value for name, value in grown.items() if value} == want
+
+
+def test_known_series_are_there_before_anything_happens():
+    begin_counting(["admob", "quiet"], ["underpay"])
+    told = shown()
+    assert told["vra_ingest_load_total{network=quiet,success=false}"] == 0
+    assert told["vra_statements_load_failures_total{network=quiet,reason=schema_drift}"] == 0
+    assert told["vra_match_duration_seconds_count{outcome=dry_run}"] >= 0
+    assert told["vra_reconcile_rows_total{kind=underpay}"] >= 0
 
 
 def a_load(tmp_path, content, load_id="l1", network="Admob", **told):

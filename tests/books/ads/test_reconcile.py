@@ -359,7 +359,7 @@ def key_of(one, with_country):
 
 
 def move(ones):
-    """Hold what a day lacks against what another has, day by day: impressions first, then what both say they are worth."""
+    """Hold what a day lacks against what another has: impressions first, then what both say they are worth."""
     short, rich = defaultdict(lambda: [0, 0, 0, 0, 0]), defaultdict(lambda: [0, 0, 0, 0, 0])
     for one in ones:
         lacks = one["waits_rows"] + one["lost_rows"]
@@ -380,11 +380,11 @@ def move(ones):
                 )
                 pair(lack, [rich[at] for at in there])
     for found in (short, rich):
-        for (key, day), (_, _, rows_, worth, moved) in found.items():
+        for (key, day), (_, _, *left) in found.items():
             for one in ones:
                 lacks = one["waits_rows"] + one["lost_rows"]
                 if (found is short) == (lacks > 0) and (key_of(one, with_country=True), day_of(one)) == (key, day):
-                    rows_, worth, moved = settle(one, rows_, worth, moved)
+                    left = settle(one, *left)  # noqa: PLW2901 - what the next one may still take
 
 
 def pair(lack, there):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INSERT_FAILED = "insert_failed"
 """The reason of a load that failed by a fault, not by what was in it."""
 NO_ROWS = "parse_no_rows"
+READS = ("overview", "deltas_count", "deltas_list")
 OUTCOMES = ("success", "empty", "dry_run", "error")
 REASONS = ("schema_drift", INSERT_FAILED, NO_ROWS, "network_not_allowed", "report_incomplete")
 """Reasons that have a series before a load fails for them."""
@@ -42,6 +43,10 @@ def begin_counting(networks: Iterable[str], kinds: Iterable[str]) -> None:
         metrics.ADS_RECONCILE_DURATION.labels(success)
     for kind in kinds:
         metrics.ADS_RECONCILE_ROWS.labels(kind)
+    for op in READS:
+        metrics.ADS_QUERY_FAILURES.labels(op)
+        metrics.ADS_EMPTY_RESULTS.labels(op)
+    metrics.ADS_KIT_FAILURES.labels("fault")
     _begin_networks(networks)
 
 
@@ -144,6 +149,9 @@ def _begin_networks(networks: Iterable[str]) -> None:
         for success in ("true", "false"):
             metrics.ADS_INGEST_PARSE.labels(name, success)
             metrics.ADS_INGEST_LOAD.labels(name, success)
+        metrics.ADS_DISPUTES_SHADOWED.labels(name)
+        metrics.ADS_DISPUTES_CREATED.labels(name)
+        metrics.ADS_KITS_BUILT.labels(name)
         for reason in REASONS:
             metrics.ADS_LOAD_FAILURES.labels(name, reason)
 

@@ -37,10 +37,10 @@ NEXT: dict[Status, tuple[Status, ...]] = {
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class DeltaUnknown(TieoutError):
+class DisputedDeltaUnknown(TieoutError):
     """No delta of a current run has this evidence id."""
 
-    code = "delta_unknown"
+    code = "disputed_delta_unknown"
     http_status = 404
 
 
@@ -108,8 +108,8 @@ class Dispute:
 def open_dispute(platform: Platform, caller: Caller, reads: Reads, asked: DisputeRequest) -> Dispute:
     """Store the kit of evidence, then record the dispute as a draft; in shadow mode do neither.
 
-    The same idempotency key gives the same dispute. Raises DeltaUnknown, CurrenciesMixed and KitStorageUnusable; after
-    each of them nothing was recorded.
+    The same idempotency key gives the same dispute. Raises DisputedDeltaUnknown, CurrenciesMixed and
+    KitStorageUnusable; after each of them nothing was recorded.
     """
     now = platform.now()
     network = metrics.bounded("network", asked.network.lower())
@@ -242,7 +242,7 @@ def _store_kit(platform: Platform, tenant: str, request: KitRequest, network: st
 def _check(asked: DisputeRequest, deltas: Sequence[Delta]) -> None:
     missing = sorted(set(asked.delta_ids) - {one.evidence_id for one in deltas})
     if missing:
-        raise DeltaUnknown(
+        raise DisputedDeltaUnknown(
             f"There is no delta {missing[0][:200]!r}.",
             subject=missing[0][:200],
             remedy="GET /api/v1/recon/deltas lists those there are, by evidenceId.",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
@@ -19,12 +21,24 @@ from tieout.books.ads.steps import ads_step
 from tieout.engine.steps import Runner
 
 LEG = "expected"
+_EPOCH = date(1970, 1, 1)
 LOOKBACK_US = 7 * DAY_US
 """A request whose receipt comes again so long after the first is still the same request."""
 
-RECEIPT_STEPS = ("earlier_request", "repeated_request", "request_receipt")
-EVENT_STEPS = ("paid_event", "repeated_event", "first_paid_event", "rate_wanted")
-RESULT_STEPS = ("placement_unit", "expected", "skipped", "every_receipt_ends_once")
+WORDS = {
+    "network": ("lower(network)", "lower(winner_network)"),
+    "app_id": ("app_id", ""),
+    "ad_unit_id": ("ad_unit_id", ""),
+    "format": ("format", ""),
+    "country": ("country", ""),
+}
+"""What repeats in events, and for a network in receipts too."""
+MOST_WORDS = 16_384
+"""Every 122,880 rows of a file repeat the words of a column, so with more words than that text is smaller."""
+
+PAIR_STEPS = ("dropped_receipt", "paid_event", "receipt_event", "repeated_event", "first_of_repeated")
+UNPAID_STEPS = ("unpaid_receipt", "rate_wanted", "placement_unit")
+RESULT_STEPS = ("unpaid_value", "expected_value", "expected", "skipped", "every_receipt_ends_once")
 
 
 @dataclass(frozen=True)
@@ -74,11 +88,18 @@ def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
 
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of our own side that may hold rows of the period, or of the time before it."""
+    receipts = (*pieces_of(workspace.store, "own", "receipt"), *own_files(workspace, "receipts"))
     first = period.start_us - lookback_us
-    published = [pieces_of(workspace.store, "own", name) for name in ("revenue_event", "receipt")]
-    events = touching((*published[0], *own_files(workspace, "events")), "event_us", first, period.end_us)
-    receipts = touching((*published[1], *own_files(workspace, "receipts")), "ts_us", first, period.end_us)
-    return (*events, *receipts)
+    return (
+        *own_events(workspace, period, lookback_us=lookback_us),
+        *touching(receipts, "ts_us", first, period.end_us),
+    )
+
+
+def own_events(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
+    """Return the files of paid events that may hold rows of the period, or of the time before it."""
+    events = (*pieces_of(workspace.store, "own", "revenue_event"), *own_files(workspace, "events"))
+    return touching(events, "event_us", period.start_us - lookback_us, period.end_us)
 
 
 def view_own(con: duckdb.DuckDBPyConnection, pieces: Collection[Piece]) -> None:
@@ -93,7 +114,10 @@ def find_rates(runner: Runner) -> None:
     wanted = runner.con.sql("select day, currency from rate_wanted order by all").fetchall()
     days = [day for day, _ in wanted]
     currencies = {currency for _, currency in wanted}
-    rates = reference_rates(currencies, min(days), max(days) + timedelta(days=1)) if days else None
+    first, end = (min(days), max(days) + timedelta(days=1)) if days else (_EPOCH, _EPOCH)
+    rates = reference_rates(currencies, first, end) if days else None
+    for name, day in (("rates_from_us", first), ("rates_end_us", end)):
+        runner.con.execute(f"set variable {name} = {(day - _EPOCH).days * DAY_US:d}")
     if rates is None:
         runner.con.execute("create or replace table ecb_rate (day date, currency varchar, usd_nanos bigint)")
     else:
@@ -103,30 +127,54 @@ def find_rates(runner: Runner) -> None:
     runner.run(ads_step("rates", "fx_rate"))
 
 
+def repeated_hashes(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Return the hashes that the query yields more than once, each once."""
+    hashes = con.sql(query).fetchnumpy()["hash"]
+    hashes.sort()
+    return pa.table({"hash": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
+
+
 def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int | None) -> dict[str, Any]:
     con = runner.con
+    # Receipts are numbered in the order in which they are read, twice, and written in it.
+    con.execute("set preserve_insertion_order = true")
     view_own(con, pieces)
-    con.execute(
-        "create or replace table run as select"
-        " ?::bigint as start_us, ?::bigint as end_us, ?::bigint as row_limit, ?::bigint as lookback_us",
-        [period.start_us, period.end_us, limit, LOOKBACK_US],
-    )
+    told = {"start_us": period.start_us, "end_us": period.end_us, "lookback_from_us": period.start_us - LOOKBACK_US}
+    for name, value in told.items() if limit is None else (told | {"row_limit": limit}).items():
+        con.execute(f"set variable {name} = {value:d}")
     runner.run(ads_step("expected", "every_receipt" if limit is None else "first_receipts"))
-    runner.run_all([ads_step("expected", name) for name in (*RECEIPT_STEPS, *EVENT_STEPS)])
+    runner.run_all([ads_step("expected", name) for name in ("numbered_receipt", "earlier_request")])
+    runner.run_computed(ads_step("expected", "repeated_hash"), repeated_hashes)
+    _define_words(con, period)
+    runner.run_all([ads_step("expected", name) for name in (*PAIR_STEPS, *UNPAID_STEPS)])
     find_rates(runner)
     runner.run_all([ads_step("expected", name) for name in RESULT_STEPS])
-    return _summary(con, limit)
+    return _summary(con, period, limit)
 
 
-def _summary(con: duckdb.DuckDBPyConnection, limit: int | None) -> dict[str, Any]:
+def _define_words(con: duckdb.DuckDBPyConnection, period: Period) -> None:
+    """Define the type of each column that repeats: an enumeration of its words, or text where there are too many."""
+    of_events = f"revenue_event where event_us >= {period.start_us:d} and event_us < {period.end_us:d}"
+    for column, (of_event, of_receipt) in WORDS.items():
+        query = f"select {of_event} as word from {of_events}"
+        if of_receipt:
+            query += f" union all select {of_receipt} from window_receipt"
+        words = f"select distinct word from ({query}) where word is not null"
+        count = con.sql(f"select count(*) from ({words} limit {MOST_WORDS + 1})").fetchall()[0][0]
+        con.execute(f"drop type if exists word_{column}")
+        kind = f"enum ({words} order by word)" if 0 < count <= MOST_WORDS else "varchar"
+        con.execute(f"create type word_{column} as {kind}")
+
+
+def _summary(con: duckdb.DuckDBPyConnection, period: Period, limit: int | None) -> dict[str, Any]:
     [(seen, written, paid, total)] = con.sql(
         "select (select count(*) from window_receipt), count(*), count(*) filter (is_paid),"
         " coalesce(sum(expected_usd_micros), 0)::varchar from expected"
     ).fetchall()
     left_out = 0
     if limit is not None and seen == limit:
-        everything = "select count(*) from receipt, run where ts_us >= start_us and ts_us < end_us"
-        left_out = con.sql(everything).fetchall()[0][0] - seen
+        everything = "select count(*) from receipt where ts_us >= ? and ts_us < ?"
+        left_out = con.execute(everything, [period.start_us, period.end_us]).fetchall()[0][0] - seen
     return {
         "seen": seen,
         "written": written,

@@ -216,7 +216,7 @@ def _check(request: WorldRequest) -> None:
     if request.out.exists() and any(request.out.iterdir()):
         raise BadWorld(f"{request.out} is not empty.", subject=str(request.out), remedy="Name a new folder.")
     limits = {
-        "days": (request.days, 2, 3660),
+        "days": (request.days, 1, 3660),
         "events-per-day": (request.events_per_day, 1, 10**10),
         "ad-units": (request.ad_units, 1, 100_000),
         "countries": (request.countries, 1, len(COUNTRIES)),

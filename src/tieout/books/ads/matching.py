@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tieout.books.ads.counting import counts_match
-from tieout.books.ads.expected import find_rates, own_pieces, view_own
+from tieout.books.ads.expected import find_rates, own_events, repeated_hashes, view_own
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, touching, view
 from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
@@ -24,7 +24,7 @@ LEG = "match"
 CROWD = 200
 """How many of each side of a block are compared, so that a crowded block costs 40,000 pairs at most."""
 
-GIVEN_STEPS = ("repeated_expected", "window_expected", "window_line", "rate_wanted_by_line")
+LINE_STEPS = ("window_line", "rate_wanted_by_line")
 SURE_STEPS = (
     "line",
     "repeated_line",
@@ -130,8 +130,7 @@ def match_pieces(workspace: Workspace, period: Period) -> tuple[Piece, ...]:
     """Return what may hold expected rows or lines of the period, and the events that say what money is worth."""
     expected = [piece for piece in pieces_of(workspace.store, "expected", "expected") if _overlaps(piece, period)]
     lines = statement_pieces(workspace, period)
-    events = [piece for piece in own_pieces(workspace, period) if piece.name == "revenue_event"]
-    return (*expected, *lines, *events)
+    return (*expected, *lines, *own_events(workspace, period))
 
 
 def statement_pieces(workspace: Workspace, period: Period, *, days_before: int = 0) -> tuple[Piece, ...]:
@@ -163,13 +162,24 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], rules: Matc
     view_own(con, pieces)
     con.execute(sql_text("match", "macros"))
     _tell_run(con, period, rules)
-    runner.run_all([ads_step("match", name) for name in GIVEN_STEPS])
+    _take_expected(runner, len([piece for piece in pieces if piece.name == "expected"]))
+    runner.run_all([ads_step("match", name) for name in LINE_STEPS])
     find_rates(runner)
     runner.run_all([ads_step("match", name) for name in SURE_STEPS])
     candidates = _choose(runner, ("single_lines", "single_requests"), "request_choice")
+    runner.run_all([ads_step("match", name) for name in ("single_expected", "rest_cell")])
     candidates += _choose(runner, ("left_cells_reported", "left_cells_expected"), "cell_choice")
     runner.run_all([ads_step("match", name) for name in END_STEPS])
     return _summary(con, candidates)
+
+
+def _take_expected(runner: Runner, run_count: int) -> None:
+    runner.run(ads_step("match", "stated_expected"))
+    if run_count < 2:
+        runner.run(ads_step("match", "every_expected"))
+        return
+    runner.run_computed(ads_step("match", "repeated_hash"), repeated_hashes)
+    runner.run_all([ads_step("match", name) for name in ("kept_expected", "window_expected")])
 
 
 def _tell_run(con: duckdb.DuckDBPyConnection, period: Period, rules: MatchRules) -> None:
@@ -180,6 +190,8 @@ def _tell_run(con: duckdb.DuckDBPyConnection, period: Period, rules: MatchRules)
         "end_day": ("date", period.end_day),
     }
     told |= {name: ("boolean" if isinstance(value, bool) else "bigint", value) for name, value in vars(rules).items()}
+    con.execute(f"set variable start_us = {period.start_us:d}")
+    con.execute(f"set variable end_us = {period.end_us:d}")
     columns = ", ".join(f"?::{kind} as {name}" for name, (kind, _) in told.items())
     con.execute(f"create or replace table run as select {columns}", [value for _, value in told.values()])
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from tieout.books.ads.counting import counts_reconcile
-from tieout.books.ads.expected import find_rates, own_pieces, view_own
+from tieout.books.ads.expected import find_rates, own_events, view_own
 from tieout.books.ads.matching import statement_pieces
 from tieout.books.ads.moving import GRACE_DAYS, LAGS, REACH_DAYS, moved_days
 from tieout.books.ads.period import DAY_US, Period, period_of_window
@@ -66,7 +66,6 @@ RULE_STEPS = (
     "ivt_rule",
     "event_rate",
     "fx_rule",
-    "measured_request",
     "viewability_rule",
     "rule",
     "delta",
@@ -152,8 +151,8 @@ def reconcile_pieces(workspace: Workspace, period: Period) -> tuple[Piece, ...]:
     units = (*covering(matched, period), *neighbouring(matched, period))
     expected = [piece for piece in pieces_of(workspace.store, "expected", "expected") if _overlaps(piece, period)]
     lines = statement_pieces(workspace, period, days_before=BASELINE_DAYS)
-    events = own_pieces(workspace, period, lookback_us=BASELINE_DAYS * DAY_US)
-    return (*units, *expected, *lines, *(piece for piece in events if piece.name == "revenue_event"))
+    events = own_events(workspace, period, lookback_us=BASELINE_DAYS * DAY_US)
+    return (*units, *expected, *lines, *events)
 
 
 def covering(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
@@ -203,16 +202,16 @@ def neighbouring(pieces: Iterable[Piece], period: Period) -> tuple[Piece, ...]:
     before = [
         one for one in every if period.start_us - reach_us < one.end_us <= period.start_us and one.end_us > one.start_us
     ]
-    found: list[Period] = []
+    taken: list[Period] = []
     while after:
         first = min(one.start_us for one in after)
-        found.append(chosen(one for one in after if one.start_us == first))
-        after = [one for one in after if one.start_us >= found[-1].end_us]
+        taken.append(chosen(one for one in after if one.start_us == first))
+        after = [one for one in after if one.start_us >= taken[-1].end_us]
     while before:
         last = max(one.end_us for one in before)
-        found.append(chosen(one for one in before if one.end_us == last))
-        before = [one for one in before if one.end_us <= found[-1].start_us]
-    return tuple(every[one] for one in sorted(found, key=lambda one: one.start_us))
+        taken.append(chosen(one for one in before if one.end_us == last))
+        before = [one for one in before if one.end_us <= taken[-1].start_us]
+    return tuple(every[one] for one in sorted(taken, key=lambda one: one.start_us))
 
 
 def _is_around(piece: Piece, period: Period) -> bool:
@@ -238,6 +237,8 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], tunables: T
     runner.run_computed(ads_step("reconcile", "moved_day"), moved_days)
     runner.run_all([ads_step("reconcile", name) for name in (*MONEY_STEPS, *STATED_STEPS)])
     find_rates(runner)
+    is_one_run = len([piece for piece in pieces if piece.name == "expected"]) < 2
+    runner.run(ads_step("reconcile", "measured_row" if is_one_run else "measured_request"))
     runner.run_all([ads_step("reconcile", name) for name in RULE_STEPS])
     return _summary(con)
 
@@ -255,6 +256,8 @@ def _tell_run(con: duckdb.DuckDBPyConnection, period: Period, tunables: Tunables
         "least_viewable": ("bigint", LEAST_VIEWABLE),
     }
     told |= {name: ("hugeint", value) for name, value in asdict(tunables).items()}
+    con.execute(f"set variable start_us = {period.start_us:d}")
+    con.execute(f"set variable end_us = {period.end_us:d}")
     columns = ", ".join(f"?::{kind} as {name}" for name, (kind, _) in told.items())
     con.execute(f"create or replace table run as select {columns}", [value for _, value in told.values()])
 

@@ -1,6 +1,11 @@
 -- step:  repeated_event
--- in:    paid_event
--- out:   repeated_event(request_id)
--- grain: one row per (request_id)
--- why:   few requests have several paid events, and only those need to be put in order
-select request_id from paid_event group by request_id having count(*) > 1
+-- in:    receipt_event, window_receipt
+-- out:   repeated_event(receipt_no)
+-- grain: one row per (receipt_no)
+-- why:   few requests have several paid events, and only those need to be put in order; there are none where there are
+--        no more rows than receipts
+select receipt_no
+from receipt_event
+where (select count(*) from receipt_event) > (select count(*) from window_receipt)
+group by receipt_no
+having count(*) > 1

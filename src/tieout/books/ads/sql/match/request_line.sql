@@ -8,4 +8,4 @@ select
   row_number() over (partition by request_id order by l.network <> e.network, line_no) as place
 from line l
 join window_expected e using (request_id)
-where line_no not in (from repeated_line)
+where l.request_id is not null and line_no not in (from repeated_line)

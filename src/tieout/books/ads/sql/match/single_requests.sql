@@ -6,6 +6,5 @@
 select
   row_number() over (order by request_id) as item_no, request_id as name, network, event_date, app_id, ad_unit_id,
   country, format, micros, ts_us
-from open_expected
+from (from open_expected semi join reported_item using (network, event_date))
 anti join sum_cell using (event_date, network, app_id, ad_unit_id, country, format)
-semi join reported_item using (network, event_date)

@@ -1,5 +1,5 @@
 -- step:  unit
--- in:    window_expected, expected_end, line, line_end
+-- in:    expected_end, line, line_end
 -- out:   unit(unit_id, currency, outcome, pass, reason_code, event_date, network, app_id, ad_unit_id, country, format, expected_rows, expected_micros, unpaid_rows, unpaid_micros, reported_rows, impressions, reported_micros, ivt_micros)
 -- grain: one row per (unit_id, currency)
 -- form:  fact
@@ -16,16 +16,7 @@ reported_side as (
   join line using (line_no)
   group by unit_id, currency
 ),
-expected_side as (
-  select
-    unit_id, 'USD' as currency, min(event_date) as event_date, min(network) as network, min(app_id) as app_id,
-    min(ad_unit_id) as ad_unit_id, min(country) as country, min(format) as format, count(*) as expected_rows,
-    cast(sum(micros) as bigint) as micros, count(*) filter (not is_paid) as unpaid_rows,
-    cast(coalesce(sum(micros) filter (not is_paid), 0) as bigint) as unpaid_micros
-  from expected_end
-  join window_expected using (request_id)
-  group by unit_id
-)
+expected_side as (select 'USD' as currency, * from expected_end)
 select
   unit_id, currency, coalesce(r.outcome, 'unmatched') as outcome, coalesce(r.pass, '') as pass,
   coalesce(r.reason_code, '') as reason_code, coalesce(e.event_date, r.event_date) as event_date,

@@ -1,9 +1,11 @@
 -- step:  measured_request
--- in:    expected, run
--- out:   measured_request(request_id, viewable_ppm)
--- grain: one row per (request_id)
--- why:   what our own measurement says of each request, once
-select request_id, max(om_viewable_ppm) as viewable_ppm
-from expected, run
-where ts_us >= start_us and ts_us < end_us and om_viewable_ppm is not null
-group by request_id
+-- in:    expected
+-- out:   measured(requests, ppm)
+-- why:   what our own measurement says in all; periods that overlap may expect a request twice, and it counts once
+select count(*) as requests, coalesce(sum(viewable_ppm), 0) as ppm
+from (
+  select max(om_viewable_ppm) as viewable_ppm
+  from expected
+  where ts_us >= getvariable('start_us') and ts_us < getvariable('end_us') and om_viewable_ppm is not null
+  group by request_id
+)

@@ -1,11 +1,11 @@
 -- step:  viewability_rule
--- in:    measured_request, stated_line, run
+-- in:    measured, stated_line, run
 -- out:   viewability_rule(kind, currency, outcome, reason_code, confidence, measured_e9, threshold_e9, reason)
 -- grain: one row per (kind)
 -- why:   our share of viewable impressions against theirs, weighted by impressions; below 10,000 of them chance alone
 --        moves it
 with
-ours as (select count(*) as n, coalesce(sum(viewable_ppm), 0) as ppm from measured_request),
+ours as (select requests as n, ppm from measured),
 theirs as (
   select coalesce(sum(impressions), 0) as n, coalesce(sum(viewable_ppm::hugeint * impressions), 0) as ppm
   from stated_line, run
