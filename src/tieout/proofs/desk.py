@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tieout.core.errors import TieoutError
 from tieout.core.ids import RandomBytes
 from tieout.core.sealing import open_sealer
 from tieout.core.settings import Settings
 from tieout.engine.steps import Runner
+from tieout.proofs.keys import SigningKey
 from tieout.proofs.leaves import BLINDING_BYTES, Leaf
-from tieout.proofs.notes import Signer, VerifierKey
-from tieout.proofs.tiles import TileLog
+from tieout.proofs.notes import Signer, VerifierKey, parse_checkpoint, verify_note
+from tieout.proofs.tiles import LogDamaged, TileLog
 from tieout.store.duck import connect
 from tieout.store.opening import Store
 from tieout.store.runs import Run
@@ -62,6 +63,9 @@ class Keys(Protocol):
 
     def verifiers(self, origin: str) -> tuple[VerifierKey, ...]:
         """Return every public key whose signatures hold, the current one first."""
+
+    def list_keys(self) -> tuple[SigningKey, ...]:
+        """Return every key there ever was, those revoked too."""
 
 
 class DayRecords(Protocol):
@@ -230,6 +234,16 @@ class Desk:
         }
         self._record(proofs_daily_roots, values)
 
+    def sign_day_anew(self, sealed: SealedDay, note: str) -> None:
+        """Let another signature stand below a seal of a day."""
+        table = proofs_daily_roots
+        self._sign_anew(table, note, table.c.first_leaf == sealed.first_leaf)
+
+    def sign_month_anew(self, sealed: SealedMonth, note: str) -> None:
+        """Let another signature stand below a digest of a month."""
+        table = proofs_monthly_digest
+        self._sign_anew(table, note, (table.c.month == sealed.month) & (table.c.version == sealed.version))
+
     def record_month(self, sealed: SealedMonth) -> None:
         """Record a digest of a month; one that is recorded stays as it is."""
         values = {
@@ -273,6 +287,10 @@ class Desk:
         [row] = table.slice(table.num_rows - 1).to_pylist()
         return Leaf(row["kind"], row["key"], row["record"])
 
+    def _sign_anew(self, table: Any, note: str, is_meant: Any) -> None:
+        change = update(table).where(self._is_own(table), is_meant).values(sig=note)
+        self.store.state.write(lambda connection: connection.execute(change))
+
     def _record(self, table: Any, values: Mapping[str, Any]) -> None:
         key = {"tenant": self.store.tenant, "book": self.book}
         names = [column.name for column in table.primary_key if column.name not in key]
@@ -308,6 +326,18 @@ def content_of(leaf: Leaf) -> dict[str, Any]:
     """Return what a leaf says."""
     content: dict[str, Any] = json.loads(leaf.text)["content"]
     return content
+
+
+def check_checkpoint(log: TileLog, keys: Iterable[VerifierKey]) -> None:
+    """Raise SignatureInvalid, SignatureMissing or LogDamaged where the checkpoint is not that of the log."""
+    verify_note(log.note, keys)
+    said = parse_checkpoint(log.note)
+    if log.root() != said.root:
+        raise LogDamaged(
+            f"The tiles of the log {log.origin} do not lead to the root of its checkpoint.",
+            subject=str(log.folder),
+            remedy="Put the folder back from a backup.",
+        )
 
 
 def damaged(path: Path, why: str) -> SealedFileDamaged:

@@ -23,10 +23,11 @@ import pyarrow.parquet as pq
 from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.proofs import merkle
-from tieout.proofs.desk import DayRecords, Desk, SealedDay, SealedMonth, content_of, damaged
+from tieout.proofs.damage import find_damage
+from tieout.proofs.desk import DayRecords, Desk, SealedDay, SealedMonth, check_checkpoint, content_of, damaged
 from tieout.proofs.leaves import DAY, DayOf, Leaf, Leaves, make_leaf, make_leaves, write_leaves
-from tieout.proofs.notes import Signer, sign_checkpoint
-from tieout.proofs.tiles import LogWriter, TileLog
+from tieout.proofs.notes import SignatureInvalid, SignatureMissing, Signer, VerifierKey, sign_checkpoint, verify_note
+from tieout.proofs.tiles import LogDamaged, LogWriter, TileLog
 from tieout.store.digest import digest_file
 from tieout.store.folders import fsync, storing
 
@@ -131,6 +132,9 @@ def issue_month(
         digest = day_digest(writer, sealed)
         former = desk.find_month(month)
         if former is not None and former.digest == digest:
+            if not _is_signed(former.note, desk.keys.verifiers(writer.origin)):
+                note = sign_checkpoint(month_origin(writer.origin, month), len(sealed), digest, signer)
+                desk.sign_month_anew(former, note)
             return _month_told(month, "unchanged", digest, covered, issued)
         told = _month_told(month, "issued", digest, covered, issued)
         _seal_month(desk, writer, signer, told, sealed, at)
@@ -171,8 +175,33 @@ def _writing(desk: Desk, signer: Signer) -> Iterator[LogWriter]:
     with storing(f"the records of {desk.book}"):
         desk.leaf_file(0).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with TileLog.open(desk.folder, desk.identity().origin).writing() as writer:
+        _check_former(desk, writer, signer)
         _catch_up(desk, writer, signer)
         yield writer
+
+
+def _check_former(desk: Desk, writer: LogWriter, signer: Signer) -> None:
+    """Refuse to go on with a log that is not as it was signed: a signature below it would hide that.
+
+    Where the key that signed it was revoked since, it is held against all of its leaves and signed anew.
+    """
+    if not writer.size:
+        return
+    every = [key.verifier(writer.origin) for key in desk.keys.list_keys()]
+    check_checkpoint(writer, every)
+    if _is_signed(writer.note, desk.keys.verifiers(writer.origin)):
+        return
+    damage = find_damage(TileLog.open(desk.folder, writer.origin))
+    if damage:
+        raise LogDamaged(f"The log is damaged: {damage[0]}", subject=str(damage[0].path))
+    writer.publish(sign_checkpoint(writer.origin, writer.size, writer.root(), signer))
+
+
+def _is_signed(note: str, keys: Sequence[VerifierKey]) -> bool:
+    try:
+        return bool(verify_note(note, keys))
+    except (SignatureMissing, SignatureInvalid):
+        return False
 
 
 def _catch_up(desk: Desk, writer: LogWriter, signer: Signer) -> None:
@@ -206,6 +235,9 @@ def _seal_day(desk: Desk, writer: LogWriter, signer: Signer, records: DayRecords
         leaves = make_leaves(runner, of)
         root = merkle.root_of(leaves.hashes)
         if former is not None and former.root == root:
+            if not _is_signed(former.note, desk.keys.verifiers(identity.origin)):
+                note = sign_checkpoint(day_origin(identity.origin, records.day), leaves.count, root, signer)
+                desk.sign_day_anew(former, note)
             return IssuedDay(records.day, "unchanged", leaves.counts, root, former.first_leaf, former.version)
         version, first = former.version + 1 if former else 1, writer.size
         last = _day_leaf(of, leaves, root, records, first, former)

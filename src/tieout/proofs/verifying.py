@@ -15,7 +15,7 @@ from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 from tieout.proofs import merkle
 from tieout.proofs.damage import find_damage
-from tieout.proofs.desk import DayRecords, Desk, NothingSealed, SealedDay, SealedMonth, content_of
+from tieout.proofs.desk import DayRecords, Desk, NothingSealed, SealedDay, SealedMonth, check_checkpoint, content_of
 from tieout.proofs.leaves import HASH_BYTES, DayOf, hashes_of, make_leaves, proofs_step
 from tieout.proofs.notes import (
     NoteMalformed,
@@ -83,18 +83,6 @@ def verify_month(desk: Desk, month: str, records_of: RecordsOf) -> Verdict:
     return _counted(_held(month, count, check))
 
 
-def check_checkpoint(log: TileLog, keys: Iterable[VerifierKey]) -> None:
-    """Raise SignatureInvalid, SignatureMissing or LogDamaged where the checkpoint is not that of the log."""
-    verify_note(log.note, keys)
-    said = parse_checkpoint(log.note)
-    if log.root() != said.root:
-        raise LogDamaged(
-            f"The tiles of the log {log.origin} do not lead to the root of its checkpoint.",
-            subject=str(log.folder),
-            remedy="Put the folder back from a backup.",
-        )
-
-
 def _held(subject: str, count: int, check: Callable[[], bool]) -> Verdict:
     try:
         is_compared = check()
@@ -150,7 +138,10 @@ def _check_month(desk: Desk, sealed: SealedMonth, days: tuple[SealedDay, ...]) -
     last = desk.last_of(sealed.leaf)
     if digest_file(desk.leaf_file(sealed.leaf)) != sealed.records_sha256:
         raise _Mismatch("digest_mismatch", f"The file {desk.leaf_file(sealed.leaf)} was changed.")
-    if last.hash != log.leaf(sealed.leaf) or content_of(last)["digest"] != sealed.digest.hex():
+    content = content_of(last)
+    said = (content["digest"], content["version"], content["coverage_bp"], content["notes"])
+    wanted = (sealed.digest.hex(), str(sealed.version), str(sealed.coverage_bp), sealed.notes)
+    if last.hash != log.leaf(sealed.leaf) or said != wanted:
         raise _Mismatch("digest_mismatch", f"The record of {sealed.month} is not the one that was sealed.")
 
 
