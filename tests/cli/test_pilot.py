@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -13,9 +14,11 @@ from tests.books.ads.builders import World, days
 from tieout.books.ads import pilot
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads
+from tieout.books.ads.proving import issue_day, keys_of
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
 from tieout.cli.app import build
+from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
 
 DAY = ("--from", "2025-11-03", "--to", "2025-11-04")
@@ -74,16 +77,20 @@ def test_without_proofs_a_pilot_is_not_passed_however_good_the_figures(tieout, j
     assert [gate["percent"] for gate in told["gates"]] == ["100.000000", "0.000000", None]
     code, said = tieout(*DAY)
     assert code == 10
-    assert "no digest of 2025-11 was verified" in said
+    assert "2025-11-03 is not sealed" in said
     assert "not computable" in said
 
 
-def test_with_proofs_it_is(tieout, judged, monkeypatch):
-    verified = []
-    monkeypatch.setattr(pilot, "verify_month", lambda _, month: verified.append(f"{month:%Y-%m}"))
+def test_with_proofs_it_is_until_something_else_is_published(tieout, judged, world):
     judged("100")
+    keys_of(world.workspace).rotate(Actor("account:tests"))
+    issue_day(world.workspace, date(2025, 11, 3))
     code, told = tieout(*DAY, "--json")
-    assert (code, told["passed"], verified) == (0, True, ["2025-11"])
+    assert (code, told["passed"]) == (0, True)
+    world.statement("day | paid | load\n11-03 | 0.01 | l2", "admob/l2")
+    code, told = tieout(*DAY, "--json")
+    assert (code, outcomes(told)["proofs"]) == (10, "failed")
+    assert "is published and was not sealed" in told["gates"][2]["reason"]
 
 
 @pytest.mark.parametrize(

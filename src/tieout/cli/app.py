@@ -33,6 +33,7 @@ from tieout.cli.operating import (
     serve,
 )
 from tieout.cli.pilot_app import pilot
+from tieout.cli.proofs_app import proofs
 from tieout.cli.retention_app import retention
 from tieout.cli.review_app import review
 from tieout.cli.schedule_app import schedule
@@ -582,6 +583,7 @@ for group in (
     events,
     audit,
     state,
+    proofs,
     retention,
 ):
     app.add_typer(group)
@@ -590,7 +592,7 @@ RECONCILE, BOOKS, LOOK, OPERATE = "Reconcile", "Run a book, stage by stage", "Lo
 PANELS = {
     RECONCILE: ("compare", "review", "inspect", "load", "sources", "demo"),
     BOOKS: ("generate", "ingest", "expected", "match", "reconcile", "backfill", "tune", "pilot"),
-    LOOK: ("runs", "show", "explain", "replay", "sql"),
+    LOOK: ("runs", "show", "explain", "replay", "sql", "proofs"),
     OPERATE: (
         "init",
         "serve",

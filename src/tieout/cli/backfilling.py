@@ -51,6 +51,7 @@ RESULTS: dict[StageName, str] = {
     "expected": "[VRA Expected] Seen: {seen} Written: {written} Skipped: {skipped}",
     "matching": "[VRA Match] Auto: {auto} Review: {review} Unmatched: {unmatched}",
     "reconcile": "[VRA Reconcile] Deltas: {deltas} Inserted: {inserted}",
+    "proofs": "[VRA Proofs] Days: {days} Sealed: {sealed} Leaves: {leaves}",
 }
 
 Outcome = Literal["done", "partial", "skipped", "failed", "not_available"]

@@ -44,7 +44,7 @@ def ads(
 ) -> None:
     """Judge coverage (at least 90%), unexplained variance (at most 0.5%) and proofs; what nobody knows is not passed.
 
-    The figures are those of the overview, over days that were reconciled. There are no proofs in this version.
+    The figures are those of the overview, over days that were reconciled. Each day must be sealed and verify.
     """
     from tieout.cli.app import workspace  # noqa: PLC0415 - the app mounts this module
     from tieout.cli.piloting import show_pilot  # noqa: PLC0415 - help answers without the engine

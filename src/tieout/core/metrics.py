@@ -190,6 +190,14 @@ ADS_DISPUTES_CREATED = _counter("vra_disputes_created_total", "Disputes opened."
 ADS_KITS_BUILT = _counter("vra_dispute_kits_built_total", "Kits of evidence stored.", "network")
 ADS_KIT_FAILURES = _counter("vra_dispute_kit_failures_total", "Kits of evidence that could not be stored.", "reason")
 
+# Proofs
+PROOFS_VERIFY = _counter("vra_proofs_verify_total", "Days, months and rows held against the log, and how.", "success")
+PROOFS_LEAVES = _counter("vra_proofs_leaves_total", "Leaves appended to logs: rows, totals.", "kind")
+PROOFS_ISSUANCE = _histogram(
+    "vra_proofs_issuance_duration_seconds", "Seconds to seal a day or a month.", "kind", buckets=_WORK_BUCKETS
+)
+PROOFS_COVERAGE = _gauge("vra_proofs_coverage_pct", "Share of a month's days that are sealed, 0 to 100.", "month")
+
 # Tenants
 MODULE_TOGGLES = _counter(
     "nova_api_superadmin_module_toggle_total", "Modules of tenants switched by an administrator.", "module", "enabled"

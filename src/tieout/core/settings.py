@@ -94,6 +94,11 @@ class Settings:
     webhook_allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks besides the public internet to which events may go, such as `10.1.0.0/16`, with commas between them."""
 
+    # Proofs
+    proofs_origin: str = ""
+    """What the names of logs of proofs begin with: a domain of yours and perhaps a path, such as `proofs.example.com`.
+    A log keeps the name that it began with; unset, `tieout.invalid`."""
+
     # Server
     log_level: str = "info"
     """What is logged: `debug`, `info`, `warning` or `error` and above."""
@@ -254,6 +259,7 @@ class Settings:
             secret_key=_secret_key(environ),
             rate_limit_publishers=_publishers(environ),
             flags=_flags(environ),
+            proofs_origin=_origin(environ, "TIEOUT_PROOFS_ORIGIN"),
             webhook_allow_http=_yes_or_no(environ, "TIEOUT_WEBHOOK_ALLOW_HTTP"),
             webhook_allow_private=_networks(environ, "TIEOUT_WEBHOOK_ALLOW_PRIVATE"),
             **_of_the_server(environ),
@@ -472,6 +478,17 @@ def _endpoint(environ: Mapping[str, str], variable: str) -> str:
             f"{variable} is no address of a collector.",
             subject=variable,
             remedy="Use an address such as http://localhost:4318/v1/traces.",
+        )
+    return text
+
+
+def _origin(environ: Mapping[str, str], variable: str) -> str:
+    text = (environ.get(variable) or "").strip().rstrip("/")
+    if text and not re.fullmatch(r"[A-Za-z0-9._~/-]{1,200}", text):
+        raise BadSetting(
+            f"{variable} is {text[:50]!r}.",
+            subject=variable,
+            remedy="Use a domain and perhaps a path without a scheme, such as proofs.example.com/tieout.",
         )
     return text
 

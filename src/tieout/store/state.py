@@ -91,7 +91,9 @@ class Schema:
         command.upgrade(config, "head")
 
 
-SCHEMA = Schema(metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005", "0006"))
+SCHEMA = Schema(
+    metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+)
 
 
 class StateUnavailable(TieoutError):

@@ -105,7 +105,7 @@ def test_a_backfill_goes_on_where_another_worker_was_lost(do, world):
     assert list(told["stages"]) == list(STAGES)
     assert told["stages"]["expected"] == {"seen": 1, "written": 1, "skipped": 0, "left_out": 0}
     assert told["stages"]["reconcile"] == {"deltas": 1, "inserted": 1}
-    assert "not available" in told["stages"]["proofs"]["not_available"]
+    assert "has no key that signs" in told["stages"]["proofs"]["not_available"]
 
 
 def test_a_long_backfill_is_a_step_a_day(do, world):

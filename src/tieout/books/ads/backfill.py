@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads
 from tieout.books.ads.period import DAY_US, MAX_DAYS, Period, check_limit, parse_period
-from tieout.books.ads.proving import issue_month
+from tieout.books.ads.proving import prove_month
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.stage import Progress, Workspace
 from tieout.books.ads.tunables import Tunables
@@ -108,7 +108,7 @@ def do_piece(
         judged = reconcile_ads(workspace, piece, tunables, on_step=on_step)
         return {"deltas": judged.deltas, "inserted": 0 if request.is_dry_run else judged.inserted}
     if stage == "proofs":
-        issue_month(workspace, request.period.start.date())
+        return prove_month(workspace, request.period.start.date(), is_dry_run=request.is_dry_run)
     return {}
 
 
@@ -119,5 +119,10 @@ def add_up(total: Mapping[str, int], more: Mapping[str, int]) -> Counts:
 
 def has_worked(stage: str, counts: Mapping[str, Any]) -> bool:
     """Tell whether a stage found work to do, as the exit code of its own command would say."""
-    worked = {"expected": ("written",), "matching": ("auto", "review"), "reconcile": ("inserted",)}.get(stage, ())
+    worked = {
+        "expected": ("written",),
+        "matching": ("auto", "review"),
+        "reconcile": ("inserted",),
+        "proofs": ("sealed",),
+    }.get(stage, ())
     return any(counts.get(name) for name in worked)

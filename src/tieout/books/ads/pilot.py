@@ -10,7 +10,7 @@ from typing import Literal
 
 from tieout.books.ads.period import DAY_US, Period, parse_period, period_of_window
 from tieout.books.ads.pieces import BOOK
-from tieout.books.ads.proving import ProofsNotAvailable, verify_month
+from tieout.books.ads.proving import verify_day
 from tieout.books.ads.reads import Overview, Reads
 from tieout.books.ads.reconcile import LEG
 from tieout.books.ads.stage import Workspace
@@ -78,16 +78,14 @@ def _gate(name: str, wanted: str, percent: Decimal | None, is_passed: Callable[[
 
 
 def _proofs(workspace: Workspace, period: Period) -> Gate:
-    try:
-        for month in _months(period):
-            verify_month(workspace, month)
-    except ProofsNotAvailable as missing:
-        return Gate("proofs", "verified", None, "not_computable", missing.what)
+    """Hold each day against the log: one that was never sealed proves nothing, one that does not fit fails."""
+    for day in _days(period):
+        found = verify_day(workspace, day)
+        if found.status == "not_found":
+            return Gate("proofs", "verified", None, "not_computable", f"{day} is not sealed: tieout proofs issue")
+        if not found.is_ok:
+            return Gate("proofs", "verified", None, "failed", f"{day}: {found.status}: {found.why}")
     return Gate("proofs", "verified", None, "passed")
-
-
-def _months(period: Period) -> list[date]:
-    return sorted({day.replace(day=1) for day in _days(period)})
 
 
 def _days(period: Period) -> Iterator[date]:

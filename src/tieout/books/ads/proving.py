@@ -1,32 +1,99 @@
-"""Proofs of this book: the one place that issues and verifies them. This version has none, and says so."""
+"""Proofs of this book: its days and months sealed in the log, and held against it."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import NoReturn
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
+from tieout.books.ads.day_records import DayRecords, day_records, judged_days
+from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.stage import Workspace
 from tieout.core.errors import TieoutError
+from tieout.core.sealing import open_sealer
+from tieout.core.settings import Settings
+from tieout.proofs.desk import Desk
+from tieout.proofs.keys import NoSigningKey, SigningKeys
+from tieout.proofs.sealing import IssuedDay, IssuedMonth, parse_month
+from tieout.proofs.sealing import issue_day as seal_day
+from tieout.proofs.sealing import issue_month as seal_month
+from tieout.proofs.verifying import Verdict
+from tieout.proofs.verifying import verify_day as hold_day
+from tieout.proofs.verifying import verify_month as hold_month
+from tieout.store.opening import Store
 
 
 class ProofsNotAvailable(TieoutError):
-    """Proofs were asked for, and this version issues and verifies none: it has no daily roots and monthly digests."""
+    """A stage of a longer work was to seal, and the tenant has no key that signs: proofs were never set up."""
 
     code = "proofs_not_available"
     http_status = 501
 
 
-def issue_month(_workspace: Workspace, month: date) -> NoReturn:
-    """Issue the digest of the month that a day lies in. Raises ProofsNotAvailable."""
-    raise _none("issued", month)
+@dataclass(frozen=True)
+class Bench:
+    """A workspace as an edge makes it that opened none."""
+
+    settings: Settings
+    store: Store
+    now: Callable[[], datetime]
 
 
-def verify_month(_workspace: Workspace, month: date) -> NoReturn:
-    """Verify the digest of the month that a day lies in. Raises ProofsNotAvailable."""
-    raise _none("verified", month)
+def keys_of(workspace: Workspace) -> SigningKeys:
+    """Return the signing keys of the workspace's tenant."""
+    settings, store = workspace.settings, workspace.store
+    sealer = open_sealer(settings.secret_key, settings.data_dir)
+    return SigningKeys(store.state, store.tenant, sealer, workspace.now)
 
 
-def _none(verb: str, month: date) -> ProofsNotAvailable:
-    return ProofsNotAvailable(
-        f"Proofs are not available in this version: no digest of {month:%Y-%m} was {verb}.", subject=f"{month:%Y-%m}"
-    )
+def desk_of(workspace: Workspace) -> Desk:
+    """Return where this book is sealed."""
+    return Desk(workspace.settings, workspace.store, workspace.now, BOOK, keys_of(workspace))
+
+
+def issue_day(workspace: Workspace, day: date, *, is_dry_run: bool = False) -> IssuedDay:
+    """Seal what is published of a day. Raises NoSigningKey."""
+    return seal_day(desk_of(workspace), day_records(workspace, day), is_dry_run=is_dry_run)
+
+
+def issue_month(workspace: Workspace, month: str, *, is_dry_run: bool = False) -> IssuedMonth:
+    """Seal every day of a month that was judged, and the month. Raises MonthRefused and NoSigningKey."""
+    first, last = parse_month(month)
+    days = [day_records(workspace, day) for day in judged_days(workspace, first, last + timedelta(days=1))]
+    return seal_month(desk_of(workspace), month, days, is_dry_run=is_dry_run)
+
+
+def prove_month(workspace: Workspace, of: date, *, is_dry_run: bool) -> dict[str, int]:
+    """Seal the month that a day lies in, as the last stage of a backfill; return what was done.
+
+    Raises ProofsNotAvailable where the tenant has no key that signs.
+    """
+    month = f"{of:%Y-%m}"
+    try:
+        issued = issue_month(workspace, month, is_dry_run=is_dry_run)
+    except NoSigningKey as error:
+        raise ProofsNotAvailable(
+            f"No digest of {month} was issued: {error.what}", subject=month, remedy=error.remedy
+        ) from error
+    new = [one for one in issued.days if one.outcome in ("issued", "would_issue")]
+    return {
+        "days": sum(one.outcome != "nothing" for one in issued.days),
+        "sealed": len(new),
+        "leaves": sum(sum(one.counts.values()) for one in new),
+    }
+
+
+def verify_day(workspace: Workspace, day: date) -> Verdict:
+    """Hold a day against the log, and what is published of it now."""
+    return hold_day(desk_of(workspace), day, lambda asked: _published(workspace, asked))
+
+
+def verify_month(workspace: Workspace, month: str) -> Verdict:
+    """Hold a month and each of its days against the log, and what is published of them now. Raises MonthRefused."""
+    return hold_month(desk_of(workspace), month, lambda asked: _published(workspace, asked))
+
+
+def _published(workspace: Workspace, day: date) -> DayRecords | None:
+    """Return what is published of a day; None where retention let go of its files."""
+    found = day_records(workspace, day)
+    return found if found.is_judged else None

@@ -12,8 +12,10 @@ import binascii
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -334,3 +336,343 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no number")
+
+
+# Bundles. Everything above is about bytes, everything below about what they say.
+
+FORMAT = "tieout-proof/1"
+MICROS = 1_000_000
+SUM_LEAF, SUM_NODE = b"\x02", b"\x03"
+MAX_SUM = 2**63 - 1
+AMOUNTS = {"expected": "expected_micros", "reported": "reported_micros", "delta_part": "amount_micros"}
+"""Kinds of rows whose amounts are summed, and the field that holds the amount."""
+
+
+class Leaf:
+    """A record with its place in the log, proven to be there."""
+
+    def __init__(self, index: int, record: str, told: dict[str, Any]) -> None:
+        self.index, self.record, self.hash = index, record, hash_leaf(record.encode())
+        self.kind: str = told["kind"]
+        self.content: dict[str, Any] = told["content"]
+        self.told = told
+
+    def __str__(self) -> str:
+        content = self.content
+        names = ("evidence_id", "unit_id", "request_id", "statement_id", "network", "load_id", "row_no", "party", "day")
+        named = " ".join(f"{name}={content[name]}" for name in names if content.get(name))
+        return f"leaf {self.index} ({self.kind} {named or self.told['day']})"
+
+
+class Report:
+    """What a bundle proves, and what it does not, in sentences."""
+
+    def __init__(self, claim: str) -> None:
+        self.claim = claim
+        self.proven: list[str] = []
+        self.not_proven: list[str] = []
+
+
+def verify_bundle(text: str, trusted: Iterable[str] = (), held_files: Iterable[bytes] = ()) -> Report:
+    """Return the Report of a bundle; raise Refused at the first thing that does not fit.
+
+    `trusted` are verifier keys from elsewhere; without them the bundle's own are taken, and the report says so.
+    `held_files` are contents of files that the verifier holds: lines of the bundle are looked up in them.
+    """
+    try:
+        return _verify_bundle(text, list(trusted), list(held_files))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError) as error:
+        raise Refused(f"the bundle is not complete or not well formed ({type(error).__name__}: {error})") from None
+
+
+def _verify_bundle(text: str, trusted: list[str], held_files: list[bytes]) -> Report:
+    bundle = load_json(text)
+    if bundle["format"] != FORMAT:
+        raise Refused(f"the bundle has the format {bundle['format']}, and this program reads {FORMAT}")
+    keys = [parse_verifier_key(key) for key in (trusted or bundle["keys"])]
+    checkpoint, signed = _checkpoint(bundle["checkpoint"], keys)
+    nodes = [bytes.fromhex(node) for node in bundle["nodes"]]
+    leaves = [_leaf(one, nodes, bundle, checkpoint) for one in bundle["leaves"]]
+    _check_whole(bundle, text, checkpoint.origin, keys)
+    claim, seal = leaves[bundle["claim"]], leaves[bundle["seal"]]
+    if claim.kind != "delta":
+        raise Refused(f"what is claimed is a {claim.kind}, not a delta")
+    _check_seal(seal, leaves, bundle, checkpoint.origin, keys)
+    report = Report(_claim_words(claim, bundle))
+    rows = [leaves[place] for place in bundle["rows"]]
+    _say_signed(report, checkpoint, signed, is_trusted=bool(trusted))
+    _say_sealed(report, seal, rows)
+    _say_rules(report, bundle, seal, claim)
+    for one in bundle["sums"]:
+        _say_sum(report, one, leaves, claim)
+    _say_lines(report, bundle, rows, held_files)
+    _say_limits(report, bundle, signed)
+    return report
+
+
+def _checkpoint(note: str, keys: list[VerifierKey]) -> tuple[Checkpoint, list[Signed]]:
+    """Return a checkpoint and who signed it; refuse one that the key of its own log did not sign."""
+    signed = verify_note(note, keys)
+    said = parse_checkpoint(note)
+    if not any(one.key.name == said.origin and one.at_s is None for one in signed):
+        raise Refused(f"the checkpoint of {said.origin} is not signed by a key of that name")
+    return said, signed
+
+
+def _check_whole(bundle: dict[str, Any], text: str, origin: str, keys: list[VerifierKey]) -> None:
+    """Refuse a bundle of which any byte is another than when it was signed."""
+    rest = {name: value for name, value in bundle.items() if name != "signed"}
+    digest = hashlib.sha256(canonical(rest)).hexdigest()
+    verify_note(bundle["signed"], keys)
+    if parse_note(bundle["signed"])[0] != f"{origin}/bundle\n{digest}\n" or text.encode() != canonical(bundle) + b"\n":
+        raise Refused("the bundle is not as it was signed: something in it was changed")
+
+
+def _leaf(one: dict[str, Any], nodes: list[bytes], bundle: dict[str, Any], log: Checkpoint) -> Leaf:
+    record: str = one["record"]
+    told = load_json(record)
+    leaf = Leaf(one["index"], record, told)
+    if canonical(told) != record.encode():
+        raise Refused(f"{leaf}: the record is not written as RFC 8785 writes it")
+    for name in ("tenant", "book", "day"):
+        if told[name] != bundle[name]:
+            raise Refused(f"{leaf}: it is of {name} {told[name]}, and the bundle of {bundle[name]}")
+    if not is_included(leaf.hash, leaf.index, log.size, [nodes[number] for number in one["proof"]], log.root):
+        raise Refused(f"{leaf}: it is not in the log that was signed; the record or its proof was changed")
+    return leaf
+
+
+def _check_seal(seal: Leaf, leaves: list[Leaf], bundle: dict[str, Any], origin: str, keys: list[VerifierKey]) -> None:
+    """Hold the leaf that says what the day is made of against the day's own signed note, and each row against it."""
+    if seal.kind != "day":
+        raise Refused(f"{seal} does not say what a day was sealed with")
+    first, count = int(seal.content["first_leaf"]), int(seal.content["leaves"])
+    verify_note(bundle["day_note"], keys)
+    said = f"{origin}/day/{bundle['day']}\n{count}\n{base64.b64encode(bytes.fromhex(seal.content['root'])).decode()}\n"
+    if parse_note(bundle["day_note"])[0] != said or seal.index != first + count:
+        raise Refused(f"{seal}: the root of the day that was signed is another")
+    for leaf in leaves:
+        if leaf is not seal and not first <= leaf.index < first + count:
+            raise Refused(f"{leaf}: it was not sealed with the day {bundle['day']}")
+
+
+def _claim_words(claim: Leaf, bundle: dict[str, Any]) -> str:
+    content = claim.content
+    start, end = (instant(int(content[name])) for name in ("window_start_us", "window_end_us"))
+    what = f"{content['kind']} of {money(content['amount_micros'])} {content['currency']}"
+    return (
+        f"{bundle['tenant']} published for {start} to {end}: {what} ({content['reason_code']}, confidence "
+        f"{content['confidence']}), {content['evidence_id']}"
+    )
+
+
+def _say_signed(report: Report, log: Checkpoint, signed: list[Signed], *, is_trusted: bool) -> None:
+    names = ", ".join(f"{one.key.name}+{one.key.key_id.hex()}" for one in signed if one.at_s is None)
+    report.proven.append(f"The log {log.origin} had {log.size:,} leaves when it was signed with {names}.")
+    for one in signed:
+        if one.at_s is not None:
+            seen = instant(one.at_s * MICROS)
+            report.proven.append(f"{one.key.name} signed the same log, and says that it saw it at {seen}.")
+    if not is_trusted:
+        report.not_proven.append(
+            f"Whose the key {names} is: it came with the bundle. Compare it with the one that was published, or give "
+            "that one with --key."
+        )
+
+
+def _say_sealed(report: Report, seal: Leaf, rows: list[Leaf]) -> None:
+    content = seal.content
+    kinds: dict[str, int] = {}
+    for row in rows:
+        kinds[row.kind] = kinds.get(row.kind, 0) + 1
+    shown = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing else"
+    report.proven.append(
+        f"The delta is in that log, byte for byte as shown, and so are the records it comes with ({shown}): sealed "
+        f"together as the day {seal.told['day']}, version {content['version']}, {int(content['leaves']):,} records."
+    )
+
+
+def _say_rules(report: Report, bundle: dict[str, Any], seal: Leaf, claim: Leaf) -> None:
+    for leg, config in sorted(bundle["rules"].items()):
+        digest = hashlib.sha256(config.encode()).hexdigest()
+        runs = [run for run in seal.content["runs"] if run["leg"] == leg and run["config_digest"] == digest]
+        if leg == "reconcile":
+            runs = [run for run in runs if run["window"] == claim.content["window"]]
+        if not runs:
+            raise Refused(f"the settings of {leg} are not those that the day was sealed with")
+        report.proven.append(
+            f"The rule of {leg} is the one shown (SHA-256 {digest[:16]}…), of code version {runs[0]['code_version']} "
+            f"({runs[0]['code_digest'][:16]}…), run {runs[0]['run_id'][:12]}."
+        )
+
+
+def _say_sum(report: Report, one: dict[str, Any], leaves: list[Leaf], claim: Leaf) -> None:
+    total = leaves[one["leaf"]]
+    if total.kind != "sum":
+        raise Refused(f"{total} is no total")
+    content = total.content
+    credit, debit, count = (int(content[name]) for name in ("credit_micros", "debit_micros", "rows"))
+    wanted = (bytes.fromhex(content["root"]), credit, debit)
+    for row in one["rows"]:
+        leaf = leaves[row["leaf"]]
+        field = AMOUNTS.get(leaf.kind)
+        party = leaf.content.get("evidence_id" if leaf.kind == "delta_part" else "network")
+        side = "delta" if leaf.kind == "delta_part" else leaf.kind
+        if field is None or (side, party, leaf.content["currency"]) != tuple(
+            content[name] for name in ("side", "party", "currency")
+        ):
+            raise Refused(f"{leaf} is not a row of the total of {content['side']} {content['party']}")
+        siblings = [(bytes.fromhex(node), int(owed), int(back)) for node, owed, back in row["proof"]]
+        if sum_root(leaf.hash, int(leaf.content[field]), row["position"], count, siblings) != wanted:
+            raise Refused(f"{leaf}: it is not in the total of {content['side']} {content['party']} with its amount")
+    amount = f"{money(credit - debit)} {content['currency']}"
+    among = f"the {len(one['rows'])} shown are among them with their amounts; the others stay hidden"
+    if content["side"] != "delta":
+        words = "expected of" if content["side"] == "expected" else "reported by"
+        report.proven.append(f"The total {words} {content['party']} that day is {amount} in {count:,} rows; {among}.")
+    elif content["party"] != claim.content["evidence_id"]:
+        raise Refused(f"{total} is the total of another delta")
+    elif credit - debit == int(claim.content["amount_micros"]):
+        report.proven.append(f"Its {count:,} parts add up to exactly {amount}; {among}.")
+    else:
+        report.not_proven.append(f"That its parts add up to the delta: the {count:,} there are add up to {amount}.")
+
+
+def _say_lines(report: Report, bundle: dict[str, Any], rows: list[Leaf], held_files: list[bytes]) -> None:
+    said = {(row.content["artifact_id"], row.content["row_no"]) for row in rows if row.kind == "reported"}
+    held = {hashlib.sha256(content).hexdigest(): content for content in held_files}
+    found = 0
+    for line in bundle["lines"]:
+        if (line["artifact_id"], str(line["row_no"])) not in said:
+            raise Refused(f"line {line['line']} of {line['file']} belongs to no record of the bundle")
+        content = held.get(line["artifact_id"])
+        if content is not None:
+            found += 1
+            if not _has_line(content, line["line"], line["text"]):
+                raise Refused(f"line {line['line']} of {line['file']} says something else in the file that you hold")
+    named = {row.content["artifact_id"] for row in rows if row.kind == "reported"}
+    for digest in held:
+        if digest not in named:
+            raise Refused(f"a file that you hold (SHA-256 {digest[:16]}…) is not one that the records name")
+    if found:
+        report.proven.append(
+            f"{found} lines shown are those of the files that you hold, whose SHA-256 the records name."
+        )
+    if len(bundle["lines"]) > found:
+        report.not_proven.append(
+            f"That {len(bundle['lines']) - found} lines are in the files as shown: the records name the files by their "
+            "SHA-256; hold the files against them with --file."
+        )
+
+
+def _has_line(content: bytes, number: int, text: str) -> bool:
+    lines = content.decode("utf-8-sig", "replace").splitlines()
+    return 0 < number <= len(lines) and lines[number - 1].strip() == text.strip()
+
+
+def _say_limits(report: Report, bundle: dict[str, Any], signed: list[Signed]) -> None:
+    if not any(one.at_s is not None for one in signed):
+        report.not_proven.append("That everybody is shown the same log, and when it was signed: no witness signed it.")
+    report.not_proven.append(
+        "That the records are true: only that they were published like this, and were not changed since."
+    )
+    for what, count in sorted(bundle["left_out"].items()):
+        report.not_proven.append(f"Anything about {count:,} further {what}: they are not in the bundle.")
+
+
+def sum_root(
+    record: bytes, amount: int, position: int, count: int, siblings: Sequence[tuple[bytes, int, int]]
+) -> tuple[bytes, int, int] | None:
+    """Return hash, credit and debit of the root of a Merkle-sum tree that a proof leads to; None where it cannot."""
+    if not 0 <= position < count:
+        return None
+    owed, back = max(amount, 0), max(-amount, 0)
+    node = hashlib.sha256(SUM_LEAF + record + _spelt(owed, back)).digest()
+    at, last, left = position, count - 1, list(siblings)
+    while last:
+        if at % 2 or at < last:
+            if not left:
+                return None
+            other, other_owed, other_back = left.pop(0)
+            if not (0 <= other_owed <= MAX_SUM - owed and 0 <= other_back <= MAX_SUM - back):
+                return None
+            mine, theirs = node + _spelt(owed, back), other + _spelt(other_owed, other_back)
+            node = hashlib.sha256(SUM_NODE + (theirs + mine if at % 2 else mine + theirs)).digest()
+            owed, back = owed + other_owed, back + other_back
+        at, last = at >> 1, last >> 1
+    return None if left else (node, owed, back)
+
+
+def _spelt(owed: int, back: int) -> bytes:
+    return owed.to_bytes(8, "big") + back.to_bytes(8, "big")
+
+
+def money(micros: int | str) -> str:
+    """Return micros as an amount with at least two places."""
+    micros = int(micros)
+    whole, rest = divmod(abs(micros), MICROS)
+    places = f"{rest:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if micros < 0 else ''}{whole:,}.{places}"
+
+
+def instant(micros: int) -> str:
+    """Return micros since 1970 as an instant in UTC, seconds or micros."""
+    day, rest = divmod(micros, 86_400 * MICROS)
+    seconds, part = divmod(rest, MICROS)
+    era, of_era = divmod(day + 719_468, 146_097)
+    year = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    day_of_month = of_year - (153 * month + 2) // 5 + 1
+    month = month + 3 if month < 10 else month - 9
+    date = f"{year + era * 400 + (month <= 2):04d}-{month:02d}-{day_of_month:02d}"
+    clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{date}T{clock}{f'.{part:06d}' if part else ''}Z"
+
+
+USAGE = """usage: python verify.py BUNDLE [--key VKEY]... [--file STATEMENT]...
+
+Verifies a proof bundle offline and says what it proves and what it does not. With --key the log must be signed with
+that key, got from elsewhere; with --file lines are held against a file of yours.
+Exit codes: 0 valid, 1 refused, 2 not read."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Verify the bundle that the arguments name; return the exit code."""
+    names: list[str] = []
+    keys: list[str] = []
+    files: list[str] = []
+    left = list(arguments)
+    while left:
+        word = left.pop(0)
+        if word in ("--key", "--file") and left:
+            (keys if word == "--key" else files).append(left.pop(0))
+        elif word.startswith("-"):
+            return _say(USAGE, 2)
+        else:
+            names.append(word)
+    if len(names) != 1:
+        return _say(USAGE, 2)
+    try:
+        content, *held = [_read(name) for name in [names[0], *files]]
+    except OSError as error:
+        return _say(f"NOT READ: {error}", 2)
+    try:
+        report = verify_bundle(content.decode(), keys, held)
+    except (Refused, UnicodeDecodeError) as error:
+        return _say(f"REFUSED: {error}.", 1)
+    lines = ["VALID.", f"Claim: {report.claim}.", "", "Proven:", *(f"  - {one}" for one in report.proven)]
+    return _say("\n".join([*lines, "", "Not proven:", *(f"  - {one}" for one in report.not_proven)]), 0)
+
+
+def _read(name: str) -> bytes:
+    return Path(name).read_bytes()
+
+
+def _say(text: str, code: int) -> int:
+    sys.stdout.buffer.write(text.encode() + b"\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
