@@ -12,14 +12,12 @@ from tests.control.access.people import add_tenant, key_header, trail
 from tieout.api.app import create_app
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads, match_rules
-from tieout.store.opening import open_store
 
 PATH = "/api/v1/recon/review"
 
 
 @pytest.fixture
 def world(platform):
-    open_store(platform.settings, now=platform.now()).close()
     for tenant in ("acme", "other"):
         add_tenant(platform, tenant)
     made = WorldOf(platform, "acme")
@@ -56,6 +54,7 @@ def test_two_people_decide_and_the_next_matching_follows(platform, world):
         assert [action for action, _ in trail(platform, "acme")].count("recon.pair_accepted") == 2
 
 
+@pytest.mark.parametrize("state_url", ["sqlite"], indirect=True)
 def test_who_may_decide_and_about_what(platform, world):
     match(world)
     with TestClient(create_app(with_settings(platform)), raise_server_exceptions=False) as api:

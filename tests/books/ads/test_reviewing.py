@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from itertools import count
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -18,16 +21,20 @@ from tieout.books.ads.decisions import (
     Tools,
     list_decisions,
     proposed,
+    rulings_about,
     standing,
 )
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads, match_rules
+from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.replaying import replay_ads
 from tieout.books.ads.reviewing import PairUnknown, decide_pairs, list_waiting
 from tieout.cli.app import build
 from tieout.cli.review_app import review
 from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
+from tieout.store.publish import begin_run, publish
+from tieout.store.runs import RunRequest, Window, measure_file
 
 DAY = days("11-03", "11-04")
 NUMBERS = count(1)
@@ -42,15 +49,37 @@ def world(tmp_path):
     made = World(tmp_path)
     made.own(RECEIPTS, EVENTS)
     made.statement(LINES)
-    build_expected(made.workspace, DAY)
     yield made
     made.close()
 
 
 def match(world, auto="0.80", least="0.50"):
+    build_expected(world.workspace, DAY)
     done = match_ads(world.workspace, DAY, match_rules(auto, least, keeps_review=True))
     found = {row["row_no"]: (row["unit_id"], row["keys_used"]) for row in world.facts(done.done, "match")}
     return done, found
+
+
+def queue(world):
+    """Publish two pairs that wait, as a matching of the day leaves them."""
+    many = {
+        "unit_id": ["request:a", "request:b"],
+        "network": ["admob"] * 2,
+        "load_id": ["l1"] * 2,
+        "artifact_id": ["ab" * 32] * 2,
+        "row_no": pa.array([1, 2], pa.int64()),
+        "event_date": pa.array([date(2025, 11, 3)] * 2, pa.date32()),
+        "paid_micros": pa.array([1_000_000, 990_000], pa.int64()),
+        "currency": ["USD"] * 2,
+        "score_e9": pa.array([500_000_000, 499_000_000], pa.int64()),
+        "reasons": ["{}"] * 2,
+    }
+    store = world.workspace.store
+    asked = RunRequest(Window(BOOK, "match", DAY.window), (), "{}", "0", "0" * 64, {})
+    with begin_run(store.runs, asked, now=world.now) as active:
+        pq.write_table(pa.table(many), active.out_dir / "match_review.parquet")
+        files = [measure_file(active.out_dir, "match_review.parquet")]
+        publish(store.runs, active, files, steps=[], summary={}, now=world.now)
 
 
 def tools(actor=ANN, *, two=False, now=None):
@@ -121,7 +150,6 @@ def test_a_sum_is_decided_about_as_a_whole(world):
         "11-03 | 1 | 3 | new | unity | u1",
         "Unity/u1",
     )
-    build_expected(world.workspace, DAY)
     match(world)
     [sums] = [one for one in list_waiting(world.workspace.store) if one.pair.network == "unity"]
     assert (sums.lines, sums.paid_micros, sums.pair.row_no) == (2, 2_000_000, 1)
@@ -151,11 +179,11 @@ def test_a_line_and_a_request_are_accepted_once(world):
 
 
 def test_with_four_eyes_a_second_person_has_to_say_the_same(world):
-    match(world, least="0.40")
+    queue(world)
     pair = waiting(world)[1].pair.pair_id
     [first] = decide(world, "accepted", pair, two=True)
     assert not first.is_final
-    assert match(world, least="0.40")[1] == {}
+    assert rulings_about(world.workspace.store, {"admob/l1"}) == []
     with pytest.raises(SecondPersonNeeded):
         decide(world, "accepted", pair, two=True)
     [other] = decide(world, "rejected", pair, actor=BEN, two=True)  # who disagrees proposes the opposite
@@ -166,13 +194,15 @@ def test_with_four_eyes_a_second_person_has_to_say_the_same(world):
     assert [one.is_final for one in decide(world, "undone", pair, two=True)] == [False]
     known = list_decisions(world.workspace.store)
     assert [one.ruling for one in standing(known).values()] == ["rejected"]
+    assert [one[-1] for one in rulings_about(world.workspace.store, {"admob/l1"})] == ["rejected"]
+    assert rulings_about(world.workspace.store, {"admob/l2"}) == []
     assert [one.ruling for one in proposed(known).values()] == ["undone"]
     assert [one.is_final for one in decide(world, "undone", pair, actor=BEN, two=True)] == [True]
     assert standing(list_decisions(world.workspace.store)) == {}
 
 
 def test_what_nobody_decided_is_not_undone_by_two_but_a_proposal_by_one(world):
-    match(world, least="0.40")
+    queue(world)
     pair = waiting(world)[1].pair.pair_id
     decide(world, "accepted", pair, two=True)
     assert [one.is_final for one in decide(world, "undone", pair, two=True)] == [True]
@@ -180,7 +210,7 @@ def test_what_nobody_decided_is_not_undone_by_two_but_a_proposal_by_one(world):
 
 
 def test_a_pair_that_does_not_wait_is_named(world):
-    match(world)
+    queue(world)
     with pytest.raises(PairUnknown, match="0123456789abcdef"):
         decide(world, "accepted", "0123456789abcdef")
 
@@ -209,7 +239,7 @@ def tieout(world):
 
 def test_a_reviewer_at_the_command_line(tieout, world):
     assert "No pair waits" in tieout("list")[1]
-    match(world, least="0.40")
+    queue(world)
     _, listed = tieout("list", "--json")
     assert listed["total"] == 2
     pair = listed["pairs"][0]["pair"]
