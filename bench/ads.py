@@ -85,8 +85,33 @@ def make(events: int, log: Path) -> dict[str, int]:
     return told | {"lines": json.loads((world / "truth.json").read_text())["lines"]}
 
 
+def run(one: Contender, world: Path, limits: measure.Limits, log: Path) -> measure.Sample:
+    """Run a contender once, on folders of its own."""
+    out, home = FOLDER / "out", FOLDER / "tieout"
+    for folder in (out, home):
+        shutil.rmtree(folder, ignore_errors=True)
+    out.mkdir()
+    command = [sys.executable, "-m", f"bench.contenders.{one.module}", str(world), str(out), *one.options]
+    environment = {"TIEOUT_DATA_DIR": str(home), "TIEOUT_MEMORY_LIMIT": ENGINE_MEMORY}
+    sample = measure.run(command, limits, log, environment)
+    for folder in (out, home):
+        shutil.rmtree(folder, ignore_errors=True)
+    return sample
+
+
+def _fault(sample: measure.Sample, right: dict[str, int]) -> str:
+    if sample.stopped or sample.exit_code:
+        return sample.stopped or f"failed with exit code {sample.exit_code}"
+    sums = {name: sample.found.get(name, 0) for name in SUMS}
+    right.update({name: value for name, value in sums.items() if name not in right})
+    return "" if sums == right else f"wrong: found {sums}, others {right}"
+
+
 def race(events: int, contenders: tuple[Contender, ...], rounds: int, limits: measure.Limits) -> list[Result]:
-    """Run every contender `rounds` times by turns on one world; one that is stopped or finds other sums runs no more."""
+    """Run every contender `rounds` times by turns on one world.
+
+    One that is stopped or finds other sums runs no more.
+    """
     log = FOLDER / "run.log"
     made = make(events, log)
     world = FOLDER / str(events)
@@ -101,29 +126,14 @@ def race(events: int, contenders: tuple[Contender, ...], rounds: int, limits: me
         for one in contenders[turn % len(contenders) :] + contenders[: turn % len(contenders)]:
             if one.name in faults:
                 continue
-            out = FOLDER / "out"
-            for folder in (out, FOLDER / "tieout"):
-                shutil.rmtree(folder, ignore_errors=True)
-            out.mkdir()
-            command = [sys.executable, "-m", f"bench.contenders.{one.module}", str(world), str(out), *one.options]
-            environment = {"TIEOUT_DATA_DIR": str(FOLDER / "tieout"), "TIEOUT_MEMORY_LIMIT": ENGINE_MEMORY}
-            sample = measure.run(command, limits, log, environment)
-            sums = {name: sample.found.get(name, 0) for name in SUMS}
-            if sample.stopped or sample.exit_code:
-                faults[one.name] = sample.stopped or f"failed with exit code {sample.exit_code}"
-            elif sums != (right := right or sums):
-                faults[one.name] = f"wrong: found {sums}, others {right}"
-            if one.name in faults:
-                print(f"  {one.name}: {faults[one.name]}\n{measure.tail(log)}", file=sys.stderr)
+            sample = run(one, world, limits, log)
+            if fault := _fault(sample, right):
+                faults[one.name] = fault
+                print(f"  {one.name}: {fault}\n{measure.tail(log)}", file=sys.stderr)
                 continue
             samples[one.name].append(sample)
-            cpu_s = sample.found["cpu_ms"] / 1000
-            print(
-                f"  {events:>11,} round {turn + 1} {one.name:26} {sample.seconds:8.2f} s, CPU {cpu_s:.1f} s",
-                file=sys.stderr,
-            )
-    for folder in (FOLDER / "out", FOLDER / "tieout"):
-        shutil.rmtree(folder, ignore_errors=True)
+            told = f"{sample.seconds:8.2f} s, CPU {sample.found['cpu_ms'] / 1000:.1f} s"
+            print(f"  {events:>11,} round {turn + 1} {one.name:26} {told}", file=sys.stderr)
     return with_ratios(
         [_summarise(one.name, events, made["lines"], samples[one.name], faults.get(one.name, "")) for one in contenders]
     )

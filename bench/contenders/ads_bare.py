@@ -1,10 +1,10 @@
 """The yardstick of the ads book: DuckDB written by hand for these very files, with the same sums as answer.
 
-Receipts are joined with the first paid event of their request and summed by day, network, app, unit, country and format;
-statements are read with their columns told, converted at the median rate of the day, and held against these sums. Of the
-first paid event two forms were tried: `arg_min` of a struct is the shorter one, the first instant joined back takes
-half the time (and would count two events of one instant twice). With `--rows` the row of each request is written first, as
-the book keeps it.
+Receipts are joined with the first paid event of their request and summed by day, network, app, unit, country and
+format; statements are read with their columns told, converted at the median rate of the day, and held against that.
+Of the first paid event two forms were tried: `arg_min` of a struct is the shorter one, the first instant joined back
+takes half the time (and would count two events of one instant twice). With `--rows` the row of each request is written
+first, as the book keeps it.
 """
 
 import argparse
