@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,6 +86,17 @@ def test_what_was_not_published_is_forgotten(tmp_path):
     assert (log.size, TileLog.open(log.folder, ORIGIN).size, log.root()) == (300, 300, before)
     extend(log, 50)
     assert log.root() == merkle.root_of(leaf_hashes(350))
+
+
+def test_what_was_published_counts_though_its_writer_failed_afterwards(tmp_path):
+    log = a_log(tmp_path / "log", 300)
+    with suppress(RuntimeError), log.writing() as writer:
+        writer.append(leaf_hashes(20, 300))
+        writer.publish(notes.sign_checkpoint(ORIGIN, writer.size, writer.root(), SIGNER))
+        writer.append(leaf_hashes(20, 320))
+        raise RuntimeError
+    assert log.size == TileLog.open(log.folder, ORIGIN).size == 320
+    assert log.root() == merkle.root_of(leaf_hashes(320))
 
 
 def test_a_reader_of_an_earlier_checkpoint_reads_on_while_the_log_grows(tmp_path):
