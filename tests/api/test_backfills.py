@@ -72,6 +72,7 @@ def test_it_is_not_there_where_the_book_is_switched_off(client, platform, acme):
     assert client.post(PATH, json=DAY).status_code == 404
 
 
+@pytest.mark.parametrize("state_url", ["sqlite"], indirect=True)
 def test_a_worker_does_it(client, platform, acme):
     asked = client.post(PATH, json=DAY | {"dry_run": False}, headers=acme).json()["data"]["jobId"]
     stop, state = threading.Event(), open_state(platform.settings.state_url)

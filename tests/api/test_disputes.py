@@ -22,7 +22,6 @@ from tieout.api.app import create_app
 from tieout.books.ads.delta_csv import HEADER
 from tieout.books.ads.ingest import IngestRequest, ingest
 from tieout.store.kits import InBucket, InFolder, KitStorageUnusable, open_kit_storage
-from tieout.store.opening import open_store
 from tieout.store.tables import event_outbox, recon_disputes
 
 PATH = "/api/v1/recon/disputes"
@@ -115,8 +114,8 @@ def test_a_dispute_is_a_draft_with_its_kit_on_the_disk(api, platform, acme, cloc
     assert [action for action, _ in trail(platform, "acme")][-1:] == ["recon.dispute_created"]
 
 
+@pytest.mark.parametrize("state_url", ["sqlite"], indirect=True)
 def test_lineage_names_the_file_and_the_line_in_it(api, platform, acme, tmp_path):
-    open_store(platform.settings, now=platform.now()).close()
     world = WorldOf(platform, "acme")
     world.own(RECEIPTS, EVENTS)
     world.statement(STATEMENT)
@@ -211,6 +210,7 @@ def test_a_repeat_with_the_same_key_is_the_same_dispute(api, platform, acme):
     assert len(kept(platform)[0]) == 1
 
 
+@pytest.mark.parametrize("state_url", ["sqlite"], indirect=True)
 def test_ids_follow_from_clock_and_randomness(platform, acme):
     a_judged_day(platform, "acme")
     ids = []

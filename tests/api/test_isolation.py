@@ -64,6 +64,7 @@ BODIES = {
     ("PUT", "/v1/superadmin/flags/{key}"): {"value": True, "tenantId": A},
     ("PATCH", "/v1/webhooks/endpoints/{endpoint_id}"): {"isEnabled": False},
     ("PATCH", "/api/v1/recon/disputes/{dispute_id}"): {"status": "submitted"},
+    ("POST", "/api/v1/recon/review/decisions"): {"pairs": ["0" * 16], "ruling": "accepted"},
     ("POST", "/v1/webhooks/endpoints"): {"url": "https://example.com/in", "eventTypes": ["*"]},
 }
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.recon_worlds import BASE, DAY, a_judged_day
+from tests.api.recon_worlds import BASE, EVENTS, RECEIPTS, STATEMENT, WorldOf, a_judged_day
 from tests.control.access.people import add_tenant, key_header
 from tieout.api.app import create_app
 from tieout.books.ads.delta_csv import HEADER
@@ -105,6 +105,20 @@ def test_overview_tells_both_sides_by_network_format_and_country(api, acme, plat
     assert value_of("vra_variance_percent", scope="pilot") == 0
 
 
+def test_the_gauges_of_the_pilot_keep_what_the_last_overview_with_data_said(api, acme, platform, monkeypatch):
+    a_judged_day(platform, "acme")
+    api.get(OVERVIEW, params=WINDOW, headers=acme)
+    metrics.ADS_COVERAGE.labels("pilot").set(77)
+    api.get(OVERVIEW, params={"from": "2020-01-01", "to": "2020-01-02"}, headers=acme)
+    api.get(OVERVIEW, params=WINDOW | {"app_id": "one"}, headers=acme)
+    with monkeypatch.context() as patched:
+        patched.setattr(Reads, "_follow", lambda _: 1 / 0)
+        api.get(OVERVIEW, params=WINDOW, headers=acme)
+    assert value_of("vra_coverage_percent", scope="pilot") == 77
+    api.get(OVERVIEW, params=WINDOW, headers=acme)
+    assert value_of("vra_coverage_percent", scope="pilot") == 100
+
+
 def test_without_data_the_answers_are_conservative_and_counted(api, acme):
     before = value_of("vra_empty_results_total", op="overview")
     assert exact(api.get(OVERVIEW, headers=acme)) == {
@@ -180,6 +194,11 @@ def test_the_csv_has_its_eight_columns_and_the_window_in_its_name(api, acme, pla
     assert plain == 'attachment; filename="recon_deltas_2026-03-01-12-00-00.csv"'
 
 
+ON_SQLITE = pytest.mark.parametrize("state_url", ["sqlite"], indirect=True)
+"""What asks the state for nothing but who calls."""
+
+
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
@@ -204,11 +223,13 @@ def test_what_cannot_be_asked_is_refused_in_the_words_of_the_contract(api, acme,
         assert (answer.json()["success"], answer.json()["error"]) == (False, message)
 
 
+@ON_SQLITE
 def test_an_equal_window_is_taken(api, acme):
     for path in READS:
         assert api.get(path, params={"from": "2025-11-02", "to": "2025-11-02"}, headers=acme).status_code == 200
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("word", ["", "false", "TRUE", "1", "yes"])
 def test_every_route_is_404_unless_the_flag_is_the_word_true(platform, word):
     off = replace(platform, settings=replace(platform.settings, flags={"VRA_ENABLED": word} if word else {}))
@@ -235,6 +256,7 @@ def test_the_flag_is_read_anew_without_a_restart(platform, clock):
             assert client.get(OVERVIEW, headers=key).status_code == status
 
 
+@ON_SQLITE
 def test_without_a_name_it_is_401_and_says_what_helps(api):
     answer = api.get(OVERVIEW)
     assert (answer.status_code, answer.json()["code"]) == (401, "AUTHN")
@@ -242,6 +264,7 @@ def test_without_a_name_it_is_401_and_says_what_helps(api):
     assert api.get(OVERVIEW, headers={"Authorization": "Bearer nonsense"}).status_code == 401
 
 
+@ON_SQLITE
 def test_programs_of_this_machine_may_read_without_a_name_where_the_operator_says_so(platform):
     a_judged_day(platform, "default")
     local = create_app(with_settings(platform, ads_local_reads=True))
@@ -258,6 +281,7 @@ def test_programs_of_this_machine_may_read_without_a_name_where_the_operator_say
         assert unless_said.get(DELTAS).status_code == 401
 
 
+@ON_SQLITE
 def test_a_publisher_is_held_to_its_limit_after_flag_and_sign_in(platform):
     add_tenant(platform, "acme")
     add_tenant(platform, "large")
@@ -275,6 +299,7 @@ def test_a_publisher_is_held_to_its_limit_after_flag_and_sign_in(platform):
         assert [client.get(OVERVIEW).status_code for _ in range(3)] == [401, 401, 429]
 
 
+@ON_SQLITE
 def test_a_read_that_fails_is_answered_as_empty_counted_and_logged(api, acme, platform, monkeypatch, log_lines):
     a_judged_day(platform, "acme")
     before = {op: value_of("vra_query_fail_total", op=op) for op in ("overview", "deltas_count", "deltas_list")}
@@ -312,7 +337,11 @@ def test_each_tenant_reads_its_own(api, acme, platform):
 
 
 def test_what_is_published_is_read_at_once_and_whole(api, acme, platform):
-    world = a_judged_day(platform, "acme")
-    assert exact(api.get(DELTAS, headers=acme))["total"] == 1
-    world.judge(DAY, underpay_e12=900_000_000_000)
+    world = WorldOf(platform, "acme")
     assert exact(api.get(DELTAS, headers=acme))["total"] == 0
+    world.own(RECEIPTS, EVENTS)
+    world.statement(STATEMENT)
+    world.judge()
+    assert exact(api.get(DELTAS, headers=acme))["total"] > 0
+    world.judge(underpay_e12=900_000_000_000, missing_e12=900_000_000_000)
+    assert [one["kind"] for one in exact(api.get(DELTAS, headers=acme))["items"]] == []

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.books.ads.builders import World
-from tieout.books.ads.backfill import list_pieces
+from tieout.books.ads.backfill import STAGES, list_pieces
 from tieout.books.ads.checkpoints import Checkpoints
 from tieout.books.ads.period import parse_period
 from tieout.cli.app import build
@@ -33,6 +33,7 @@ SAMPLE = """\
 [VRA Backfill] (proofs) running monthly digest issuance for the month of --from
 """
 """What the runbook prints of a dry run."""
+KEY = "2025-11-01T00:00:00Z..2025-11-03T23:59:59Z|pub=any|net=any|dryRun={}|tenant=default"
 NO_PROOFS = '[VRA Backfill] Stage "proofs" not done: No digest of 2025-11 was issued'
 
 
@@ -83,44 +84,57 @@ def test_a_dry_run_prints_the_lines_of_the_runbook_and_stores_nothing(tieout, wo
     assert list((world.folder / "data" / "incoming").iterdir()) == []
 
 
-def test_a_dry_run_is_the_default_and_never_counts_for_a_real_one(tieout, world, checkpoints):
-    assert tieout(*WINDOW)[0] == 10
-    code, said, _ = tieout(*WINDOW, *REAL)
-    assert code == 10, "proofs are not available"
-    assert "Skipping" not in said
-    assert "(dry-run)" not in said
-    assert "[VRA Reconcile] Deltas: 1 Inserted: 1" in said
+def test_a_real_run_stores_each_stage_and_tells_it_as_json(tieout, world, checkpoints):
+    code, said, beside = tieout(*WINDOW, *REAL, "--json")
+    told = json.loads(said)
+    assert code == told["exit_code"] == 10, "proofs are not available"
+    assert [(one["stage"], one["outcome"]) for one in told["stages"]] == [
+        ("ingestion", "done"),
+        ("expected", "done"),
+        ("matching", "done"),
+        ("reconcile", "done"),
+        ("proofs", "not_available"),
+    ]
+    assert told["stages"][3]["inserted"] == 1
+    assert "(dry-run)" not in beside
+    assert "[VRA Backfill] (matching) running vraMatch.js with thresholds" in beside
     assert sorted(legs(world)) == ["expected", "match", "reconcile"]
-    told = json.loads(checkpoints.read_text())["runs"]
-    name = "2025-11-01T00:00:00Z..2025-11-03T23:59:59Z|pub=any|net=any|dryRun={}|tenant=default"
-    assert list(told) == [name.format("true"), name.format("false")]
-    stages = told[name.format("false")]["stages"]
-    assert list(stages) == ["ingestion", "expected", "matching", "reconcile"], "no proofs were made"
-    assert stages["expected"] == {"done": True, "at": "2025-11-20T12:00:00Z", "dryRun": False}
+    [(name, noted)] = json.loads(checkpoints.read_text())["runs"].items()
+    assert name == KEY.format("false")
+    assert list(noted["stages"]) == list(STAGES[:-1]), "no proofs were made"
+    assert noted["stages"]["expected"] == {"done": True, "at": "2025-11-20T12:00:00Z", "dryRun": False}
 
 
-def test_a_repeat_skips_what_is_done(tieout, world):
-    tieout(*WINDOW, *REAL)
-    before = legs(world)
+def test_a_repeat_skips_what_is_done(tieout, world, checkpoints):
+    for stage in STAGES[:-1]:
+        Checkpoints(checkpoints).mark(KEY.format("false"), stage, is_dry_run=False, at=world.now)
     code, said, _ = tieout(*WINDOW, *REAL)
     assert code == 10
-    for stage in ("ingestion", "expected", "matching", "reconcile"):
+    for stage in STAGES[:-1]:
         assert f'[VRA Backfill] Skipping stage "{stage}" — checkpoint exists.\n' in said
-    assert NO_PROOFS in said
-    assert legs(world) == before
-    assert "Skipping" not in tieout(*WINDOW, *REAL, "--publisher", "p1")[1]
-    assert "Skipping" not in tieout(*WINDOW, *REAL, "--network", "admob")[1]
-    assert "Skipping" not in tieout(*WINDOW, *REAL, "--checkpoint", str(world.folder / "other.json"))[1]
+    assert "[VRA Proofs] Days: 0 Sealed: 0 Leaves: 0" in said, "nothing is published that could be sealed"
+    assert legs(world) == []
     code, said, _ = tieout(*WINDOW, *REAL, "--step", "expected")
     assert code == 10
     assert "Nothing is left to do; delete " in said
+    for words in (
+        ("--publisher", "p1"),
+        ("--network", "admob"),
+        ("--checkpoint", str(world.folder / "other.json")),
+        ("--dry-run", "true"),
+    ):
+        assert "Skipping" not in tieout(*WINDOW, *REAL, "--step", "ingestion", *words)[1]
+
+
+def test_a_dry_run_never_counts_for_a_real_one(tieout, world, checkpoints):
+    Checkpoints(checkpoints).mark(KEY.format("true"), "ingestion", is_dry_run=True, at=world.now)
+    assert "Skipping" in tieout(*WINDOW, "--step", "ingestion")[1], "a dry run is the default"
+    assert "Skipping" not in tieout(*WINDOW, *REAL, "--step", "ingestion")[1]
 
 
 def test_a_dry_run_that_goes_on_still_sees_what_its_first_stages_would_store(tieout, world, checkpoints):
-    marked = Checkpoints(checkpoints)
-    key = "2025-11-01T00:00:00Z..2025-11-03T23:59:59Z|pub=any|net=any|dryRun=true|tenant=default"
     for stage in ("ingestion", "expected", "matching"):
-        marked.mark(key, stage, is_dry_run=True, at=world.now)
+        Checkpoints(checkpoints).mark(KEY.format("true"), stage, is_dry_run=True, at=world.now)
     code, said, _ = tieout(*WINDOW)
     assert code == 10
     assert 'Skipping stage "matching"' in said
@@ -170,10 +184,10 @@ def test_the_guards(tieout):
 
 
 def test_a_long_window_is_done_day_by_day(tieout, world):
-    code, said, _ = tieout(*LONG, *REAL, *FORCED)
-    assert code == 10
+    code, said, _ = tieout(*LONG, *REAL, *FORCED, "--step", "expected")
+    assert code == 0
     assert "[VRA Expected] Seen: 2 Written: 2 Skipped: 0" in said
-    found = {run.window.window for run in world.workspace.store.runs.list_current("ads", "reconcile")}
+    found = {run.window.window for run in world.workspace.store.runs.list_current("ads", "expected")}
     assert found == {f"2025-11-0{day}..2025-11-0{day + 1}" for day in range(2, 6)}
 
 
@@ -192,15 +206,15 @@ def test_pieces_are_cut_at_midnight():
     assert len(pieces("2025-11-01", "2025-11-05")) == 4
 
 
-def test_receipts_that_are_left_out_stop_a_real_run_and_are_not_noted_as_done(tieout, world):
+def test_receipts_that_are_left_out_stop_a_real_run_and_are_not_noted_as_done(tieout, world, checkpoints):
     world.own(RECEIPTS + "\nc | 11-03 11:00 | 1 | admob", OURS)
     code, said, beside = tieout(*WINDOW, *REAL, "--limit", "1")
     assert code == 20
     assert "1 receipts of the window are beyond the limit" in beside
     assert "[VRA Backfill] Stopped" in said
     assert legs(world) == ["expected"]
-    assert "Skipping" not in tieout(*WINDOW, *REAL, "--step", "expected")[1]
     assert "[VRA Reconcile]" in tieout(*WINDOW, "--limit", "1")[1], "a dry run goes on, for it stores nothing"
+    assert "expected" not in checkpoints.read_text()
 
 
 def test_a_checkpoint_that_cannot_be_written_is_a_warning(tieout, world):
@@ -229,21 +243,6 @@ def test_a_checkpoint_file_that_cannot_be_read_is_a_fresh_start_and_is_kept(tmp_
     assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith("check")) == sorted(
         [path.name, *([aside.name] if aside.exists() else [])]
     )
-
-
-def test_json_tells_each_stage(tieout):
-    code, said, beside = tieout(*WINDOW, *REAL, "--json")
-    told = json.loads(said)
-    assert code == told["exit_code"] == 10
-    assert [(one["stage"], one["outcome"]) for one in told["stages"]] == [
-        ("ingestion", "done"),
-        ("expected", "done"),
-        ("matching", "done"),
-        ("reconcile", "done"),
-        ("proofs", "not_available"),
-    ]
-    assert told["stages"][3]["inserted"] == 1
-    assert "[VRA Backfill] (matching) running vraMatch.js with thresholds" in beside
 
 
 KILLED = """
@@ -276,40 +275,35 @@ main()
 """
 
 
-def test_killed_at_any_instant_the_same_command_goes_on_to_the_same_end(forks, world, tmp_path):
-    arguments = ["backfill", "ads", *WINDOW, *REAL]
-    env = {**os.environ, "TIEOUT_THREADS": "1", "TIEOUT_ACTOR": "ann"}
+def test_killed_at_any_instant_the_same_command_goes_on_to_the_same_end(forks, tieout, world, tmp_path):
+    killed = World(tmp_path / "killed")
+    killed.own(RECEIPTS, OURS)
+    killed.statement(THEIRS)
+    env = {
+        **os.environ,
+        "TIEOUT_THREADS": "1",
+        "TIEOUT_ACTOR": "ann",
+        "TIEOUT_DATA_DIR": str(killed.folder / "data"),
+    }
 
-    def run(folder, die_at):
-        return forks.run([die_at, *arguments], env=env | {"TIEOUT_DATA_DIR": str(folder)}, code=KILLED)
+    def run(die_at):
+        return forks.run([die_at, "backfill", "ads", *WINDOW, *REAL], env=env, code=KILLED)
 
-    def facts(folder):
-        other = World(folder.parent, now=world.now)
-        try:
-            runs = other.workspace.store.runs
-            return {
-                (str(run.window), file.name): file.sha256
-                for leg in ("expected", "match", "reconcile")
-                for run in runs.list_current("ads", leg)
-                for file in run.files
-            }
-        finally:
-            other.close()
-
-    whole = world.folder / "data"
-    killed_folder = tmp_path / "killed"
-    other = World(killed_folder)
-    other.own(RECEIPTS, OURS)
-    other.statement(THEIRS)
-    other.close()
-    assert run(whole, 0).returncode == 10
-    kills = 0
-    for die_at in (1, 2, 16, 40):
-        ended = run(killed_folder / "data", die_at)
-        kills += ended.returncode == -signal.SIGKILL
-        assert ended.returncode in (10, -signal.SIGKILL), ended.stderr
-    assert kills == 4
-    last = run(killed_folder / "data", 0)
+    # Before and after a checkpoint is written, in the midst of a stage, and a stage later.
+    assert [run(die_at).returncode for die_at in (1, 2, 16, 40)] == [-signal.SIGKILL] * 4
+    last = run(0)
     assert last.returncode == 10, last.stderr
     assert NO_PROOFS in last.stdout
-    assert facts(killed_folder / "data") == facts(whole)
+    tieout(*WINDOW, *REAL)
+    assert facts(killed) == facts(world)
+    killed.close()
+
+
+def facts(world):
+    runs = world.workspace.store.runs
+    return {
+        (str(run.window), file.name): file.sha256
+        for leg in ("expected", "match", "reconcile")
+        for run in runs.list_current("ads", leg)
+        for file in run.files
+    }

@@ -81,6 +81,9 @@ hand_over(folder)
 metrics.JOBS_REFUSED.labels("q").inc()
 hand_over(folder)
 hand_over(folder)
+metrics.JOBS_REFUSED.labels("q").inc(100)
+metrics_folder.leave_out()
+hand_over(folder)
 """
 
 

@@ -106,6 +106,18 @@ def test_a_step_is_a_table_with_no_grain_unless_it_says_so() -> None:
     assert (step.form, step.grain) == ("table", ())
 
 
+def test_a_scan_is_a_view_that_nothing_is_counted_of_and_leaves_no_record(runner: Runner) -> None:
+    runner.run_all([_step("select n from number", form="scan"), _step("select sum(n) as n from a_table", out="total")])
+    assert runner.con.sql("from a_table").fetchall() == [(1,), (2,), (3,)]
+    assert [(record.name, record.rows) for record in runner.records] == [("a_step", 1)]
+    assert runner.con.sql("from total").fetchall() == [(6,)]
+
+
+def test_a_scan_that_lacks_a_promised_column_breaks_its_contract(runner: Runner) -> None:
+    with pytest.raises(StepContractBroken, match="promised"):
+        runner.run(_step("select n, n as m from number", form="scan"))
+
+
 def test_a_file_whose_step_has_another_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "thrice.sql"
     file.write_text(TWICE, encoding="utf-8")

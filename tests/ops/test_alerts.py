@@ -18,6 +18,7 @@ UNIT_TESTS = sorted(RULES.parent.glob("*.test.yml"))
 
 def test_the_alerts_fire_when_they_should_and_not_before():
     assert "6 rules found" in promtool("check", "rules", RULES)
+    assert "SUCCESS" in promtool("check", "config", RULES.parent / "prometheus.yml")
     assert promtool("test", "rules", *UNIT_TESTS).count("SUCCESS") == len(UNIT_TESTS) == 2
 
 

@@ -25,6 +25,7 @@ from tieout.books.ads.period import Period, parse_period
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
 from tieout.books.compare.actions import Workspace
+from tieout.core.metrics_folder import leave_out
 from tieout.core.money import format_micros
 from tieout.store.opening import open_store
 
@@ -79,7 +80,8 @@ class AdsShown:
 
 def run_ads(workspace: Workspace, on_step: Callable[[str], None]) -> AdsShown:
     """Make the world and take it through every stage, beside what the workspace holds; nothing of it stays."""
-    with workspace.store.folders.scratch("demo-ads") as folder, _apart(workspace, folder / "data") as apart:
+    scratch = workspace.store.folders.scratch("demo-ads")
+    with scratch as folder, _apart(workspace, folder / "data") as apart, _uncounted():
         on_step("generate")
         world = _make_world(workspace, folder)
         own: tuple[OwnKind, ...] = ("events", "receipts")
@@ -139,6 +141,15 @@ def _apart(workspace: Workspace, data_dir: Path) -> Iterator[Workspace]:
         yield Workspace(settings, opened, workspace.now)
     finally:
         opened.close()
+
+
+@contextmanager
+def _uncounted() -> Iterator[None]:
+    """Keep what is counted out of the metrics of the installation."""
+    try:
+        yield
+    finally:
+        leave_out()
 
 
 def _make_world(workspace: Workspace, folder: Path) -> World:

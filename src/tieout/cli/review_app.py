@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tieout.cli.ads_review_app import ads_review
+
 if TYPE_CHECKING:
     from tieout.store.review import Ruling
 
@@ -26,6 +28,8 @@ review = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+review.add_typer(ads_review)
 
 CODES = "Exit codes: 0 stored, 10 nothing to do, a dry run or a no, 20 error."
 

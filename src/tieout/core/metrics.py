@@ -175,13 +175,13 @@ ADS_QUERY_DURATION = _histogram(
 )
 ADS_COVERAGE = _gauge(
     "vra_coverage_percent",
-    "Share of what is expected that statements cover, 0 to 100, as the last overview told it.",
+    "Share of what is expected that statements cover, 0 to 100, as the last overview with data told it.",
     "scope",
     mode=MOST_RECENT,
 )
 ADS_VARIANCE = _gauge(
     "vra_variance_percent",
-    "Share of the expected money whose difference no delta explains, as the last overview told it.",
+    "Share of the expected money whose difference no delta explains, as the last overview with data told it.",
     "scope",
     mode=MOST_RECENT,
 )

@@ -87,6 +87,23 @@ def hand_over(folder: Path) -> None:
         _add(folder, samples)
 
 
+def leave_out() -> None:
+    """Keep what this command counted until now to itself: it was about nothing of the installation."""
+    if "tieout.core.metrics" not in sys.modules:
+        return
+    from tieout.core.metrics import list_samples  # noqa: PLC0415 - it is loaded if anything was counted
+
+    for kind, family, sample in list_samples():
+        _handed[kind, _key(family, sample)] = sample.value
+
+
+def _key(family: Metric, sample: Sample) -> str:
+    from prometheus_client import mmap_dict  # noqa: PLC0415 - only where there is something to add
+
+    labels = sample.labels
+    return mmap_dict.mmap_key(family.name, sample.name, list(labels), list(labels.values()), family.documentation)
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     lock = os.open(folder / f"{_COMMANDS}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -108,8 +125,7 @@ def _add(folder: Path, samples: list[tuple[str, Metric, Sample]]) -> None:
             if kind not in files:
                 _set_aside(folder, kind, _COMMANDS)
                 files[kind] = open_file(str(folder / f"{kind}_{_COMMANDS}.db"))
-            names, values = list(sample.labels), list(sample.labels.values())
-            key = mmap_dict.mmap_key(family.name, sample.name, names, values, family.documentation)
+            key = _key(family, sample)
             if kind.startswith("gauge"):
                 files[kind].write_value(key, sample.value, now_s)
             else:

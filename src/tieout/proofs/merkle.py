@@ -17,36 +17,39 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 Nodes = Callable[[int, int], bytes]
 """Returns the hash of the node (level, index)."""
 
-_LEAF = b"\0"
-_NODE = b"\1"
+Pairs = Callable[[bytes], bytes]
+"""Hashes the nodes above hashes that lie end to end, as `hash_pairs` does."""
+
+LEAF = b"\0"
+NODE = b"\1"
 _PAIR_BYTES = 2 * HASH_BYTES
 
 
 def hash_leaf(record: bytes) -> bytes:
     """Return the hash of a leaf; no node can have the same, for both are told apart before they are hashed."""
-    return hashlib.sha256(_LEAF + record).digest()
+    return hashlib.sha256(LEAF + record).digest()
 
 
 def hash_node(left: bytes, right: bytes) -> bytes:
     """Return the hash of the node above two others."""
-    return hashlib.sha256(_NODE + left + right).digest()
+    return hashlib.sha256(NODE + left + right).digest()
 
 
 def hash_pairs(hashes: bytes) -> bytes:
     """Return the hashes of the nodes above `hashes`, which lie end to end and are an even number."""
-    sha256, node = hashlib.sha256, _NODE  # 5% of a million nodes
+    sha256, node = hashlib.sha256, NODE  # 5% of a million nodes
     starts = range(0, len(hashes), _PAIR_BYTES)
     return b"".join([sha256(node + hashes[start : start + _PAIR_BYTES]).digest() for start in starts])
 
 
-def root_of(hashes: bytes) -> bytes:
-    """Return the root of the tree whose leaf hashes are `hashes`, end to end."""
+def root_of(hashes: bytes, pairs: Pairs = hash_pairs) -> bytes:
+    """Return the root of the tree whose leaf hashes are `hashes`, end to end; `pairs` hashes its nodes."""
     if not hashes:
         return EMPTY_ROOT
     while len(hashes) > HASH_BYTES:
         # An odd one goes up as it is: so the left part of each node is the largest power of two, as the RFC splits.
         odd = len(hashes) % _PAIR_BYTES
-        hashes = hash_pairs(hashes[: len(hashes) - odd]) + hashes[len(hashes) - odd :]
+        hashes = pairs(hashes[: len(hashes) - odd]) + hashes[len(hashes) - odd :]
     return hashes
 
 

@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,24 @@ def test_a_limit_takes_the_earliest_receipts_and_says_how_many_it_left_out():
     assert (summary["seen"], summary["left_out"]) == (2, 1)
 
 
+def test_many_words_are_held_as_text_and_say_the_same(monkeypatch):
+    receipts = """
+        request | at          | cpm  | winner
+        a       | 11-03 10:00 | 9.00 | AdMob
+        b       | 11-03 11:00 | 8.00 | unity
+        c       | 11-03 12:00 | 7.00 | Unity
+        """
+    events = """
+        request | at          | usd   | network | unit
+        a       | 11-03 10:01 | 0.004 | AdMob   | u1
+        b       | 11-03 11:01 | 0.005 | Unity   | u2
+        """
+    _, few, _ = build(receipts, events)
+    monkeypatch.setattr(expected, "MOST_WORDS", 1)
+    assert build(receipts, events)[1] == few
+    assert lines(few, "network", "ad_unit_id") == [("admob", "u1"), ("unity", "u2"), ("unity", "u2")]
+
+
 RECEIPTS = st.lists(
     st.builds(
         lambda request, hour, cpm, currency, place: {
@@ -282,10 +301,16 @@ def test_it_is_what_a_loop_over_receipts_finds(receipts, events):
 @given(RECEIPTS, EVENTS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(receipts, events, random):
     receipts, events = completed("receipt", receipts), completed("revenue_event", events)
-    before = build(receipts, events)[2]
+    _, before, made = build(receipts, events)
+    assert build(receipts, events)[2] == made
     random.shuffle(receipts)
     random.shuffle(events)
-    assert build(receipts, events)[2] == before
+    _, after, made_after = build(receipts, events)
+    # Rows stand as their receipts do, so only their order in the file is another.
+    assert sorted(after["expected"], key=itemgetter("request_id")) == sorted(
+        before["expected"], key=itemgetter("request_id")
+    )
+    assert all(made_after[fact] == made[fact] for fact in ("skipped", "fx_rate"))
 
 
 @settings(max_examples=3, deadline=None, phases=NO_SHRINK)

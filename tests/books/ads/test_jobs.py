@@ -93,19 +93,29 @@ def test_each_stage_is_a_job_of_its_own(do, world):
 
 
 def test_a_backfill_goes_on_where_another_worker_was_lost(do, world):
-    payload = {"from": "2025-11-02", "to": "2025-11-06", "dry_run": False, "force": True, "yes": True}
+    payload = DAY | {"dry_run": False}
     kept = {}
     with pytest.raises(WorkerLost):
-        do(jobs.BACKFILL, payload, kept=kept, lost_at="matching 2025-11-04..2025-11-05")
-    assert len(windows(world, "expected")) == 4
-    assert windows(world, "match") == ["2025-11-02..2025-11-03", "2025-11-03..2025-11-04"]
+        do(jobs.BACKFILL, payload, kept=kept, lost_at="reconcile 2025-11-03..2025-11-04")
+    assert windows(world, "match") == ["2025-11-03..2025-11-04"]
+    assert windows(world, "reconcile") == []
     told, done = do(jobs.BACKFILL, payload, kept=kept)
-    assert done[0] == "matching 2025-11-04..2025-11-05"
-    assert len(windows(world, "reconcile")) == 4
+    assert done[0] == "reconcile 2025-11-03..2025-11-04"
+    assert windows(world, "reconcile") == ["2025-11-03..2025-11-04"]
     assert list(told["stages"]) == list(STAGES)
-    assert told["stages"]["expected"] == {"seen": 2, "written": 2, "skipped": 0, "left_out": 0}
+    assert told["stages"]["expected"] == {"seen": 1, "written": 1, "skipped": 0, "left_out": 0}
     assert told["stages"]["reconcile"] == {"deltas": 1, "inserted": 1}
     assert "has no key that signs" in told["stages"]["proofs"]["not_available"]
+
+
+def test_a_long_backfill_is_a_step_a_day(do, world):
+    payload = {"from": "2025-11-02", "to": "2025-11-06", "dry_run": False, "force": True, "yes": True}
+    kept, step = {}, "expected 2025-11-04..2025-11-05"
+    with pytest.raises(WorkerLost):
+        do(jobs.BACKFILL, payload | {"step": "expected"}, kept=kept, lost_at=step)
+    told, done = do(jobs.BACKFILL, payload | {"step": "expected"}, kept=kept)
+    assert done == [step, "expected 2025-11-05..2025-11-06"]
+    assert told["stages"] == {"expected": {"seen": 2, "written": 2, "skipped": 0, "left_out": 0}}
 
 
 def test_a_dry_run_is_the_default_and_stores_nothing(do, world):

@@ -4,7 +4,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 
 from tests.books.ads.builders import World, days
 from tieout.books.ads import reads
@@ -12,9 +15,13 @@ from tieout.books.ads.delta_csv import csv_of, file_name, sanitised
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads
 from tieout.books.ads.period import parse_period
+from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.reads import Delta, DeltaQuery, Reads
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
+from tieout.store.publish import begin_run, publish
+from tieout.store.runs import RunRequest, Window, measure_file
+from tieout.store.tables import run
 
 LATE = date(2025, 11, 30)
 FIRST, END = date(2025, 11, 1), date(2025, 11, 8)
@@ -41,6 +48,54 @@ def judge(world, period, **tunables):
     for step in (build_expected, match_ads):
         step(world.workspace, period)
     return reconcile_ads(world.workspace, period, Tunables(**tunables), as_of=LATE)
+
+
+def told(world, period, deltas=1, expected_micros=500_000):
+    """Publish what judging a period would: a dollar's half expected each day, 0.4 paid, and so many deltas."""
+    every = [period.first_day + timedelta(days=at) for at in range((period.end_day - period.first_day).days)]
+    side = {
+        "event_date": pa.array(every, pa.date32()),
+        **{name: [text] * len(every) for name, text in (("network", "admob"), ("format", "banner"), ("country", "US"))},
+        "currency": ["USD"] * len(every),
+        **{
+            name: pa.array([micros] * len(every), pa.int64())
+            for name, micros in (
+                ("impressions", 1),
+                ("expected_micros", expected_micros),
+                ("paid_micros", 400_000),
+                ("expected_rows", 1),
+                ("covered_rows", 1),
+                ("explained_micros", expected_micros - 400_000),
+            )
+        },
+    }
+    ids = [f"win:{period.text}:underpay:{at}" for at in range(deltas)]
+    facts = {
+        "overview_cell": side,
+        "overview_app": side | {"app_id": ["app"] * len(every)},
+        "delta": {
+            "kind": ["underpay"] * deltas,
+            "amount_micros": pa.array([100_000] * deltas, pa.int64()),
+            "currency": ["USD"] * deltas,
+            "reason_code": ["agg_underpay"] * deltas,
+            "window_start_us": pa.array([period.start_us] * deltas, pa.int64()),
+            "window_end_us": pa.array([period.end_us] * deltas, pa.int64()),
+            "evidence_id": pa.array(ids, pa.string()),
+            "confidence": pa.array([Decimal("0.70")] * deltas, pa.decimal128(3, 2)),
+        },
+        "delta_app": {
+            "evidence_id": pa.array(ids, pa.string()),
+            "app_id": pa.array(["app"] * deltas, pa.string()),
+            "amount_micros": pa.array([100_000] * deltas, pa.int64()),
+        },
+    }
+    store, config = world.workspace.store, f"{deltas} {expected_micros}"
+    asked = RunRequest(Window(BOOK, "reconcile", period.window), (), config, "0", "0" * 64, {})
+    with begin_run(store.runs, asked, now=world.now) as active:
+        for name, columns in facts.items():
+            pq.write_table(pa.table(columns), active.out_dir / f"{name}.parquet")
+        files = [measure_file(active.out_dir, f"{name}.parquet") for name in facts]
+        return publish(store.runs, active, files, steps=[], summary={}, now=world.now).run
 
 
 def overview(known, first=FIRST, end=END, app_id=None):
@@ -81,59 +136,73 @@ def test_what_is_expected_and_in_no_statement_is_not_covered(world, known):
 
 
 def test_periods_that_overlap_count_each_day_once(world, known):
-    judge(world, days("11-03", "11-04"))
-    judge(world, days("11-03", "11-06"))
-    judge(world, days("11-04", "11-05"))
-    # The 3rd and the 5th from the longer period, the 4th from its own; the 5th has a statement and nothing expected.
-    assert overview(known) == (9, 4_100_000, 1_500_000, 100, 0)
-    assert sorted(ids(known)) == ["2025-11-03", "2025-11-03", "2025-11-03", "2025-11-04"]
+    told(world, days("11-03", "11-04"), expected_micros=1_000_000)
+    told(world, days("11-03", "11-06"))
+    told(world, days("11-04", "11-05"), expected_micros=2_000_000)
+    # The 3rd and the 5th from the longer period, for it is the latest about them; the 4th from its own.
+    assert overview(known) == (3, 1_200_000, 3_000_000, 100, 0)
+    assert sorted(ids(known)) == ["2025-11-03", "2025-11-03", "2025-11-04"]
 
 
-def test_parts_of_a_day_are_added_up(world, known):
+def test_parts_of_a_day_are_added_up_until_the_whole_day_is_judged(world, known):
     for start, end in (("2025-11-03T00:00", "2025-11-03T12:00"), ("2025-11-03T12:00", "2025-11-04T00:00")):
         judge(world, parse_period(start, end))
     assert overview(known, date(2025, 11, 3), date(2025, 11, 4))[:3] == (1, 400_000, 500_000)
+    told(world, days("11-03", "11-04"), expected_micros=700_000)
+    assert overview(known, date(2025, 11, 3), date(2025, 11, 4))[:3] == (1, 400_000, 700_000)
 
 
 def test_another_run_of_a_window_takes_the_place_of_the_former_and_a_load_that_of_its_own(world, known):
-    judge(world, days("11-03", "11-04"))
-    assert ids(known) == ["2025-11-03"]
-    judge(world, days("11-03", "11-04"), underpay_e12=900_000_000_000)
-    assert ids(known) == []
-    judge(world, days("11-03", "11-04"))
-    assert ids(known) == ["2025-11-03"]
+    day = days("11-03", "11-04")
+    for deltas in (1, 0, 1, 3):
+        told(world, day, deltas)
+        assert ids(known) == ["2025-11-03"] * deltas
     assert overview(known, date(2025, 11, 5), date(2025, 11, 6))[1] == 3_000_000
     world.statement(STATEMENT.replace("| 3 |", "| 2 |"))
     assert overview(known, date(2025, 11, 5), date(2025, 11, 6))[1] == 2_000_000
 
 
 def test_what_one_looks_at_stays_while_more_is_published(world, known):
-    judge(world, days("11-03", "11-04"))
+    told(world, days("11-03", "11-04"))
     with known.look() as look:
         assert look.count_deltas(DeltaQuery()) == 1
-        judge(world, days("11-04", "11-05"))
+        told(world, days("11-04", "11-05"))
         assert ids(known) == ["2025-11-04", "2025-11-03"]
         assert look.count_deltas(DeltaQuery()) == 1
 
 
-def test_an_answer_is_the_same_from_memory_and_from_the_beginning(world, known):
-    for start in range(3, 6):
-        judge(world, days(f"11-0{start}", f"11-0{start + 1}"))
+def test_an_answer_is_the_same_from_memory_and_from_the_beginning(world, known, monkeypatch):
+    monkeypatch.setattr(reads, "MAX_CELL_RUNS", 2)
+    for start in range(2, 7):
+        told(world, days(f"11-0{start}", f"11-0{start + 1}"), deltas=start)
         overview(known)
-    fresh = Reads(world.workspace.store, world.workspace.settings)
-    assert overview(fresh) == overview(known)
-    assert ids(fresh) == ids(known)
+    for first in (date(2025, 11, 2), date(2025, 11, 5)):
+        fresh = Reads(world.workspace.store, world.workspace.settings)
+        assert overview(fresh, first) == overview(known, first)
+        assert overview(fresh, first, app_id="app") == overview(known, first)
+        assert ids(fresh) == ids(known)
+
+
+def test_deltas_are_asked_for_page_by_page_in_one_order(world, known):
+    for start in range(2, 5):
+        told(world, days(f"11-0{start}", f"11-0{start + 1}"), deltas=3)
+    with known.look() as look:
+        query = DeltaQuery(app_id="app", kind="underpay", min_confidence=Decimal("0.7"))
+        pages = [look.list_deltas(query, page=page, page_size=4) for page in (1, 2, 3, 4)]
+        every = look.list_deltas(query, page_size=500)
+        assert [len(page) for page in pages] == [4, 4, 1, 0]
+        assert [one for page in pages for one in page] == every
+        assert every == sorted(every, key=lambda one: (-one.window_start.timestamp(), one.evidence_id))
+        assert look.count_deltas(query) == 9
+        found = look.find_deltas([every[0].evidence_id, "win:none"])
+        assert [one.evidence_id for one in found] == [every[0].evidence_id]
 
 
 def test_files_that_retention_let_go_of_are_read_no_more(world, known, monkeypatch):
-    from sqlalchemy import update
-
-    from tieout.store.tables import run
-
-    done = judge(world, days("11-03", "11-04"))
+    done = told(world, days("11-03", "11-04"))
     assert ids(known) == ["2025-11-03"]
     store = world.workspace.store
-    dropped = update(run).where(run.c.tenant == "default", run.c.run_id == done.done.run.run_id)
+    dropped = update(run).where(run.c.tenant == "default", run.c.run_id == done.run_id)
     store.state.write(lambda connection: connection.execute(dropped.values(files_dropped_us=world.now)))
     later = reads.time.monotonic() + 61
     monkeypatch.setattr(reads, "time", SimpleNamespace(monotonic=lambda: later))
@@ -142,15 +211,15 @@ def test_files_that_retention_let_go_of_are_read_no_more(world, known, monkeypat
 
 
 def test_a_file_that_cannot_be_read_leaves_what_was_known(world, known):
-    judge(world, days("11-03", "11-04"))
+    told(world, days("11-03", "11-04"))
     assert ids(known) == ["2025-11-03"]
-    done = judge(world, days("11-04", "11-05"))
-    place = world.workspace.store.runs.file_path(done.done.run, "delta")
+    done = told(world, days("11-04", "11-05"))
+    place = world.workspace.store.runs.file_path(done, "delta")
     content = place.read_bytes()
     place.chmod(0o600)
     place.write_bytes(b"no parquet")
     for _ in range(2):
-        with pytest.raises(Exception, match="delta.parquet"):
+        with pytest.raises(Exception, match=r"delta\.parquet"):
             ids(known)
     place.write_bytes(content)
     assert ids(known) == ["2025-11-04", "2025-11-03"]

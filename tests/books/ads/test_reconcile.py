@@ -76,6 +76,36 @@ def test_underpay_overpay_and_timing_at_their_boundaries(unit, want):
     assert deltas(judge(UNIT + unit, as_of=SOON, VRA_UNDERPAY_TOL="0.05")) == want
 
 
+@pytest.mark.parametrize(
+    ("they", "want"),
+    [
+        ("98", {}),
+        ("97.999999", {"underpay": Decimal("2.000001")}),
+        ("102", {}),
+        ("102.000001", {"overpay": Decimal("-2.000001")}),
+    ],
+)
+def test_two_percent_are_forgiven_where_nothing_else_is_said(they, want):
+    assert deltas(judge(UNIT + f"u | 10 | 100 | 1 | {they} | 10 | 0 | 0")) == want
+
+
+@pytest.mark.parametrize(
+    ("unit", "kind"),
+    [
+        ("u | auto | 10 | 100 | 1 | {} | 10 | 50 | 5", "timing_lag"),
+        ("u | duplicate | 0 | 0 | 1 | {} | 10 | 0 | 0", "duplicate"),
+        ("u | unmatched | 0 | 0 | 1 | {} | 10 | 0 | 0", "unexpected"),
+    ],
+)
+def test_one_micro_is_a_delta_of_the_kinds_that_forgive_none(unit, kind):
+    even, off = ("100", "99.999999") if kind == "timing_lag" else ("0", "0.000001")
+    head = "unit_id | outcome | rows | we | lines | they | impressions | unpaid | unpaid_rows\n"
+    assert deltas(judge(head + unit.format(even), as_of=SOON)) == {}
+    assert {name: abs(money) for name, money in deltas(judge(head + unit.format(off), as_of=SOON)).items()} == {
+        kind: Decimal("0.000001")
+    }
+
+
 def test_a_delta_has_the_words_of_the_contract():
     [row] = judge(UNIT + "u | 10 | 100 | 1 | 90 | 10 | 0 | 0")[1]["delta"]
     assert row == {
@@ -106,11 +136,11 @@ def test_what_waits_is_timing_for_seven_days_and_then_missing(as_of, kind):
 
 @pytest.mark.parametrize(
     ("impressions", "want"),
-    [(985, {}), (984, {"missing": Decimal("1.6")})],
+    [(98_500, {}), (98_499, {"missing": Decimal("1.501")})],
 )
 def test_missing_impressions_at_their_boundary(impressions, want):
-    """15 of 1,000 are exactly 1.5%; the money of what is missing up to there counts as underpaid, here below 2%."""
-    made = judge(UNIT + f"u | 1000 | 100 | 1 | {impressions / 10} | {impressions} | 0 | 0")
+    """1,500 of 100,000 are exactly 1.5%; the money of what is missing up to there is underpaid, here below 2%."""
+    made = judge(UNIT + f"u | 100000 | 100 | 1 | {Decimal(impressions) / 1000} | {impressions} | 0 | 0")
     assert deltas(made) == want
 
 
@@ -215,7 +245,14 @@ def test_invalid_traffic_that_nobody_tells_of_is_not_computable(lines, reason):
 
 
 @pytest.mark.parametrize(
-    ("rate", "outcome"), [("1.111", "within"), ("1.1121", "delta"), ("1.089", "within"), ("1.0889", "delta")]
+    ("rate", "outcome"),
+    [
+        ("1.111", "within"),
+        ("1.111001", "delta"),
+        ("1.1121", "delta"),
+        ("1.089", "within"),
+        ("1.088999", "delta"),
+    ],
 )
 def test_rates_at_their_boundary(rate, outcome):
     events = (
@@ -225,6 +262,18 @@ def test_rates_at_their_boundary(rate, outcome):
     assert verdict(made, "fx_mismatch", "EUR") == (outcome, "")
     found = [(row["evidence_id"], row["reason_code"], row["currency"]) for row in made[1]["delta"]]
     assert found == ([(f"{BASE}:fx:EUR", "fx_band_exceeded_EUR", "USD")] if outcome == "delta" else [])
+
+
+@pytest.mark.parametrize(("rate", "ours", "outcome"), [("1.005", "90", "within"), ("1.005001", "90.0001", "delta")])
+def test_bands_of_rates_and_of_viewability_where_nothing_else_is_said(rate, ours, outcome):
+    """Half a percent, and 15 points."""
+    made = judge(
+        lines="day | paid | view | impressions\n11-03 | 1 | 75 | 10000",
+        expected=f"request | at | usd | view\na | 11-03 10:00 | 1 | {ours}",
+        events="request | at | usd | currency | rate\n"
+        f"a | 10-20 10:00 | 1 | EUR | 1\nb | 11-03 10:00 | 1 | EUR | {rate}",
+    )
+    assert verdict(made, "fx_mismatch", "EUR") == verdict(made, "viewability_gap") == (outcome, "")
 
 
 def test_a_currency_without_a_past_is_not_computable():
@@ -238,6 +287,8 @@ def test_a_currency_without_a_past_is_not_computable():
         ("80", 10_000, "within", ""),
         ("81", 10_000, "delta", ""),
         ("80.0001", 10_000, "delta", ""),
+        ("70", 10_000, "within", ""),
+        ("69.9999", 10_000, "delta", ""),
         ("81", 9_999, "not_computable", "fewer than 10000 impressions tell of viewability"),
     ],
 )

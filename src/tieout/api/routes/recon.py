@@ -81,8 +81,9 @@ def overview(
         return look.overview(period.first_day, period.end_day, app_id or None)
 
     found = _safe(request, caller, "overview", ask, NOTHING, is_empty=lambda one: not one.cells)
-    metrics.ADS_COVERAGE.labels(SCOPE).set(float(found.coverage_percent))
-    metrics.ADS_VARIANCE.labels(SCOPE).set(float(found.variance_percent))
+    if found.cells and not app_id:  # a window without data, a failed read and one app say nothing about the pilot
+        metrics.ADS_COVERAGE.labels(SCOPE).set(float(found.coverage_percent))
+        metrics.ADS_VARIANCE.labels(SCOPE).set(float(found.variance_percent))
     return _answer(
         {
             "success": True,

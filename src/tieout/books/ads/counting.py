@@ -47,6 +47,8 @@ def begin_counting(networks: Iterable[str], kinds: Iterable[str]) -> None:
         metrics.ADS_QUERY_FAILURES.labels(op)
         metrics.ADS_EMPTY_RESULTS.labels(op)
     metrics.ADS_KIT_FAILURES.labels("fault")
+    for gauge in (metrics.ADS_COVERAGE, metrics.ADS_VARIANCE):
+        gauge.labels("pilot")  # shown without a value until an overview has one
     _begin_networks(networks)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from tieout.books.ads.period import instant_text
 from tieout.books.ads.reads import Delta
@@ -22,6 +23,7 @@ def csv_of(deltas: Iterable[Delta]) -> str:
     return "".join(f"{line}\n" for line in (HEADER, *map(_line, deltas)))
 
 
+@lru_cache(maxsize=10_000)  # a dashboard exports the same page again, and reasons repeat in it
 def sanitised(text: str) -> str:
     """Return a text for one column: without addresses, tokens and card numbers, without what ends a line or column."""
     return _BREAKS.sub(" ", redact_text(text)).replace('"', '""')

@@ -14,7 +14,7 @@ import pyarrow as pa
 from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
-from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, pieces_of, touching, view
+from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, touching, view
 from tieout.books.ads.rates import reference_rates
 from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
 from tieout.books.ads.steps import ads_step
@@ -88,18 +88,16 @@ def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
 
 def own_pieces(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of our own side that may hold rows of the period, or of the time before it."""
-    receipts = (*pieces_of(workspace.store, "own", "receipt"), *own_files(workspace, "receipts"))
     first = period.start_us - lookback_us
     return (
         *own_events(workspace, period, lookback_us=lookback_us),
-        *touching(receipts, "ts_us", first, period.end_us),
+        *touching(own_files(workspace, "receipts"), "ts_us", first, period.end_us),
     )
 
 
 def own_events(workspace: Workspace, period: Period, *, lookback_us: int = 0) -> tuple[Piece, ...]:
     """Return the files of paid events that may hold rows of the period, or of the time before it."""
-    events = (*pieces_of(workspace.store, "own", "revenue_event"), *own_files(workspace, "events"))
-    return touching(events, "event_us", period.start_us - lookback_us, period.end_us)
+    return touching(own_files(workspace, "events"), "event_us", period.start_us - lookback_us, period.end_us)
 
 
 def view_own(con: duckdb.DuckDBPyConnection, pieces: Collection[Piece]) -> None:
@@ -140,10 +138,11 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int 
     con.execute("set preserve_insertion_order = true")
     view_own(con, pieces)
     told = {"start_us": period.start_us, "end_us": period.end_us, "lookback_from_us": period.start_us - LOOKBACK_US}
-    for name, value in told.items() if limit is None else (told | {"row_limit": limit}).items():
+    for name, value in told.items():
         con.execute(f"set variable {name} = {value:d}")
-    runner.run(ads_step("expected", "every_receipt" if limit is None else "first_receipts"))
-    runner.run_all([ads_step("expected", name) for name in ("numbered_receipt", "earlier_request")])
+    con.execute("create or replace table run as select ?::bigint as row_limit", [limit])
+    taken = ("every_receipt",) if limit is None else ("earliest_receipt", "first_receipts")
+    runner.run_all([ads_step("expected", name) for name in (*taken, "numbered_receipt", "earlier_request")])
     runner.run_computed(ads_step("expected", "repeated_hash"), repeated_hashes)
     _define_words(con, period)
     runner.run_all([ads_step("expected", name) for name in (*PAIR_STEPS, *UNPAID_STEPS)])

@@ -10,7 +10,7 @@ import hashlib
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import orjson
 import pyarrow as pa
 
 from tieout.books.ads.layout import CELLS, Layout, layouts_of
+from tieout.books.ads.moving import LAGS
 from tieout.books.ads.steps import ads_step
 from tieout.core.errors import TieoutError
 from tieout.core.settings import Settings
@@ -58,6 +59,8 @@ _EVERYWHERE = frozenset({"viewability"})
 """Faults that meet all networks of a day, for only all of them move what is judged."""
 _ROOM = {name: place for place, name in enumerate(("viewability", "late", "timezone", "fx"))}
 """Faults that need more room than a network on a day, in the order in which they choose theirs."""
+_SHORT = frozenset({"late", "timezone", "missing", "missing_day"})
+"""Faults on whose day impressions lack."""
 _TARGET_SHARE = 4
 """Of so many units one is a target of the faults that meet units."""
 
@@ -90,7 +93,11 @@ class WorldRequest:
 
 @dataclass(frozen=True)
 class Planted:
-    """A fault on a network and day (number from 0); one that is everywhere meets all networks of the day."""
+    """A fault on a network and day (number from 0); one that is everywhere meets all networks of the day.
+
+    Where money of one that is ambiguous is short on a day or comes on another, that of a fault nearby does too, and
+    nothing in the data tells which is which.
+    """
 
     fault_no: int
     fault: str
@@ -99,6 +106,7 @@ class Planted:
     day_no: int
     lag_days: int
     is_everywhere: bool = False
+    is_ambiguous: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,12 +163,41 @@ def plant(request: WorldRequest) -> tuple[Planted, ...]:
                 remedy="Ask for more days or networks, or fewer faults; fx needs a network that pays in another"
                 " currency than dollars.",
             )
-        alone = (place for place in places if not {day for _, day in _reach(request, *place)} & days_taken)
-        found = next(alone, places[0])
-        taken |= _reach(request, *found)
-        _, network, day_no, lag = found
-        planted.append(Planted(number + 1, name, FAULTS[name], network, day_no, lag, is_everywhere=name in _EVERYWHERE))
-    return tuple(sorted(planted, key=lambda one: one.fault_no))
+        fitting = [
+            Planted(number + 1, name, FAULTS[name], network, day_no, lag, is_everywhere=name in _EVERYWHERE)
+            for _, network, day_no, lag in places
+        ]
+        clear = [one for one in fitting if not any(_is_alike(one, other) for other in planted)] or fitting
+        alone = (one for one in clear if not {day for _, day in _reach_of(request, one)} & days_taken)
+        found = next(alone, clear[0])
+        taken |= _reach_of(request, found)
+        planted.append(found)
+    return tuple(
+        replace(one, is_ambiguous=any(_is_alike(one, other) for other in planted if other is not one))
+        for one in sorted(planted, key=lambda one: one.fault_no)
+    )
+
+
+def _is_alike(one: Planted, other: Planted) -> bool:
+    """Tell whether money that comes on another day for one of two faults may be taken for money of the other."""
+    if one.network != other.network:
+        return False
+    return any(
+        come - short.day_no in LAGS
+        for moved, short in ((one, other), (other, one))
+        for come in _comes_on(moved)
+        if short.fault in _SHORT
+    )
+
+
+def _comes_on(one: Planted) -> tuple[int, ...]:
+    """Return the day on which what a fault moves is stated, if it moves anything."""
+    moved = {"late": one.day_no + one.lag_days, "timezone": one.day_no - 1}
+    return (moved[one.fault],) if one.fault in moved else ()
+
+
+def _reach_of(request: WorldRequest, one: Planted) -> set[tuple[str, int]]:
+    return _reach(request, one.fault, one.network, one.day_no, one.lag_days)
 
 
 def _places(request: WorldRequest, name: str, number: int) -> list[tuple[str, str, int, int]]:

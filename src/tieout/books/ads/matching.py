@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tieout.books.ads.counting import counts_match
+from tieout.books.ads.decisions import rulings_about
 from tieout.books.ads.expected import find_rates, own_events, repeated_hashes, view_own
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, touching, view
@@ -27,6 +28,7 @@ CROWD = 200
 LINE_STEPS = ("window_line", "rate_wanted_by_line")
 SURE_STEPS = (
     "line",
+    "ruling",
     "repeated_line",
     "request_line",
     "open_expected",
@@ -105,7 +107,10 @@ def match_ads(
     """Match the statement lines of a period with what is expected in it."""
     chosen = rules or MatchRules()
     pieces = match_pieces(workspace, period)
-    config = {"from": period.start_us, "to": period.end_us, "rules": vars(chosen)}
+    config: dict[str, Any] = {"from": period.start_us, "to": period.end_us, "rules": vars(chosen)}
+    loads = {piece.window.lower() for piece in pieces if piece.leg == "statements"}
+    if decided := rulings_about(workspace.store, loads):
+        config["decisions"] = decided
     stage = Stage(LEG, period, pieces, config, work_of(pieces, config))
     done = run_stage(workspace, stage, is_dry_run=is_dry_run, on_step=on_step)
     told = done.summary
@@ -123,7 +128,8 @@ def match_ads(
 def work_of(pieces: tuple[Piece, ...], config: Mapping[str, Any]) -> Work:
     """Return the work of the stage with these settings."""
     period = Period(config["from"], config["to"])
-    return lambda runner: _work(runner, period, pieces, MatchRules(**config["rules"]))
+    rules, decided = MatchRules(**config["rules"]), config.get("decisions", [])
+    return lambda runner: _work(runner, period, pieces, rules, decided)
 
 
 def match_pieces(workspace: Workspace, period: Period) -> tuple[Piece, ...]:
@@ -155,13 +161,16 @@ def _share(text: str, option: str) -> int:
     return int(value.scaleb(9).to_integral_value())
 
 
-def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], rules: MatchRules) -> dict[str, Any]:
+def _work(
+    runner: Runner, period: Period, pieces: tuple[Piece, ...], rules: MatchRules, decided: Sequence[Sequence[Any]] = ()
+) -> dict[str, Any]:
     con = runner.con
     view(con, "expected", EXPECTED, [piece for piece in pieces if piece.name == "expected"])
     view(con, "statement_line", STATEMENT_LINE, [piece for piece in pieces if piece.name == "statement_line"])
     view_own(con, pieces)
     con.execute(sql_text("match", "macros"))
     _tell_run(con, period, rules)
+    _tell_decisions(con, decided)
     _take_expected(runner, len([piece for piece in pieces if piece.name == "expected"]))
     runner.run_all([ads_step("match", name) for name in LINE_STEPS])
     find_rates(runner)
@@ -194,6 +203,15 @@ def _tell_run(con: duckdb.DuckDBPyConnection, period: Period, rules: MatchRules)
     con.execute(f"set variable end_us = {period.end_us:d}")
     columns = ", ".join(f"?::{kind} as {name}" for name, (kind, _) in told.items())
     con.execute(f"create or replace table run as select {columns}", [value for _, value in told.values()])
+
+
+def _tell_decisions(con: duckdb.DuckDBPyConnection, decided: Sequence[Sequence[Any]]) -> None:
+    con.execute(
+        "create or replace table decided_pair (network varchar, load_id varchar, artifact_id varchar, row_no bigint,"
+        " unit_id varchar, ruling varchar)"
+    )
+    if decided:
+        con.executemany("insert into decided_pair values (?, ?, ?, ?, ?, ?)", [list(one) for one in decided])
 
 
 def _choose(runner: Runner, items: tuple[str, str], choice: str) -> int:

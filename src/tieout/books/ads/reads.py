@@ -32,6 +32,8 @@ from tieout.store.tables import publication, run, run_file
 RECONCILE, STATEMENTS = "reconcile", "statements"
 FACTS = {RECONCILE: ("delta", "delta_app", "overview_app", "overview_cell"), STATEMENTS: ("statement_line",)}
 MAX_TENANTS = 16
+MAX_CELL_RUNS = 2000
+"""Of so many runs the cells are kept, which overviews ask for again and again; then the others are forgotten."""
 LOOK_FOR_DROPPED_S = 60.0
 """How often it is asked whether retention let go of files of current runs, which no publication tells."""
 
@@ -163,6 +165,7 @@ class Reads:
         self._judged: set[date] = set()
         self._spans: dict[int, tuple[date, date] | None] = {}
         self._has_lines: set[int] = set()
+        self._has_cells: set[int] = set()
         self._looked_at = time.monotonic()
 
     @contextmanager
@@ -182,6 +185,20 @@ class Reads:
         """Return where a fact of the run of a publication lies."""
         followed = self._by_number.get(number)
         return followed.places.get(name) if followed else None
+
+    def keep_cells(self, numbers: Sequence[int]) -> None:
+        """Take over what runs say of their days, by network, format and country."""
+        with self._lock:
+            missing = [self._by_number[one] for one in numbers if one not in self._has_cells and one in self._by_number]
+            if not missing:
+                return
+            is_full = len(self._has_cells) + len(missing) > MAX_CELL_RUNS
+            with self._changing():
+                if is_full:
+                    self._con.execute("delete from cell where not list_contains($1::bigint[], number)", [list(numbers)])
+                self._load("cell", "overview_cell", missing)
+            kept = self._has_cells.intersection(numbers) if is_full else self._has_cells
+            self._has_cells = kept | {one.number for one in missing}
 
     def keep_lines(self, first: date, end: date) -> list[int]:
         """Take over the sums of the statements that tell of days nobody has judged; return all loads that do."""
@@ -226,6 +243,7 @@ class Reads:
             self._followed.pop((one.leg, one.window), None)
             self._by_number.pop(one.number, None)
             self._has_lines.discard(one.number)
+            self._has_cells.discard(one.number)
             self._spans.pop(one.number, None)
         for one in found:
             self._last[one.leg] = max(self._last[one.leg], one.number)
@@ -285,7 +303,7 @@ class Reads:
     def _forget(self, gone: Iterable[_Followed]) -> None:
         numbers = [one.number for one in gone]
         if numbers:
-            for table in ("delta", "delta_app", "line_cell", "day"):
+            for table in ("delta", "delta_app", "cell", "line_cell", "day"):
                 self._con.execute(f"delete from {table} where number in (select unnest(?))", [numbers])
 
     def _load(self, table: str, fact: str, found: Iterable[_Followed]) -> None:
@@ -346,20 +364,29 @@ class Look:
         judged = self._cursor.execute(
             "select distinct number from day where event_date >= ? and event_date < ?", [first, end]
         ).fetchall()
-        name = "overview_cell" if app_id is None else "overview_app"
-        placed = [(number, str(place)) for (number,) in judged if (place := self._reads.place(number, name))]
-        asked: dict[str, Any] = {"first": first, "end": end} | ({} if app_id is None else {"app": app_id})
+        numbers = [number for (number,) in judged]
         self._cursor.execute("commit")  # to see what is taken over now
         lines = self._reads.keep_lines(first, end) if first < end else []
+        if app_id is None:
+            self._reads.keep_cells(numbers)
         self._cursor.execute("begin transaction")
-        if not placed and not lines:
-            return NOTHING
-        parts = ([query_text("overview_judged")] if placed else []) + ([query_text("overview_lines")] if lines else [])
-        text = " union all ".join(parts).replace("/* app */", "" if app_id is None else "and app_id = $app")
-        if placed:
-            asked |= {"paths": [path for _, path in placed], "numbers": [number for number, _ in placed]}
+        asked: dict[str, Any] = {"first": first, "end": end}
+        parts = []
+        if numbers and app_id is None:
+            parts.append(query_text("overview_judged"))
+        elif placed := [(number, place) for number in numbers if (place := self._reads.place(number, "overview_app"))]:
+            parts.append(query_text("overview_judged_app"))
+            asked |= {"paths": [str(path) for _, path in placed], "numbers": [number for number, _ in placed]}
         if lines:
+            parts.append(
+                query_text("overview_lines").replace("/* app */", "" if app_id is None else "and app_id = $app")
+            )
             asked |= {"loads": lines}
+        if not parts:
+            return NOTHING
+        if app_id is not None:
+            asked["app"] = app_id
+        text = " union all ".join(parts)
         return _overview(self._cursor.execute(query_text("overview").replace("/* parts */", text), asked).fetchall())
 
     def _delta(self, row: Sequence[Any]) -> Delta:

@@ -8,7 +8,7 @@ with
 said as (
   select receipt_no, network, app_id, ad_unit_id, format
   from receipt_event
-  where is_paid and receipt_no not in (from repeated_event)
+  where is_paid and receipt_no not in (from repeated_event) and (select count(*) from unpaid_receipt) > 0
   union all
   select receipt_no, network, app_id, ad_unit_id, format
   from first_of_repeated

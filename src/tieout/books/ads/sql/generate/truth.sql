@@ -34,6 +34,9 @@ invalid_before as (
 measured as (
   select
     p.*,
+    k.currency in (
+      select b.currency from network_day b where b.day_no = p.day_no and b.network <> p.network
+    ) as is_shared,
     p.fault = 'ivt' and p.fault_no not in (select fault_no from invalid_before where share > p95 + 0.02) as is_usual,
     k.currency,
     k.day,
@@ -97,6 +100,11 @@ select
     when fault = 'restatement' then 'the statement that counts is right again'
     when fault = 'rename' then 'the same money under another name is found by likeness, or waits for a person'
     when amount_micros = 0 and kind not in ('fx_mismatch', 'viewability_gap') then 'it met no impression'
+    when is_ambiguous
+      then 'another fault of the network is so near that what comes on another day may be taken for it: timing_lag and'
+        || ' missing of both may be exchanged, their sum holds'
+    when fault = 'fx' and is_shared
+      then 'another network pays in this currency: its lines of the day are held at the median rate of both'
     when kind in ('underpay', 'overpay') and not is_much_money then 'not more than 2% of what the day should bring'
     when kind = 'missing' and not is_many
       then 'not more than 1.5% of the impressions of the day, so that its money counts as underpaid'

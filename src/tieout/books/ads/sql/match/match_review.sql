@@ -7,8 +7,12 @@
 select
   statement_id, if(starts_with(unit_id, 'request:'), unit_id[9:], null) as request_id, unit_id,
   cast((score_e9 + 5000000) // 10000000 / 100 as decimal(5, 2)) as link_confidence,
-  case pass when 'exact' then 'exact' when 'sum' then 'day,network,app,ad_unit,country,format,currency' else 'time,amount,unit' end
-    as keys_used,
+  case pass
+    when 'exact' then 'exact'
+    when 'reviewed' then 'reviewed'
+    when 'sum' then 'day,network,app,ad_unit,country,format,currency'
+    else 'time,amount,unit'
+  end as keys_used,
   score_e9, event_date, network, load_id, artifact_id, row_no, paid_micros, paid_currency as currency,
   micros as usd_micros, reasons
 from line_end

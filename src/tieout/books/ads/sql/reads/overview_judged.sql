@@ -1,7 +1,6 @@
 select
   network, format, country, currency, impressions, paid_micros, expected_micros, expected_rows, covered_rows,
   explained_micros
-from read_parquet($paths, filename = true) c
-join (select unnest($paths) as filename, unnest($numbers) as number) using (filename)
+from cell
 join day using (event_date, number)
-where event_date >= $first and event_date < $end /* app */
+where event_date >= $first and event_date < $end

@@ -3,6 +3,11 @@ create table delta (
   window_end_us bigint, evidence_id varchar, confidence decimal(9, 6)
 );
 create table delta_app (number bigint, evidence_id varchar, app_id varchar, amount_micros bigint);
+create table cell (
+  number bigint, event_date date, network varchar, format varchar, country varchar, currency varchar,
+  impressions bigint, paid_micros bigint, expected_micros bigint, expected_rows bigint, covered_rows bigint,
+  explained_micros bigint
+);
 create table line_cell (
   number bigint, event_date date, network varchar, format varchar, country varchar, app_id varchar, currency varchar,
   impressions bigint, paid_micros bigint

@@ -1,0 +1,39 @@
+"""Hash the records of a table in the engine and seal them; argv: records, bytes of each, the log's folder or - for memory."""
+
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from bench import measure
+from bench.sealed import ORIGIN, PRIVATE_KEY, head_of, records
+from tieout.proofs import bulk, merkle, notes
+from tieout.proofs.tiles import TileLog
+
+LEAVES = r"select unhex(sha256('\x00'::blob || record)) as hash from entry"
+
+
+def main(count, length, place):
+    con = duckdb.connect()
+    con.register("entry", pa.table({"record": pa.array(records(count, length), pa.binary())}))
+    began, used = time.perf_counter(), time.process_time()
+    hashes = bulk.joined(con.sql(LEAVES).to_arrow_table().column("hash"))
+    hashed = time.perf_counter()
+    pairs = bulk.pairs_in_engine(con)
+    if place == "-":
+        root = merkle.root_of(hashes, pairs)
+    else:
+        log = TileLog.open(Path(place), ORIGIN)
+        with log.writing(pairs=pairs) as writer:
+            writer.append(hashes)
+            root = writer.root()
+            writer.publish(notes.sign_checkpoint(ORIGIN, writer.size, root, notes.Signer(ORIGIN, PRIVATE_KEY)))
+    done = time.perf_counter()
+    cpu_us, leaves_us = (round(seconds * 1e6) for seconds in (time.process_time() - used, hashed - began))
+    measure.report(done - began, root=head_of(root), cpu_us=cpu_us, leaves_us=leaves_us)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
