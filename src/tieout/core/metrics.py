@@ -196,7 +196,12 @@ PROOFS_LEAVES = _counter("vra_proofs_leaves_total", "Leaves appended to logs: ro
 PROOFS_ISSUANCE = _histogram(
     "vra_proofs_issuance_duration_seconds", "Seconds to seal a day or a month.", "kind", buckets=_WORK_BUCKETS
 )
-PROOFS_COVERAGE = _gauge("vra_proofs_coverage_pct", "Share of a month's days that are sealed, 0 to 100.", "month")
+PROOFS_COVERAGE = _gauge(
+    "vra_proofs_coverage_pct",
+    "Share of a month's days that are sealed, 0 to 100, as the last seal told it.",
+    "month",
+    mode="mostrecent",
+)
 
 # Tenants
 MODULE_TOGGLES = _counter(

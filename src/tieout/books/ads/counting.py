@@ -41,6 +41,7 @@ def begin_counting(networks: Iterable[str], kinds: Iterable[str]) -> None:
     for success in ("true", "false"):
         metrics.ADS_RECONCILE_RUNS.labels(success)
         metrics.ADS_RECONCILE_DURATION.labels(success)
+        metrics.PROOFS_VERIFY.labels(success)
     for kind in kinds:
         metrics.ADS_RECONCILE_ROWS.labels(kind)
     for op in READS:
