@@ -197,7 +197,10 @@ PROOFS_ISSUANCE = _histogram(
     "vra_proofs_issuance_duration_seconds", "Seconds to seal a day or a month.", "kind", buckets=_WORK_BUCKETS
 )
 PROOFS_COVERAGE = _gauge(
-    "vra_proofs_coverage_pct", "Share of a month's days that are sealed, 0 to 100.", "month", mode=MOST_RECENT
+    "vra_proofs_coverage_pct",
+    "Share of a month's days that are sealed, 0 to 100, as the last seal told it.",
+    "month",
+    mode=MOST_RECENT,
 )
 
 # Tenants

@@ -85,7 +85,6 @@ class _Bundling:
             "lines": [dict(line) for line in picked.lines],
             "left_out": {what: count for what, count in picked.left_out.items() if count},
             "checkpoint": self.log.note,
-            "day_note": picked.day.note,
             "keys": [str(key) for key in self.desk.keys.verifiers(identity.origin)],
             "leaves": self.leaves,
             "nodes": [node.hex() for node in self.nodes],

@@ -190,12 +190,12 @@ class Desk:
 
     def find_day(self, day: date) -> SealedDay | None:
         """Return the latest seal of a day."""
-        found = self._days(proofs_daily_roots.c.day == day)
+        found = self._days(proofs_daily_roots.c.day == day.isoformat())
         return found[-1] if found else None
 
     def list_days(self, first: date, last: date) -> tuple[SealedDay, ...]:
         """Return the latest seal of each day from `first` to `last`, by date."""
-        found = self._days(proofs_daily_roots.c.day.between(first, last))
+        found = self._days(proofs_daily_roots.c.day.between(first.isoformat(), last.isoformat()))
         return tuple({one.day: one for one in found}[day] for day in sorted({one.day for one in found}))
 
     def day_of_leaf(self, index: int) -> SealedDay | None:
@@ -222,7 +222,7 @@ class Desk:
     def record_day(self, sealed: SealedDay) -> None:
         """Record a seal of a day; one that is recorded stays as it is."""
         values = {
-            "day": sealed.day,
+            "day": sealed.day.isoformat(),
             "version": sealed.version,
             "first_leaf": sealed.first_leaf,
             "leaf_count": sealed.leaf_count,
@@ -352,7 +352,7 @@ def damaged(path: Path, why: str) -> SealedFileDamaged:
 def _day(row: Row[Any]) -> SealedDay:
     root = bytes.fromhex(row.merkle_root)
     return SealedDay(
-        row.day,
+        date.fromisoformat(row.day),
         row.version,
         row.first_leaf,
         row.leaf_count,

@@ -229,7 +229,7 @@ def test_any_flipped_byte_of_a_stored_file_is_detected_and_named(world):
         (proofs_daily_roots, {"counts": {"delta": 9}}),
         (proofs_daily_roots, {"sig": "x\n\n— y AAAAAAA=\n"}),
         (proofs_daily_roots, {"version": 5}),
-        (proofs_daily_roots, {"day": FOURTH}),
+        (proofs_daily_roots, {"day": "2025-11-04"}),
         (proofs_monthly_digest, {"digest": "0" * 64}),
         (proofs_monthly_digest, {"day_leaves": [1, 2]}),
         (proofs_monthly_digest, {"coverage_bp": 10_000}),
@@ -237,7 +237,7 @@ def test_any_flipped_byte_of_a_stored_file_is_detected_and_named(world):
     ],
 )
 def test_a_changed_row_of_the_state_is_detected(world, table, changed):
-    is_third = [table.c.day == THIRD] if table is proofs_daily_roots else []
+    is_third = [table.c.day == "2025-11-03"] if table is proofs_daily_roots else []
     world.workspace.store.state.write(lambda one: one.execute(update(table).where(*is_third).values(**changed)))
     assert verify_month(world.workspace, "2025-11").status in ("digest_mismatch", "signature_invalid_or_missing")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Date, ForeignKeyConstraint, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKeyConstraint, Integer, String, Table, Text
 
 from tieout.store.tables.columns import DIGEST, Instant, metadata, tenant_column
 
@@ -23,7 +23,7 @@ proofs_daily_roots = Table(
     tenant_column(primary_key=True),
     Column("book", Text, primary_key=True),
     Column("first_leaf", BigInteger, primary_key=True, comment="place in the log, from 0"),
-    Column("day", Date, nullable=False),
+    Column("day", String(10), nullable=False, comment="YYYY-MM-DD"),
     Column("version", Integer, nullable=False, comment="from 1; the latest holds, the others stay"),
     Column("leaf_count", BigInteger, nullable=False, comment="without the last leaf, which says what the others are"),
     Column("merkle_root", DIGEST, nullable=False, comment="of those leaves"),

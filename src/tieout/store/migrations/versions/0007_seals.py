@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.String(length=64), nullable=False),
         sa.Column("book", sa.Text(), nullable=False),
         sa.Column("first_leaf", sa.BigInteger(), nullable=False, comment="place in the log, from 0"),
-        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False, comment="YYYY-MM-DD"),
         sa.Column("version", sa.Integer(), nullable=False, comment="from 1; the latest holds, the others stay"),
         sa.Column(
             "leaf_count",
