@@ -153,7 +153,7 @@ def test_of_all_faults_those_that_fit_are_planted_and_the_others_are_told(tmp_pa
 
 def test_faults_that_nothing_tells_apart_lie_apart_or_say_so(tmp_path):
     far = plant(WorldRequest(tmp_path, days=40, networks=("admob",), faults={"late": 1, "missing": 1}))
-    near = plant(WorldRequest(tmp_path, days=6, networks=("admob",), faults={"late": 1, "missing": 1, "timezone": 1}))
+    near = plant(WorldRequest(tmp_path, days=7, networks=("admob",), faults={"late": 1, "missing": 1, "timezone": 1}))
     assert not any(one.is_ambiguous for one in far)
     assert all(one.is_ambiguous for one in near)
 
