@@ -185,7 +185,7 @@ def test_doctor_says_where_kits_of_evidence_cannot_be_kept(run, settings, monkey
     assert kits
     assert kits["verdict"] == "ok"
     for variables, verdict in (({"VRA_DISPUTE_STORAGE": "s3"}, "fail"), ({"VRA_DISPUTE_STORAGE": "memory"}, "warn")):
-        for name, text in variables.items():
-            monkeypatch.setenv(name, text)
+        for name, word in variables.items():
+            monkeypatch.setenv(name, word)
         found = json.loads(run("doctor", "--json").stdout)["findings"]
         assert {one["check"]: one["verdict"] for one in found}["dispute kits"] == verdict

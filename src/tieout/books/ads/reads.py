@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
@@ -134,7 +135,7 @@ class _Followed:
     run_id: str
     places: dict[str, Path] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def period(self) -> Period | None:
         return period_of_window(self.window) if self.leg == RECONCILE else None
 
