@@ -419,15 +419,12 @@ def _deltas(query: DeltaQuery, around: str) -> str:
         if value is not None
     ]
     where = " and ".join(conditions) or "true"
-    if query.app_id is None:
-        amount, source = "amount_micros", "delta"
-    else:
-        amount = "a.amount_micros"
-        source = "delta join delta_app a using (number, evidence_id)"
-        where += " and a.app_id = $app"
+    source = "delta"
+    if query.app_id is not None:
+        source, where = "delta_app", f"{where} and app_id = $app"
     return around.format(
-        f"select kind, {amount} as amount_micros, currency, reason_code, window_start_us, window_end_us, evidence_id,"
-        f" confidence, number from {source} where {where}"
+        "select kind, amount_micros, currency, reason_code, window_start_us, window_end_us, evidence_id, confidence,"
+        f" number from {source} where {where}"
     )
 
 
