@@ -222,12 +222,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _former(sizes: list[int]) -> list[Result]:
+def _former(sizes: list[int]) -> tuple[list[Result], str]:
+    """Return what the record says of other sizes, and the commands that it is of."""
     record = HERE / f"{STEM}.json"
-    told = json.loads(record.read_text())["results"] if record.is_file() else []
+    told = json.loads(record.read_text()) if record.is_file() else {"results": [], "command": ""}
     names = {field.name for field in dataclasses.fields(Result)}
-    rows = [Result(**{name: value for name, value in one.items() if name in names}) for one in told]
-    return [one for one in rows if one.events not in sizes]
+    rows = [Result(**{name: value for name, value in one.items() if name in names}) for one in told["results"]]
+    return [one for one in rows if one.events not in sizes], told["command"]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -237,13 +238,13 @@ def main(arguments: list[str] | None = None) -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     contenders = tuple(one for one in CONTENDERS if not chosen.only or any(part in one.name for part in chosen.only))
     limits = measure.Limits(timeout_s=chosen.timeout, memory_mb=chosen.memory)
-    results = _former(chosen.events) if chosen.add else []
+    results, before = _former(chosen.events) if chosen.add else ([], "")
     for events in chosen.events:
         results += race(events, contenders, chosen.rounds, limits)
     results.sort(key=lambda one: one.events)
     machine = describe_machine()
     versions = {name: number for name, number in list_versions().items() if name in {"tieout", "duckdb", "pyarrow"}}
-    command = " ".join(["python -m bench.ads", *given])
+    command = "; ".join([*([before] if before else []), " ".join(["python -m bench.ads", *given])])
     record = {
         "command": command,
         "machine": machine,

@@ -1,4 +1,4 @@
-"""Hash the records of a table in the engine and seal them; argv: records, bytes of each, the log's folder or - for memory."""
+"""Hash records in the engine and seal them; argv: records, bytes of each, and where the log lies or - for memory."""
 
 import sys
 import time

@@ -157,6 +157,7 @@ OVERVIEW = Board(
     (
         ("Quick start", "operator-quick-start"),
         ("Coverage", "coverage"),
+        ("Proofs", "proofs"),
         ("Canary and pilot", "canary-and-pilot"),
         ("Read-model troubleshooting", "read-model-troubleshooting"),
         ("Rollback", "rollback"),
@@ -246,6 +247,21 @@ OVERVIEW = Board(
             (Query("min(db_cache_hit_ratio)", "hits"),),
             unit="percentunit",
             at_most=1,
+        ),
+        Shown(
+            "Proofs held against the log",
+            "Days, months and deltas verified an hour. One that fails deserves a look at once.",
+            "proofs",
+            (Query("sum by (success) (increase(vra_proofs_verify_total[1h]))", "success {{success}}"),),
+            look="bars",
+        ),
+        Shown(
+            "Days of a month that are sealed",
+            "In percent, as the last issuance of the month told it.",
+            "proofs",
+            (Query("max by (month) (vra_proofs_coverage_pct)", "{{month}}"),),
+            unit="percent",
+            at_most=100,
         ),
         Shown(
             "Disputes, 24 h",

@@ -178,3 +178,13 @@ def test_migrate_shows_first_and_then_does(run, tmp_path, state_url):
     assert run("migrate").exit_code == 0
     again = run("migrate", "--dry-run")
     assert (again.exit_code, "as this program needs it" in again.stdout) == (0, True)
+
+
+def test_doctor_says_where_kits_of_evidence_cannot_be_kept(run, settings, monkeypatch):
+    kits = {one["check"]: one for one in json.loads(run("doctor", "--json").stdout)["findings"]}.get("dispute kits")
+    assert kits
+    assert kits["verdict"] == "ok"
+    for storage, verdict in (("s3", "fail"), ("memory", "warn")):
+        monkeypatch.setenv("VRA_DISPUTE_STORAGE", storage)
+        found = json.loads(run("doctor", "--json").stdout)["findings"]
+        assert {one["check"]: one["verdict"] for one in found}["dispute kits"] == verdict

@@ -13,8 +13,6 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 RULES = REPOSITORY / "ops/prometheus/vra-alerts.yml"
 FUNCTIONS = {"histogram_quantile", "increase", "last_over_time", "max", "min", "rate", "sum"}
-NOT_YET: set[str] = set()
-"""What an alert asks for and nothing counts yet."""
 
 
 def promtool(*arguments: object) -> str:

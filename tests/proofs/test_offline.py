@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.proofs.builders import COSIGNER, ORIGIN, SIGNER, leaf_hashes
@@ -76,6 +76,7 @@ def test_a_note_with_a_cosignature_is_verified_by_both():
 
 
 @given(place=st.integers(0, len(NOTE) - 1), to=st.characters(max_codepoint=0x2100, exclude_categories=["Cs"]))
+@example(place=NOTE.index("— witness") + 5, to="\N{NO-BREAK SPACE}")
 @settings(max_examples=120, deadline=None)
 def test_both_give_a_changed_note_the_same_verdict(place, to):
     changed = NOTE[:place] + to + NOTE[place + 1 :]

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,8 +29,8 @@ def test_a_new_log_is_empty_and_nothing_is_made_by_opening_it(tmp_path):
     assert not log.folder.exists()
 
 
-@given(counts=st.lists(st.integers(0, 700), min_size=1, max_size=5), data=st.data())
-@settings(max_examples=25, deadline=None)
+@given(counts=st.lists(st.integers(0, 600), min_size=1, max_size=4), data=st.data())
+@settings(max_examples=15, deadline=None)
 def test_a_log_says_what_the_tree_in_memory_says(tmp_path_factory, counts, data):
     log = a_log(tmp_path_factory.mktemp("log"), *counts)
     size = sum(counts)
@@ -46,13 +48,19 @@ def test_a_log_says_what_the_tree_in_memory_says(tmp_path_factory, counts, data)
         assert b"".join(log.leaves(index, at)) == hashes[index * 32 : at * 32]
 
 
-@pytest.mark.parametrize("counts", [(70_000,), (1, 255, 69_744), (65_536, 4_464)])
-def test_the_same_leaves_give_the_same_files_however_they_came(tmp_path, counts):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The files of a log of 70,000 leaves that came at once."""
+    return files_of(a_log(tmp_path_factory.mktemp("whole"), 70_000).folder)
+
+
+@pytest.mark.parametrize("counts", [(1, 255, 69_744), (65_536, 4_464)])
+def test_the_same_leaves_give_the_same_files_however_they_came(tmp_path, whole, counts):
     log = a_log(tmp_path / "log", *counts)
     present = {name for name in files_of(log.folder) if "tile" in name}
     wanted = {tiles.tile_path(*tile) for tile in tiles.list_tiles(70_000)}
     assert wanted <= present
-    assert files_of(a_log(tmp_path / "whole", 70_000).folder).items() <= files_of(log.folder).items()
+    assert whole.items() <= files_of(log.folder).items()
     # What is left of earlier checkpoints are the narrow forms of tiles that are not full yet.
     assert {name.rpartition("/")[0] for name in present - wanted} <= {"tile/0/273.p", "tile/1/001.p"}
     index = 66_000
@@ -84,6 +92,17 @@ def test_what_was_not_published_is_forgotten(tmp_path):
     assert (log.size, TileLog.open(log.folder, ORIGIN).size, log.root()) == (300, 300, before)
     extend(log, 50)
     assert log.root() == merkle.root_of(leaf_hashes(350))
+
+
+def test_what_was_published_counts_though_its_writer_failed_afterwards(tmp_path):
+    log = a_log(tmp_path / "log", 300)
+    with suppress(RuntimeError), log.writing() as writer:
+        writer.append(leaf_hashes(20, 300))
+        writer.publish(notes.sign_checkpoint(ORIGIN, writer.size, writer.root(), SIGNER))
+        writer.append(leaf_hashes(20, 320))
+        raise RuntimeError
+    assert log.size == TileLog.open(log.folder, ORIGIN).size == 320
+    assert log.root() == merkle.root_of(leaf_hashes(320))
 
 
 def test_a_reader_of_an_earlier_checkpoint_reads_on_while_the_log_grows(tmp_path):

@@ -200,7 +200,7 @@ PROOFS_COVERAGE = _gauge(
     "vra_proofs_coverage_pct",
     "Share of a month's days that are sealed, 0 to 100, as the last seal told it.",
     "month",
-    mode="mostrecent",
+    mode=MOST_RECENT,
 )
 
 # Tenants

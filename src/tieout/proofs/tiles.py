@@ -175,9 +175,11 @@ class TileLog:
                     subject=str(self.folder / CHECKPOINT),
                     remedy="Verify the log; put its folder back from a backup if leaves were lost.",
                 )
-            yield writer
-            self.size, self.note = writer.published, writer.note
-            self._cached.cache_clear()
+            try:
+                yield writer
+            finally:  # what was published stays so, whatever happened after it
+                self.size, self.note = writer.published, writer.note
+                self._cached.cache_clear()
 
     def _within(self, size: int | None) -> int:
         if size is None:

@@ -27,7 +27,7 @@ def _digest(folder: Path) -> dict[str, str]:
 def world(tmp_path_factory) -> Iterator[tuple[Workspace, Path, dict]]:
     """A world with every fault, taken in."""
     tmp_path = tmp_path_factory.mktemp("world")
-    world = made(tmp_path, days=18, events_per_day=1200, seed=5)
+    world = made(tmp_path, days=6, events_per_day=1200, seed=5)
     opened = taken_in(tmp_path, world)
     yield opened, world.out, json.loads((world.out / "truth.json").read_text())
     opened.close()

@@ -210,7 +210,7 @@ def parse_verifier_key(text: str) -> VerifierKey:
     material = from_base64(encoded)
     kind, public_key = material[:1], material[1:]
     found = hashlib.sha256(name.encode() + b"\n" + material).digest()[:4]
-    if not name or kind not in (bytes([NOTE]), bytes([COSIGNATURE])) or len(public_key) != 32:
+    if not _is_name(name) or kind not in (bytes([NOTE]), bytes([COSIGNATURE])) or len(public_key) != 32:
         raise Refused(f"{text!r} is no Ed25519 verifier key")
     if key_id != found.hex():
         raise Refused(f"the verifier key of {name} was changed: its id is {found.hex()}, not {key_id}")
@@ -227,10 +227,14 @@ def parse_note(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
         dash, _, rest = line.partition(" ")
         name, _, encoded = rest.partition(" ")
         value = from_base64(encoded)
-        if dash != "\N{EM DASH}" or not name or "+" in name or len(value) < 5:
+        if dash != "\N{EM DASH}" or not _is_name(name) or len(value) < 5:
             raise Refused(f"{line[:80]!r} is no line of a signature")
         signatures.append((name, value[:4], value[4:]))
     return body + "\n", signatures
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and "+" not in name and not any(each.isspace() for each in name)
 
 
 def verify_note(note: str, keys: Iterable[VerifierKey]) -> list[Signed]:
