@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +24,16 @@ from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.proofs import merkle
 from tieout.proofs.damage import find_damage
-from tieout.proofs.desk import DayRecords, Desk, SealedDay, SealedMonth, check_checkpoint, content_of, damaged
+from tieout.proofs.desk import (
+    DayRecords,
+    Desk,
+    SealedDay,
+    SealedFileDamaged,
+    SealedMonth,
+    check_checkpoint,
+    content_of,
+    damaged,
+)
 from tieout.proofs.leaves import DAY, DayOf, Leaf, Leaves, make_leaf, make_leaves, write_leaves
 from tieout.proofs.notes import SignatureInvalid, SignatureMissing, Signer, VerifierKey, sign_checkpoint, verify_note
 from tieout.proofs.tiles import LogDamaged, LogWriter, TileLog
@@ -33,6 +42,8 @@ from tieout.store.folders import fsync, storing
 
 MONTH = "month"
 FULL_BP = 10_000
+RECORD_FORMAT = "1"
+"""To be raised where records come to say something else of the same rows: then every day is sealed anew."""
 Outcome = Literal["issued", "unchanged", "would_issue", "nothing"]
 """`unchanged`: sealed before with the same leaves. `nothing`: no run has judged the day, so it is not sealed yet."""
 Point = Literal["records_written", "appended", "checkpoint_published", "recorded"]
@@ -229,16 +240,15 @@ def _catch_up(desk: Desk, writer: LogWriter, signer: Signer) -> None:
 def _seal_day(desk: Desk, writer: LogWriter, signer: Signer, records: DayRecords, at: At) -> IssuedDay:
     identity = desk.identity()
     former = desk.find_day(records.day)
+    if former is not None and _is_of_runs(desk, writer, former, records):
+        return _unchanged(desk, former, signer)
     with desk.engine() as runner:
         records.make(runner)
         of = DayOf(desk.store.tenant, desk.book, records.day, identity.blinding)
         leaves = make_leaves(runner, of)
         root = merkle.root_of(leaves.hashes)
         if former is not None and former.root == root:
-            if not _is_signed(former.note, desk.keys.verifiers(identity.origin)):
-                note = sign_checkpoint(day_origin(identity.origin, records.day), leaves.count, root, signer)
-                desk.sign_day_anew(former, note)
-            return IssuedDay(records.day, "unchanged", leaves.counts, root, former.first_leaf, former.version)
+            return _unchanged(desk, former, signer)
         version, first = former.version + 1 if former else 1, writer.size
         last = _day_leaf(of, leaves, root, records, first, former)
         with storing(f"the sealed records of {records.day}"):
@@ -248,26 +258,51 @@ def _seal_day(desk: Desk, writer: LogWriter, signer: Signer, records: DayRecords
     return IssuedDay(records.day, "issued", leaves.counts, root, first, version)
 
 
+def _unchanged(desk: Desk, former: SealedDay, signer: Signer) -> IssuedDay:
+    """Leave a day as it was sealed; only a signature that holds no more is made anew."""
+    origin = desk.identity().origin
+    if not _is_signed(former.note, desk.keys.verifiers(origin)):
+        note = sign_checkpoint(day_origin(origin, former.day), former.leaf_count, former.root, signer)
+        desk.sign_day_anew(former, note)
+    return IssuedDay(former.day, "unchanged", former.counts, former.root, former.first_leaf, former.version)
+
+
+def _is_of_runs(desk: Desk, writer: LogWriter, former: SealedDay, records: DayRecords) -> bool:
+    """Tell, without making a leaf, whether a day was sealed with these runs: the same runs have the same rows."""
+    try:
+        last = desk.last_of(former.first_leaf)
+    except SealedFileDamaged:
+        return False
+    said = content_of(last)
+    is_sealed = last.hash == writer.leaf(former.last_leaf) and said["root"] == former.root.hex()
+    return is_sealed and (said["format"], said["runs"]) == (RECORD_FORMAT, _runs_told(records))
+
+
+def _runs_told(records: DayRecords) -> list[dict[str, Any]]:
+    return [
+        {
+            "code_digest": run.code_digest,
+            "code_version": run.code_version,
+            "config_digest": run.config_digest,
+            "files": {file.name: file.sha256 for file in run.files},
+            "leg": run.window.leg,
+            "run_id": run.run_id,
+            "window": run.window.window,
+        }
+        for run in sorted(records.runs, key=lambda run: (run.window.leg, run.window.window))
+    ]
+
+
 def _day_leaf(
     of: DayOf, leaves: Leaves, root: bytes, records: DayRecords, first: int, former: SealedDay | None
 ) -> Leaf:
     content = {
         "counts": {kind: str(count) for kind, count in leaves.counts.items()},
         "first_leaf": str(first),
+        "format": RECORD_FORMAT,
         "leaves": str(leaves.count),
         "root": root.hex(),
-        "runs": [
-            {
-                "code_digest": run.code_digest,
-                "code_version": run.code_version,
-                "config_digest": run.config_digest,
-                "files": {file.name: file.sha256 for file in run.files},
-                "leg": run.window.leg,
-                "run_id": run.run_id,
-                "window": run.window.window,
-            }
-            for run in sorted(records.runs, key=lambda run: (run.window.leg, run.window.window))
-        ],
+        "runs": _runs_told(records),
         "supersedes": str(former.last_leaf) if former else None,
         "version": str(former.version + 1 if former else 1),
     }
