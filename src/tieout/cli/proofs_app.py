@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tieout.cli.as_printed import AsPrinted
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="A day, UTC.")]
 Month = Annotated[str | None, typer.Option("--month", metavar="YYYY-MM", help="A month.")]
@@ -30,6 +32,7 @@ proofs.add_typer(keys)
 
 
 @proofs.command(
+    cls=AsPrinted,
     epilog="""
     [bold]Examples[/bold]
 
@@ -38,7 +41,7 @@ proofs.add_typer(keys)
     tieout proofs issue --month 2025-11 --dry-run
 
     Exit codes: 0 sealed, 10 a dry run or nothing new, 20 error.
-    """
+    """,
 )
 def issue(*, day: Day = None, month: Month = None, dry_run: DryRun = False, as_json: JsonFlag = False) -> None:
     """Seal a day, or every judged day of a month and the month: what changed since is appended, nothing rewritten."""
@@ -51,6 +54,7 @@ def issue(*, day: Day = None, month: Month = None, dry_run: DryRun = False, as_j
 
 
 @proofs.command(
+    cls=AsPrinted,
     epilog="""
     [bold]Examples[/bold]
 
@@ -61,7 +65,7 @@ def issue(*, day: Day = None, month: Month = None, dry_run: DryRun = False, as_j
     tieout proofs verify --bundle underpay.json --key 'proofs.example.com/acme/ads+1a2b3c4d+AQ…'
 
     Exit codes: 0 ok, 10 not found or not verified, 20 error.
-    """
+    """,
 )
 def verify(
     *,
