@@ -102,9 +102,16 @@ def test_the_engine_hashes_nodes_as_the_loop_does(count):
         assert merkle.root_of(hashes + hashes[:32], pairs) == merkle.root_of(hashes + hashes[:32])
 
 
-def test_hashes_that_begin_within_a_buffer_are_joined_as_they_are():
+def test_an_engine_that_keeps_no_order_is_refused():
+    with duckdb.connect() as con:
+        con.execute("set preserve_insertion_order = false")
+        with pytest.raises(ValueError, match="does not keep the order"):
+            bulk.pairs_in_engine(con)
+
+
+def test_hashes_that_begin_within_a_buffer_are_taken_as_they_are():
     hashes = leaf_hashes(10)
-    column = pa.chunked_array([pa.array([hashes[place * 32 : place * 32 + 32] for place in range(10)], pa.binary(32))])
-    assert bulk.joined(column.slice(3, 4)) == hashes[96:224]
-    assert bulk.joined(column.cast(pa.binary()).slice(3, 4)) == hashes[96:224]
-    assert bulk.joined(column.slice(0, 0)) == b""
+    column = pa.chunked_array([pa.array([hashes[place * 32 : place * 32 + 32].hex() for place in range(10)])])
+    assert bulk.from_hex(column) == hashes
+    assert bulk.from_hex(column.slice(3, 4)) == hashes[96:224]
+    assert bulk.from_hex(column.slice(0, 0)) == b""
