@@ -61,10 +61,11 @@ def compare(count: int, length: int, rounds: int) -> dict[str, dict]:
                 found[name]["processor_s"].append(sample.found["cpu_us"] / 1e6)
                 found[name]["peak_mb"].append(sample.peak_mb)
                 roots.add(sample.found["root"])
+                if name == DISK:
+                    used, taken = disk_of(Path(folder) / "sealed")
+                    found[name] |= {"bytes_per_leaf": used / count, "disk_bytes_per_leaf": taken / count}
                 print(f"{name}: {sample.seconds:.2f} s", flush=True)
         assert len(roots) == 1, roots
-        used, taken = disk_of(Path(folder) / "sealed")
-    found[DISK] |= {"bytes_per_leaf": used / count, "disk_bytes_per_leaf": taken / count}
     return found
 
 

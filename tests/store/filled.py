@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import JSON, BigInteger, Boolean, CheckConstraint, Integer, String, Text, insert
+from sqlalchemy import JSON, BigInteger, Boolean, CheckConstraint, Date, Integer, String, Text, insert
 
 from tieout.store.tables import Instant, metadata
 
@@ -38,6 +38,8 @@ def value(table, column, number):
         return FIRST + timedelta(microseconds=number)
     if isinstance(column.type, JSON):
         return DOCUMENTS[number % len(DOCUMENTS)]
+    if isinstance(column.type, Date):
+        return (FIRST + timedelta(days=number)).date()
     if isinstance(column.type, Boolean):
         return number % 3 == 0
     if isinstance(column.type, Integer):

@@ -71,7 +71,7 @@ def ads(
 ) -> None:
     """Build, match and reconcile a window stage by stage; killed at any instant, the same command goes on.
 
-    Proofs are not available in this version: their stage says so and is never noted as done.
+    Proofs need a key that signs (tieout proofs keys rotate): without one their stage says so and is not noted as done.
     """
     from tieout.books.ads.backfill import backfill_request  # noqa: PLC0415 - help answers without the engine
     from tieout.cli.app import workspace  # noqa: PLC0415 - the app mounts this module

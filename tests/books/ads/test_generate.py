@@ -143,6 +143,21 @@ def test_a_world_without_faults_is_clean(tmp_path):
         assert duckdb.sql(query).fetchall() == [(own[network],)]
 
 
+def test_of_all_faults_those_that_fit_are_planted_and_the_others_are_told(tmp_path):
+    world = made(tmp_path, days=2, events_per_day=50, networks=("admob", "unity"))
+    truth = json.loads((world.out / "truth.json").read_text())
+    planted = {one["fault"] for one in truth["faults"]}
+    assert {"late", "fx"} <= set(world.left_out) == set(truth["left_out"]) == set(FAULTS) - planted
+    assert planted
+
+
+def test_faults_that_nothing_tells_apart_lie_apart_or_say_so(tmp_path):
+    far = plant(WorldRequest(tmp_path, days=40, networks=("admob",), faults={"late": 1, "missing": 1}))
+    near = plant(WorldRequest(tmp_path, days=7, networks=("admob",), faults={"late": 1, "missing": 1, "timezone": 1}))
+    assert not any(one.is_ambiguous for one in far)
+    assert all(one.is_ambiguous for one in near)
+
+
 def test_what_cannot_be_made_is_said(tmp_path):
     with pytest.raises(BadWorld, match="no place"):
         plant(WorldRequest(tmp_path, days=3, networks=("admob",), faults=dict.fromkeys(FAULTS, 1)))

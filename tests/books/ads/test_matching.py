@@ -238,6 +238,15 @@ def test_a_renamed_unit_is_found_by_its_sum():
     assert outcomes(facts) == [("cell:2025-11-03|admob|app|old|US|banner", "auto", 950_000_000)]
 
 
+def test_a_sum_of_one_impression_is_no_single_request():
+    """The request at noon is of another unit; a network that states sums says nothing about when."""
+    _, facts, _ = match(
+        "request | at | usd | unit\na | 11-03 12:00 | 1 | other\nb | 11-03 20:00 | 1 | old",
+        "day | paid | impressions | unit\n11-03 | 1 | 1 | new\n11-03 | 9 | 4 | more",
+    )
+    assert {unit.split(":")[0] for unit, _, _ in outcomes(facts) if ":" in unit} == {"cell"}
+
+
 def test_a_sum_that_is_a_day_late_is_left_to_be_judged():
     _, facts, _ = match(
         "request | at | usd\na | 11-03 22:00 | 2",
@@ -405,10 +414,12 @@ def naive(expected, lines):  # noqa: C901, PLR0912 - one rule after another, as 
             ends[line["row_no"]] = (f"cell:{name}", "auto")
     loose = [line for line in open_lines if line["row_no"] not in ends]
     noon = instant(NOON)
+    in_sums = any(line["impressions"] > 1 and line["request_id"] is None for line in open_lines)
+    single = [line for line in loose if line["impressions"] <= 1 and (line["request_id"] or not in_sums)]
     pairs = []
-    for line in loose:
+    for line in single:
         for name, members in cells.items():
-            for row in members if name not in summed and line["impressions"] <= 1 else ():
+            for row in members if name not in summed else ():
                 pairs += ranked(
                     line,
                     line["paid_micros"],

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from tieout.books.ads.day_records import DayRecords, day_records, judged_days
 from tieout.books.ads.pieces import BOOK
+from tieout.books.ads.rehearsal import real_of
 from tieout.books.ads.stage import Workspace
 from tieout.core.errors import TieoutError
 from tieout.core.sealing import open_sealer
@@ -58,9 +59,13 @@ def issue_day(workspace: Workspace, day: date, *, is_dry_run: bool = False) -> I
 
 def issue_month(workspace: Workspace, month: str, *, is_dry_run: bool = False) -> IssuedMonth:
     """Seal every day of a month that was judged, and the month. Raises MonthRefused and NoSigningKey."""
+    return _issue(desk_of(workspace), workspace, month, is_dry_run=is_dry_run)
+
+
+def _issue(desk: Desk, workspace: Workspace, month: str, *, is_dry_run: bool) -> IssuedMonth:
     first, last = parse_month(month)
     days = [day_records(workspace, day) for day in judged_days(workspace, first, last + timedelta(days=1))]
-    return seal_month(desk_of(workspace), month, days, is_dry_run=is_dry_run)
+    return seal_month(desk, month, days, is_dry_run=is_dry_run)
 
 
 def prove_month(workspace: Workspace, of: date, *, is_dry_run: bool) -> dict[str, int]:
@@ -69,8 +74,12 @@ def prove_month(workspace: Workspace, of: date, *, is_dry_run: bool) -> dict[str
     Raises ProofsNotAvailable where the tenant has no key that signs.
     """
     month = f"{of:%Y-%m}"
+    # A rehearsal has rows of its own, but neither keys nor a log; a dry run of a month writes nothing to the real ones.
+    desk = desk_of(real_of(workspace) if is_dry_run else workspace)
     try:
-        issued = issue_month(workspace, month, is_dry_run=is_dry_run)
+        issued = _issue(desk, workspace, month, is_dry_run=is_dry_run)
+        if any(one.outcome == "would_issue" for one in issued.days):
+            desk.keys.signer(desk.origin())  # what nobody can sign would not be sealed
     except NoSigningKey as error:
         raise ProofsNotAvailable(
             f"No digest of {month} was issued: {error.what}", subject=month, remedy=error.remedy

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from threading import Lock
@@ -134,7 +135,7 @@ class _Followed:
     run_id: str
     places: dict[str, Path] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def period(self) -> Period | None:
         return period_of_window(self.window) if self.leg == RECONCILE else None
 
@@ -418,15 +419,12 @@ def _deltas(query: DeltaQuery, around: str) -> str:
         if value is not None
     ]
     where = " and ".join(conditions) or "true"
-    if query.app_id is None:
-        amount, source = "amount_micros", "delta"
-    else:
-        amount = "a.amount_micros"
-        source = "delta join delta_app a using (number, evidence_id)"
-        where += " and a.app_id = $app"
+    source = "delta"
+    if query.app_id is not None:
+        source, where = "delta_app", f"{where} and app_id = $app"
     return around.format(
-        f"select kind, {amount} as amount_micros, currency, reason_code, window_start_us, window_end_us, evidence_id,"
-        f" confidence, number from {source} where {where}"
+        "select kind, amount_micros, currency, reason_code, window_start_us, window_end_us, evidence_id, confidence,"
+        f" number from {source} where {where}"
     )
 
 

@@ -46,6 +46,12 @@ class _Stand:
     settings: Settings
     store: Store
     now: Callable[[], datetime]
+    under: Workspace
+
+
+def real_of(workspace: Workspace) -> Workspace:
+    """Return the workspace under a rehearsal; one that is no rehearsal is its own."""
+    return workspace.under if isinstance(workspace, _Stand) else workspace
 
 
 @contextmanager
@@ -61,6 +67,6 @@ def rehearsing(workspace: Workspace) -> Iterator[Workspace]:
         opened = open_store(settings, now=workspace.now())
         try:
             store = _StoreOver(opened.state, opened.folders, opened.tenant, workspace.store)
-            yield _Stand(settings, store, workspace.now)
+            yield _Stand(settings, store, workspace.now, workspace)
         finally:
             opened.close()

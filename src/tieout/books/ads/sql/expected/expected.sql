@@ -4,12 +4,15 @@
 -- grain: one row per (request_id)
 -- form:  fact
 -- why:   a request that was paid is worth what its first paid event says; one that was only won is worth the winning
---        bid. Rows stand as their receipts do: both sides come in that order and are laid side by side
+--        bid. Rows stand as their receipts do: both sides come in that order and are laid side by side, and that they
+--        are about the same receipt is looked at in each row
 select
-  cast(make_timestamp(ts_us) as date) as event_date, request_id, placement_id, network, app_id, ad_unit_id, format,
-  country, if(r.receipt_no = v.receipt_no, micros, error('a receipt has another one''s value')) as expected_usd_micros,
+  cast(make_timestamp(r.ts_us) as date) as event_date, request_id, placement_id, network, app_id, ad_unit_id, format,
+  country,
+  if(r.receipt_no = v.receipt_no and r.ts_us = v.ts_us, micros, error('a receipt has another one''s value'))
+    as expected_usd_micros,
   'USD' as currency, is_paid, floor_cpm_micros, currency as floor_currency,
-  coalesce(receipt_hash, '') as receipt_hash, viewable_ppm as om_viewable_ppm, ts_us
+  coalesce(receipt_hash, '') as receipt_hash, viewable_ppm as om_viewable_ppm, r.ts_us
 from numbered_receipt r
 positional join (from expected_value order by receipt_no) v
 where is_expected

@@ -1,6 +1,6 @@
 -- step:  unpaid_value
 -- in:    unpaid_receipt, fx_rate, placement_unit
--- out:   unpaid_value(receipt_no, receipt_id, reason_code, network, app_id, ad_unit_id, format, micros)
+-- out:   unpaid_value(receipt_no, ts_us, receipt_id, reason_code, network, app_id, ad_unit_id, format, micros)
 -- grain: one row per (receipt_no)
 -- why:   a thousandth of the CPM at the day's rate, half a micro rounded up; without a bid or a rate nothing is expected,
 --        and the reason is told
@@ -11,7 +11,7 @@ rated as (
   left join fx_rate f using (day, currency)
 )
 select
-  receipt_no, receipt_id,
+  receipt_no, ts_us, receipt_id,
   case
     when winner_cpm_micros > 0 and usd_nanos is not null then ''
     when winner_cpm_micros > 0 then 'no_rate'

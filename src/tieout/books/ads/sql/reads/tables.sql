@@ -2,7 +2,7 @@ create table delta (
   number bigint, kind varchar, amount_micros bigint, currency varchar, reason_code varchar, window_start_us bigint,
   window_end_us bigint, evidence_id varchar, confidence decimal(9, 6)
 );
-create table delta_app (number bigint, evidence_id varchar, app_id varchar, amount_micros bigint);
+create table delta_app as select *, ''::varchar as app_id from delta where false;
 create table cell (
   number bigint, event_date date, network varchar, format varchar, country varchar, currency varchar,
   impressions bigint, paid_micros bigint, expected_micros bigint, expected_rows bigint, covered_rows bigint,
