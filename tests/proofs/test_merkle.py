@@ -1,3 +1,6 @@
+import random
+from contextlib import closing, contextmanager
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -115,3 +118,23 @@ def test_hashes_that_begin_within_a_buffer_are_taken_as_they_are():
     assert bulk.from_hex(column) == hashes
     assert bulk.from_hex(column.slice(3, 4)) == hashes[96:224]
     assert bulk.from_hex(column.slice(0, 0)) == b""
+
+
+def test_an_engine_is_opened_for_many_nodes_alone_and_once():
+    opened = []
+
+    @contextmanager
+    def engine():
+        opened.append("opened")
+        with closing(duckdb.connect()) as con:
+            yield con
+        opened.append("closed")
+
+    few, many = random.Random(1).randbytes(64), random.Random(2).randbytes(64 * bulk.FEWEST)
+    with bulk.pairs_where_many(engine) as pairs:
+        assert pairs(few) == merkle.hash_pairs(few)
+        assert opened == []
+        for _ in range(2):
+            assert pairs(many) == merkle.hash_pairs(many)
+        assert opened == ["opened"]
+    assert opened == ["opened", "closed"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -35,6 +37,22 @@ def pairs_in_engine(con: DuckDBPyConnection) -> Pairs:
         return from_hex(found)
 
     return hash_pairs
+
+
+@contextmanager
+def pairs_where_many(open_engine: Callable[[], AbstractContextManager[DuckDBPyConnection]]) -> Iterator[Pairs]:
+    """Give what hashes nodes as quickly as their number asks for; an engine is opened when the first many come."""
+    with ExitStack() as opened:
+        by_engine: list[Pairs] = []
+
+        def hash_pairs(hashes: bytes) -> bytes:
+            if len(hashes) < FEWEST * _PAIR_BYTES:
+                return merkle.hash_pairs(hashes)
+            if not by_engine:
+                by_engine.append(pairs_in_engine(opened.enter_context(open_engine())))
+            return by_engine[0](hashes)
+
+        yield hash_pairs
 
 
 def from_hex(hashes: pa.ChunkedArray) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -262,16 +263,18 @@ class Desk:
 
     @contextmanager
     def engine(self) -> Iterator[Runner]:
-        """Give an engine with a folder of its own."""
-        with self.store.folders.scratch("proofs") as scratch:
+        """Give an engine for steps, with a folder of its own."""
+        with self.store.folders.scratch("proofs") as scratch, closing(connect(self.settings, scratch)) as con:
             facts = scratch / "facts"
             facts.mkdir()
-            con = connect(self.settings, scratch)
-            try:
-                con.execute("set preserve_insertion_order = false")
-                yield Runner(con, facts)
-            finally:
-                con.close()
+            con.execute("set preserve_insertion_order = false")
+            yield Runner(con, facts)
+
+    @contextmanager
+    def engine_in_order(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give an engine that keeps the order of rows, with a folder of its own."""
+        with self.store.folders.scratch("proofs") as scratch, closing(connect(self.settings, scratch)) as con:
+            yield con
 
     def read_leaves(self, first_leaf: int, columns: Iterable[str] = ("kind", "key", "record")) -> Any:
         """Return the sealed records that begin at `first_leaf`, as a table in the order of the log."""

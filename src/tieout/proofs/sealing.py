@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.proofs import merkle
+from tieout.proofs.bulk import pairs_where_many
 from tieout.proofs.damage import find_damage
 from tieout.proofs.desk import (
     DayRecords,
@@ -185,7 +186,8 @@ def _writing(desk: Desk, signer: Signer) -> Iterator[LogWriter]:
     """Give the log for writing, once the state knows all that is in it."""
     with storing(f"the records of {desk.book}"):
         desk.leaf_file(0).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with TileLog.open(desk.folder, desk.identity().origin).writing() as writer:
+    log = TileLog.open(desk.folder, desk.identity().origin)
+    with pairs_where_many(desk.engine_in_order) as pairs, log.writing(pairs=pairs) as writer:
         _check_former(desk, writer, signer)
         _catch_up(desk, writer, signer)
         yield writer
@@ -246,7 +248,8 @@ def _seal_day(desk: Desk, writer: LogWriter, signer: Signer, records: DayRecords
         records.make(runner)
         of = DayOf(desk.store.tenant, desk.book, records.day, identity.blinding)
         leaves = make_leaves(runner, of)
-        root = merkle.root_of(leaves.hashes)
+        with pairs_where_many(desk.engine_in_order) as pairs:
+            root = merkle.root_of(leaves.hashes, pairs)
         if former is not None and former.root == root:
             return _unchanged(desk, former, signer)
         version, first = former.version + 1 if former else 1, writer.size
