@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -98,6 +99,15 @@ def test_days_are_added_replayed_and_explained_by_command(tmp_path):
     assert page.stat().st_size > 1000
 
 
+@pytest.fixture(scope="module")
+def two_days(_through_forks, tmp_path_factory):
+    """A run of two days, its folder, and files that cannot be added to it."""
+    folder = tmp_path_factory.mktemp("two-days")
+    run = _compared(folder / "data", *_files(folder, range(1, 3), 0), "--window-days", 3)["run_id"]
+    (folder / "lacking.csv").write_text("amount,day\n1.00,2026-01-05\n", encoding="utf-8")
+    return folder, run
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -109,11 +119,10 @@ def test_days_are_added_replayed_and_explained_by_command(tmp_path):
         (("{news}", "{news}", "--overlap"), "overlap_alone"),
     ],
 )
-def test_what_cannot_be_added_is_refused_in_words(tmp_path, arguments, code):
-    data = tmp_path / "data"
-    run = _compared(data, *_files(tmp_path, range(1, 3), 0), "--window-days", 3)["run_id"]
-    (tmp_path / "lacking.csv").write_text("amount,day\n1.00,2026-01-05\n", encoding="utf-8")
-    given = {"run": run, "news": tmp_path / "theirs-0.csv", "lacking": tmp_path / "lacking.csv"}
+def test_what_cannot_be_added_is_refused_in_words(two_days, arguments, code):
+    folder, run = two_days
+    data = folder / "data"
+    given = {"run": run, "news": folder / "theirs-0.csv", "lacking": folder / "lacking.csv"}
     done = _call(data, "compare", *(argument.format(**given) for argument in arguments), "--json")
     assert done.returncode == 20
     assert json.loads(done.stdout)["error"] == code
@@ -121,11 +130,12 @@ def test_what_cannot_be_added_is_refused_in_words(tmp_path, arguments, code):
 
 
 def test_a_kill_leaves_the_run_before_and_a_repeat_gives_the_whole(tmp_path):
-    first, second = _files(tmp_path, range(1, 9), 0), _files(tmp_path, range(9, 11), 1)
+    first, second = _files(tmp_path, range(1, 6), 0), _files(tmp_path, range(6, 8), 1)
+    before = _compared(tmp_path / "before", *first, "--window-days", 3)["run_id"]
     results = set()
-    for step in ("never", "receive", "load_ours", "settled_pair", "left_expected", "add_settled_choice", "publish"):
+    for step in ("never", "load_ours", "left_expected", "add_settled_choice", "publish"):
         data = tmp_path / step
-        before = _compared(data, *first, "--window-days", 3)["run_id"]
+        shutil.copytree(tmp_path / "before", data)
         done = _call(data, step, *second, before, is_child=True)
         if step != "never":
             assert done.returncode == -signal.SIGKILL, (step, done.stdout, done.stderr)

@@ -1,6 +1,7 @@
 """Kill the process at each step of a run: the window shows the old result or the new one, and a repeat finishes."""
 
 import os
+import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -151,28 +152,34 @@ LEARNING = ("learned_level", "pair_confidence", "confident_choice", "candidate")
 """Steps of rows without a reference, before and after those whose tables Python makes."""
 
 
-@pytest.fixture
-def memos(tmp_path):
+@pytest.fixture(scope="module")
+def memos(tmp_path_factory):
     """Rows that only likeness pairs: memos in other words, days later, some less a fee."""
+    folder = tmp_path_factory.mktemp("memos")
     names = [f"{first} {last} {n * 7 % 97}" for n, (first, last) in enumerate(product(FIRST, LAST))]
     ours = [f",2026-01-{1 + n % 20:02d},{100 + n * 3.25:.2f},{name}" for n, name in enumerate(names)]
     theirs = [
         f",2026-01-{2 + n % 20:02d},{100 + n * 3.25 - (n % 4 == 0):.2f},{name.upper() if n % 3 else name[:-2]}"
         for n, name in enumerate(names)
     ]
-    return _write(tmp_path / "ours.csv", ours), _write(tmp_path / "theirs.csv", theirs)
+    return _write(folder / "ours.csv", ours), _write(folder / "theirs.csv", theirs)
+
+
+@pytest.fixture(scope="module")
+def learned(memos, tmp_path_factory):
+    done = _run(tmp_path_factory.mktemp("learned"), "never", *memos)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[-2]
 
 
 @pytest.mark.parametrize("step", LEARNING)
-def test_a_run_that_learns_is_killed_and_its_repeat_gives_the_same(memos, tmp_path, step):
-    whole = _run(tmp_path / "whole", "never", *memos)
-    assert whole.returncode == 0, whole.stderr
+def test_a_run_that_learns_is_killed_and_its_repeat_gives_the_same(memos, learned, tmp_path, step):
     killed = _run(tmp_path / "data", step, *memos)
     assert killed.returncode == -signal.SIGKILL
     assert _current(tmp_path / "data") is None
     again = _run(tmp_path / "data", "never", *memos)
     assert again.returncode == 0, again.stderr
-    assert again.stdout.split("\n")[-2] == whole.stdout.split("\n")[-2]
+    assert again.stdout.split("\n")[-2] == learned
     assert "match_equal" not in again.stdout.split("\n")
 
 
@@ -191,11 +198,11 @@ def _decide(data: Path, ours: Path, theirs: Path) -> None:
 
 
 def test_a_run_with_decisions_of_a_reviewer_is_killed_and_its_repeat_gives_the_same(memos, tmp_path):
-    _decide(tmp_path / "whole", *memos)
+    _decide(tmp_path / "data", *memos)
+    shutil.copytree(tmp_path / "data", tmp_path / "whole")
     whole = _run(tmp_path / "whole", "never", *memos)
     assert whole.returncode == 0, whole.stderr
     assert set(DECIDED) <= set(whole.stdout.split("\n"))
-    _decide(tmp_path / "data", *memos)
     before = _current(tmp_path / "data")
     for step in DECIDED:  # each kill goes on from the last one
         killed = _run(tmp_path / "data", step, *memos)

@@ -16,7 +16,7 @@ from tests.engine.test_properties import worlds
 from tieout.engine.loading import LayoutDiffers
 from tieout.engine.plan import LearnedWeights, Plan
 
-some_days = settings(max_examples=4, deadline=None, derandomize=True, database=None)
+some_days = settings(max_examples=3, deadline=None, derandomize=True, database=None)
 """A chain is several runs, so examples are few and their worlds are full."""
 
 DAYS = 3

@@ -16,7 +16,7 @@ from tests.engine.builders import Result, Row, Side, permuted, plan_for, run
 from tests.engine.oracle import PARTS
 from tieout.engine.plan import Weights
 
-few_runs = settings(max_examples=8, deadline=None, derandomize=True, database=None)
+few_runs = settings(max_examples=5, deadline=None, derandomize=True, database=None)
 """A run takes a good part of a second whatever its size, so examples are few and their worlds are full."""
 
 COLUMNS = ("id", "group", "day", "currency", "amount", "fee", "text", "unit", "note")

@@ -166,7 +166,7 @@ def decided_worlds(draw: st.DrawFn) -> tuple[Side, Side, list[tuple[int, int]], 
 
 
 @given(decided_worlds(), st.sampled_from(["weighted", "learned"]))
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_accepted_pairs_are_always_matched_rejected_ones_never_and_the_rest_one_to_one(made, scoring: str) -> None:
     ours, theirs, accepted, rejected, seed = made
     plan = learned_plan(ours, theirs)

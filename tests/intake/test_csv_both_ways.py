@@ -19,7 +19,7 @@ from tieout.intake.csv_columns import columns_of
 from tieout.intake.csv_dialect import CsvDialect, CsvHints, sniff
 from tieout.intake.csv_records import Grammar, lines_of, parse
 
-BOTH = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BOTH = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 cells = st.one_of(
     st.text(alphabet="ab1 é\"',;\t|\n\r-.", max_size=6),

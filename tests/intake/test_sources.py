@@ -694,7 +694,7 @@ DAYS = [date(2024, 1, 1) + timedelta(days=n) for n in range(6)]
 MEMOS = ["coffee", "tea"]
 ROW = st.builds(lambda day, memo: f"{day},{memo},3", st.sampled_from(DAYS), st.sampled_from(MEMOS))
 ROWS = st.lists(ROW, min_size=1, max_size=10)
-WORLD = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WORLD = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite

@@ -265,7 +265,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(st.tuples(st.sampled_from(["acme", "other"]), ACTIONS), min_size=2, max_size=14))
 def test_whatever_happens_nothing_that_is_referred_to_is_ever_removed(tmp_path_factory, actions):
     data_dir = tmp_path_factory.mktemp("world") / "data"

@@ -118,6 +118,9 @@ def test_without_a_key_nothing_is_written(unsealed):
 def test_a_dry_run_says_the_counts_and_stores_nothing(unsealed):
     told = unsealed.issue_month(is_dry_run=True)
     assert (told.outcome, [one.outcome for one in told.days]) == ("would_issue", ["would_issue"] * 2)
+    with pytest.raises(ProofsNotAvailable):  # what nobody can sign would not be sealed
+        prove_month(unsealed.workspace, THIRD, is_dry_run=True)
+    unsealed.rotate()
     assert prove_month(unsealed.workspace, THIRD, is_dry_run=True) == {"days": 2, "sealed": 2, "leaves": 22}
     assert unsealed.desk.find_identity() is None
 

@@ -242,7 +242,7 @@ def test_the_order_of_rows_and_lines_does_not_matter(seed: int) -> None:
     assert settle(invoices, payments, lines, Terms()) == former
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_no_advice_however_wrong_applies_money_that_is_not_there(data: st.DataObject) -> None:
     units = st.integers(-5, 20).filter(bool)
