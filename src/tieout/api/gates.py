@@ -69,7 +69,7 @@ async def pass_gates(request: Request, platform: Platform, tenant: str = "") -> 
         )
     if is_read or _is_usable_in_maintenance(request.url.path):
         return
-    if flags.is_on(MAINTENANCE_MODE, tenant):
+    if flags.resolved(MAINTENANCE_MODE, tenant).value is True:  # not by OpenFeature: each write asks
         metrics.MAINTENANCE_REFUSALS.inc()
         raise UnderMaintenance("This is under maintenance: reads work, writes do not.", remedy="Try again later.")
 

@@ -1,1 +1,1 @@
-"""One module a noun; each has `routes`, an APIRouter, and is listed in `tieout.api.app`."""
+"""One module a noun; each has `routes`, a Section, and is listed in `tieout.api.app`."""

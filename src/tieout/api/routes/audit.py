@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Limit, PathId
+from tieout.api.section import Section
 from tieout.control.access.caller import Caller
 from tieout.control.audit.export import MEDIA_TYPES, as_json
 from tieout.control.audit.reading import export_events, get_event, list_events, whose
@@ -20,7 +21,7 @@ from tieout.control.audit.store import Filter, Place
 from tieout.control.audit.verifying import verify, verify_all
 from tieout.core.cursors import cursor, parts_of
 
-routes = APIRouter(prefix="/v1/audit", tags=["audit"])
+routes = Section(prefix="/v1/audit", tags=["audit"])
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPELT = {

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation, open_to_all, signed_in, where_from
 from tieout.api.bodies import Body, told
+from tieout.api.section import Section
 from tieout.control.access.actions.passwords import change_password
 from tieout.control.access.actions.sign_in import SignedIn, refresh, sign_in, sign_out
 from tieout.control.access.actions.users import UserWithRoles, get_user
 from tieout.control.access.caller import Caller
 from tieout.control.access.rules import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
 
-routes = APIRouter(tags=["auth"])
+routes = Section(tags=["auth"])
 
 Password = Annotated[str, StringConstraints(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 RefreshToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]

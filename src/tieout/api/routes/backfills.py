@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import Depends, Header
 from pydantic import Field
 
 from tieout.api.access import Installation
 from tieout.api.bodies import Body, Line, told
 from tieout.api.gates import flag_on
 from tieout.api.recon_access import reads_or_does
+from tieout.api.section import Section
 from tieout.books.ads.jobs import ask_to_backfill
 from tieout.control.access.caller import Caller
 from tieout.control.flags.registry import VRA_ENABLED
 
-routes = APIRouter(prefix="/api/v1/recon", tags=["recon"], dependencies=[Depends(flag_on(VRA_ENABLED))])
+routes = Section(prefix="/api/v1/recon", tags=["recon"], dependencies=[Depends(flag_on(VRA_ENABLED))])
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 

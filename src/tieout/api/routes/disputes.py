@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from tieout.api.access import Installation
@@ -14,6 +14,7 @@ from tieout.api.gates import flag_on
 from tieout.api.recon_access import READ, reads_or_does
 from tieout.api.recon_query import BadQuery, read_page
 from tieout.api.routes.recon import reads_of
+from tieout.api.section import Section
 from tieout.books.ads import disputes
 from tieout.books.ads.delta_csv import amount_text
 from tieout.books.ads.disputes import Dispute, DisputeRequest
@@ -21,7 +22,7 @@ from tieout.books.ads.period import instant_text
 from tieout.control.access.caller import Caller
 from tieout.control.flags.registry import VRA_ENABLED
 
-routes = APIRouter(prefix="/api/v1/recon/disputes", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
+routes = Section(prefix="/api/v1/recon/disputes", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
 
 MAX_DELTAS = 500
 MAX_ID = 500

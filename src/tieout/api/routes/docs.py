@@ -7,12 +7,13 @@ import hashlib
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from tieout import __version__
 from tieout.api.access import open_to_all
+from tieout.api.section import Section
 
-routes = APIRouter(tags=["docs"], dependencies=[Depends(open_to_all)])
+routes = Section(tags=["docs"], dependencies=[Depends(open_to_all)])
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from tieout.api.access import Installation, needs, signed_in
+from tieout.api.section import Section
 from tieout.control.access.caller import Caller
 from tieout.control.flags.actions import MAX_REASON, list_settings, set_flag, unset_flag
 from tieout.control.flags.rules import MAX_TEXT, FlagSetting, Resolved
 
-routes = APIRouter(tags=["flags"])
+routes = Section(tags=["flags"])
 
 TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Tenant = Annotated[str | None, Query(alias="tenantId", pattern=TENANT)]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from tieout import __version__
 from tieout.api.access import Installation, open_to_all
+from tieout.api.section import Section
 from tieout.control.readiness import Check, GuardrailGauges
 from tieout.core import metrics
 
-routes = APIRouter(tags=["health"], dependencies=[Depends(open_to_all)])
+routes = Section(tags=["health"], dependencies=[Depends(open_to_all)])
 
 
 @routes.get("/health")

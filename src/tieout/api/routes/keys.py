@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Limit, Line, Offset, PathId, told
+from tieout.api.section import Section
 from tieout.control.access.actions.keys import NewKey, create_key, list_keys, revoke_key, rotate_key
 from tieout.control.access.caller import Caller
 from tieout.control.access.registry import MAX_PATTERN_LENGTH, MAX_PATTERNS
 from tieout.control.access.rules import ApiKey
 
-routes = APIRouter(prefix="/v1/keys", tags=["keys"])
+routes = Section(prefix="/v1/keys", tags=["keys"])
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PATTERN_LENGTH)]
 Patterns = Annotated[list[Pattern], Field(min_length=1, max_length=MAX_PATTERNS)]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Limit, PathId, told
+from tieout.api.section import Section
 from tieout.control.access.caller import Caller
 from tieout.control.ops import actions
 from tieout.work.jobs.rules import Job
 from tieout.work.schedules.actions import Planned, Tick
 
-routes = APIRouter(prefix="/v1/ops", tags=["ops"])
+routes = Section(prefix="/v1/ops", tags=["ops"])
 
 StatusName = Literal["waiting", "active", "done", "failed", "canceled"]
 QueueName = Annotated[str | None, Query(pattern=r"^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$")]

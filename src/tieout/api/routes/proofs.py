@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import PlainTextResponse
 
 from tieout.api.access import Installation
 from tieout.api.gates import flag_on
 from tieout.api.recon_access import reads_or_does
+from tieout.api.section import Section
 from tieout.books.ads.proving import Bench, desk_of, keys_of
 from tieout.books.compare.accepting import store_of
 from tieout.control.access.caller import Caller
@@ -21,7 +22,7 @@ from tieout.proofs.notes import parse_note
 from tieout.proofs.sealing import parse_month
 from tieout.proofs.witness import consistency_told
 
-routes = APIRouter(prefix="/api/v1/proofs", tags=["proofs"], dependencies=[Depends(flag_on(VRA_ENABLED))])
+routes = Section(prefix="/api/v1/proofs", tags=["proofs"], dependencies=[Depends(flag_on(VRA_ENABLED))])
 
 READ = "proofs.log.read"
 MAX_LEAVES = 2**62

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Id, Limit, Line, Offset, PathId, told
 from tieout.api.routes.keys import Patterns
+from tieout.api.section import Section
 from tieout.control.access.actions.roles import add_role, delete_role, give_role, list_roles, take_role
 from tieout.control.access.caller import Caller
 from tieout.control.access.registry import PERMISSIONS
 from tieout.control.access.rules import Role
 
-routes = APIRouter(prefix="/v1/rbac", tags=["rbac"])
+routes = Section(prefix="/v1/rbac", tags=["rbac"])
 
 
 class NewRoleBody(Body):

@@ -10,12 +10,13 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 import structlog
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from tieout.api.access import Installation
 from tieout.api.gates import flag_on
 from tieout.api.recon_access import READ, reads_or_does
 from tieout.api.recon_query import MAX_APP_ID, PageOf, read_deltas, read_overview_window, read_page
+from tieout.api.section import Section
 from tieout.books.ads.delta_csv import amount_text, confidence_text, csv_of, file_name
 from tieout.books.ads.period import Period, instant_text
 from tieout.books.ads.reads import NOTHING, Cell, Delta, DeltaQuery, Look, Overview, Reads, TenantReads
@@ -24,7 +25,7 @@ from tieout.control.flags.registry import VRA_ENABLED
 from tieout.core import metrics
 from tieout.store.tables.columns import micros
 
-routes = APIRouter(prefix="/api/v1/recon", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
+routes = Section(prefix="/api/v1/recon", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
 
 SCOPE = "pilot"
 OPS = ("overview", "deltas_count", "deltas_list")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from tieout.api.access import Installation, needs, open_to_all, where_from
+from tieout.api.section import Section
 from tieout.control.access.caller import Caller
 from tieout.control.access.rules import MAX_EMAIL, MAX_PASSWORD, MIN_PASSWORD
 from tieout.control.tenants.modules import Choice
@@ -20,7 +21,7 @@ from tieout.control.tenants.registering import (
 )
 from tieout.control.tenants.rules import MAX_NAME, MAX_PHONE, MAX_REASON, MIN_PHONE, Business, Owner, Registration
 
-routes = APIRouter(tags=["registrations"])
+routes = Section(tags=["registrations"])
 
 APPROVE = "tenant_registrations.approve"
 REJECT = "tenant_registrations.reject"

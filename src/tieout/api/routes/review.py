@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation
 from tieout.api.bodies import Body
 from tieout.api.gates import flag_on
 from tieout.api.recon_access import READ, reads_or_does
+from tieout.api.section import Section
 from tieout.books.ads.decisions import Tools, list_decisions, proposed, standing
 from tieout.books.ads.reviewing import decide_pairs, decision_as_json, list_waiting, waiting_as_json
 from tieout.control.access.caller import Caller
@@ -19,7 +20,7 @@ from tieout.control.platform import Platform
 from tieout.store.folders import Folders
 from tieout.store.opening import Store
 
-routes = APIRouter(prefix="/api/v1/recon/review", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
+routes = Section(prefix="/api/v1/recon/review", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
 
 Reader = Annotated[Caller, Depends(reads_or_does(READ))]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many to return.")]

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse
@@ -16,13 +16,14 @@ from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Line, told
+from tieout.api.section import Section
 from tieout.books.compare import accepting
 from tieout.books.compare.actions import BOOK
 from tieout.control.access.caller import Caller
 from tieout.report.comparison import Report
 from tieout.store.runs import Run
 
-routes = APIRouter(prefix="/v1", tags=["runs"])
+routes = Section(prefix="/v1", tags=["runs"])
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[

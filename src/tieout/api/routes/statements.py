@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import Depends, Header
 from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation
@@ -12,11 +12,12 @@ from tieout.api.bodies import Body, told
 from tieout.api.gates import flag_on
 from tieout.api.recon_access import reads_or_does
 from tieout.api.routes.runs import Digest, FileName
+from tieout.api.section import Section
 from tieout.books.ads.uploading import ask_to_load
 from tieout.control.access.caller import Caller
 from tieout.control.flags.registry import VRA_ENABLED
 
-routes = APIRouter(prefix="/api/v1/recon", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
+routes = Section(prefix="/api/v1/recon", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")

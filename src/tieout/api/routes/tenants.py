@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from tieout.api.access import Installation, needs
+from tieout.api.section import Section
 from tieout.control.access.caller import Caller
 from tieout.control.tenants.actions import (
     MAX_WINDOW_DAYS,
@@ -22,7 +23,7 @@ from tieout.control.tenants.modules import missing_needs
 from tieout.control.tenants.rules import MAX_REASON, Tenant
 from tieout.control.tenants.store import OwnModule
 
-routes = APIRouter(tags=["tenants"])
+routes = Section(tags=["tenants"])
 
 Status = Literal["trial", "active", "suspended", "closed"]
 TenantId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Id, Limit, Line, Offset, PathId, told
 from tieout.api.routes.auth import Password, user_shown
+from tieout.api.section import Section
 from tieout.control.access.actions.passwords import reset_password
 from tieout.control.access.actions.users import (
     NewUser,
@@ -22,7 +23,7 @@ from tieout.control.access.actions.users import (
 from tieout.control.access.caller import Caller
 from tieout.control.access.rules import MAX_EMAIL
 
-routes = APIRouter(prefix="/v1/users", tags=["users"])
+routes = Section(prefix="/v1/users", tags=["users"])
 
 
 class NewUserBody(Body):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 from pydantic import Field, StringConstraints
 
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Limit, Offset, PathId, told
+from tieout.api.section import Section
 from tieout.control.access.caller import Caller
 from tieout.control.audit.reading import whose
 from tieout.control.webhooks.actions import (
@@ -32,7 +33,7 @@ from tieout.control.webhooks.store import Wanted
 from tieout.core.cursors import cursor, parts_of
 from tieout.work.outbox.addresses import MAX_URL
 
-routes = APIRouter(tags=["webhooks"])
+routes = Section(tags=["webhooks"])
 
 Url = Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=128)]
