@@ -29,13 +29,12 @@ from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.rehearsal import rehearsing
 from tieout.books.ads.stage import StageDone, Workspace
 from tieout.books.ads.tunables import tunables_of
+from tieout.control.accepting import accept_job
 from tieout.control.access.caller import Caller
-from tieout.control.audit.actions import Entry, record
 from tieout.control.platform import Platform
 from tieout.core.errors import TieoutError
 from tieout.core.ids import RandomBytes
 from tieout.core.settings import Settings
-from tieout.core.tracing import trace_parent
 from tieout.store.folders import Folders
 from tieout.store.opening import Store
 from tieout.store.tables import publication
@@ -48,7 +47,6 @@ from tieout.work.schedules.rules import Schedule
 EXPECTED, MATCH, RECONCILE, BACKFILL = "ads.expected", "ads.match", "ads.reconcile", "ads.backfill"
 DAILY = "ads.daily"
 QUEUE = "recon"
-MODULE = "recon"
 DAYS = 8
 """Until the 7 days of grace are over, each day may still change what is late and what is missing."""
 SCHEDULES = (Schedule("ads-daily", "15 2 * * *", DAILY, payload={"days": DAYS}, priority="low"),)
@@ -97,25 +95,9 @@ def ask_to_backfill(platform: Platform, caller: Caller, asked: Payload, *, idemp
     The same idempotency key gives the same job. Raises PeriodRefused, LimitRefused and BackfillRefused.
     """
     request_of(asked, on=platform.now().date())
-    request = JobRequest(
-        BACKFILL,
-        dict(asked),
-        queue=QUEUE,
-        idempotency_key=idempotency_key,
-        created_by=caller.actor.name,
-        request_id=caller.actor.request_id,
-        trace_parent=trace_parent(),
+    return accept_job(
+        platform, caller, BACKFILL, asked, queue=QUEUE, action="recon.backfill_asked", idempotency_key=idempotency_key
     )
-    tools: dict[str, Any] = {"now": platform.now(), "random_bytes": platform.random_bytes}
-
-    def accept(connection: Connection) -> Job:
-        job = submit(connection, caller.tenant, request, capacity=platform.settings.queue_capacity, **tools)
-        if job.request_id == request.request_id:  # else it was accepted before
-            entry = Entry(MODULE, "recon.backfill_asked", "job", job.job_id, {"after": dict(asked)})
-            record(connection, caller.tenant, caller.actor, entry, **tools)
-        return job
-
-    return platform.of(caller.tenant).write(accept)
 
 
 def request_of(payload: Payload, *, on: date) -> BackfillRequest:

@@ -8,26 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from tieout.books.ads.ingest import Ingested, IngestRequest, NetworkNotAllowed, ingest
 from tieout.books.ads.staging import SchemaDrift
+from tieout.control.accepting import accept_job
 from tieout.control.access.caller import Caller
-from tieout.control.audit.actions import Entry, record
 from tieout.control.platform import Platform
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_ERROR, EXIT_OK, TieoutError
 from tieout.core.settings import Settings
-from tieout.core.tracing import trace_parent
 from tieout.store.folders import Folders
 from tieout.store.opening import Store
-from tieout.work.jobs.actions import submit
 from tieout.work.jobs.kinds import Hopeless, InSteps, Kind
-from tieout.work.jobs.rules import Job, JobRequest
+from tieout.work.jobs.rules import Job
 from tieout.work.jobs.steps import Steps
 
 KIND = "ads.ingest"
 QUEUE = "ingest"
-MODULE = "recon"
 _SHOWN = 5
 
 
@@ -52,25 +47,9 @@ def ask_to_load(
     set, restate and dry_run. The same idempotency key gives the same job. Raises ArtifactUnknown and ArtifactRemoved.
     """
     Store(platform.of(caller.tenant), Folders(platform.settings.data_dir), caller.tenant).artifacts.get(asked["file"])
-    request = JobRequest(
-        KIND,
-        dict(asked),
-        queue=QUEUE,
-        idempotency_key=idempotency_key,
-        created_by=caller.actor.name,
-        request_id=caller.actor.request_id,
-        trace_parent=trace_parent(),
+    return accept_job(
+        platform, caller, KIND, asked, queue=QUEUE, action="recon.statement_sent", idempotency_key=idempotency_key
     )
-    tools: dict[str, Any] = {"now": platform.now(), "random_bytes": platform.random_bytes}
-
-    def accept(connection: Connection) -> Job:
-        job = submit(connection, caller.tenant, request, capacity=platform.settings.queue_capacity, **tools)
-        if job.request_id == request.request_id:  # else it was accepted before
-            entry = Entry(MODULE, "recon.statement_sent", "job", job.job_id, {"after": dict(asked)})
-            record(connection, caller.tenant, caller.actor, entry, **tools)
-        return job
-
-    return platform.of(caller.tenant).write(accept)
 
 
 def _ingested(settings: Settings, steps: Steps) -> dict[str, Any]:

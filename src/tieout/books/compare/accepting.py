@@ -10,20 +10,16 @@ import duckdb
 
 from tieout.books.compare.jobs import KIND, QUEUE
 from tieout.books.compare.options import infer_options
+from tieout.control.accepting import accept_job
 from tieout.control.access.caller import Caller
-from tieout.control.audit.actions import Entry, record
 from tieout.control.platform import Platform
 from tieout.core.errors import TieoutError
-from tieout.core.tracing import trace_parent
 from tieout.engine.explain import in_units
 from tieout.store.artifacts import Artifact
 from tieout.store.folders import Folders
 from tieout.store.opening import Store
 from tieout.store.runs import Run
-from tieout.work.jobs.actions import submit
-from tieout.work.jobs.rules import Job, JobRequest
-
-MODULE = "recon"
+from tieout.work.jobs.rules import Job
 
 
 class FactUnknown(TieoutError):
@@ -62,25 +58,9 @@ def ask_to_compare(
         if asked.get(side) is not None:
             store.artifacts.get(asked[side]["file"])
     infer_options(**asked.get("options", {}))
-    request = JobRequest(
-        KIND,
-        dict(asked),
-        queue=QUEUE,
-        idempotency_key=idempotency_key,
-        created_by=caller.actor.name,
-        request_id=caller.actor.request_id,
-        trace_parent=trace_parent(),
+    return accept_job(
+        platform, caller, KIND, asked, queue=QUEUE, action="recon.compare_asked", idempotency_key=idempotency_key
     )
-    tools: dict[str, Any] = {"now": platform.now(), "random_bytes": platform.random_bytes}
-
-    def accept(connection: Any) -> Job:
-        job = submit(connection, caller.tenant, request, capacity=platform.settings.queue_capacity, **tools)
-        if job.request_id == request.request_id:  # else it was accepted before
-            entry = Entry(MODULE, "recon.compare_asked", "job", job.job_id, {"after": dict(asked)})
-            record(connection, caller.tenant, caller.actor, entry, **tools)
-        return job
-
-    return platform.of(caller.tenant).write(accept)
 
 
 def list_deltas(store: Store, run: Run, *, kind: str | None, limit: int, offset: int) -> list[dict[str, Any]]:
