@@ -42,13 +42,6 @@ class NothingSealed(TieoutError):
     http_status = 404
 
 
-class SealUnknown(TieoutError):
-    """No day, month or row with this name is in the log."""
-
-    code = "seal_unknown"
-    http_status = 404
-
-
 class SealedFileDamaged(TieoutError):
     """The file that holds the records of sealed leaves is missing or unreadable."""
 
