@@ -22,7 +22,12 @@ from tests.postgres import running_postgres
 
 ROOT = Path(__file__).parents[1]
 MARKS = ("<!-- api results -->", "<!-- end of api results -->")
-FREE = {"TIEOUT_RATE_LIMIT_RPM": "1000000000", "TIEOUT_RATE_LIMIT_TENANT_RPM": "1000000000", "TIEOUT_WORKER_PORT": "0"}
+FREE = {
+    "TIEOUT_RATE_LIMIT_RPM": "1000000000",
+    "TIEOUT_RATE_LIMIT_TENANT_RPM": "1000000000",
+    "TIEOUT_QUEUE_CAPACITY": "1000000",
+    "TIEOUT_WORKER_PORT": "0",
+}
 
 
 def free_port():

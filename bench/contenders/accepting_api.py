@@ -12,11 +12,10 @@ from tieout.api.app import create_app
 from tieout.api.bodies import Body, Line
 from tieout.api.server import ApiServer, listen
 from tieout.compose import open_platform
+from tieout.control.accepting import accept_job
 from tieout.control.access.caller import Caller
 from tieout.core.logs import set_up_logs
 from tieout.store.observed import observe
-from tieout.work.jobs.actions import submit
-from tieout.work.jobs.rules import JobRequest
 
 routes = APIRouter(prefix="/v1/bench")
 
@@ -29,12 +28,8 @@ class Wanted(Body):
 def add(
     wanted: Wanted, caller: Annotated[Caller, Depends(needs("ops.jobs.retry"))], platform: Installation
 ) -> dict[str, Any]:
-    asked = JobRequest("bench", {"name": wanted.name}, queue="bench", created_by=caller.actor.name)
-    now, random_bytes = platform.now(), platform.random_bytes
-    job = platform.of(caller.tenant).write(
-        lambda connection: submit(
-            connection, caller.tenant, asked, now=now, random_bytes=random_bytes, capacity=10_000_000
-        )
+    job = accept_job(
+        platform, caller, "bench", {"name": wanted.name}, queue="bench", action="ops.bench_asked", idempotency_key=None
     )
     return {"data": {"id": job.job_id, "status": job.status}}
 

@@ -15,6 +15,7 @@ from tieout.core.sealing import Sealer, open_sealer
 from tieout.core.settings import Settings
 from tieout.store.guards import EVERY_TENANT
 from tieout.store.state import State
+from tieout.store.together import Together
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Platform:
     now: Callable[[], datetime]
     random_bytes: RandomBytes = os.urandom
     access: AccessMemory = field(default_factory=AccessMemory, compare=False, repr=False)
+    together: Together = field(default_factory=Together, compare=False, repr=False)
 
     @cached_property
     def sealer(self) -> Sealer:

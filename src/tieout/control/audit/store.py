@@ -26,11 +26,12 @@ def lock_head(connection: Connection, tenant: str) -> tuple[int, str]:
     return found.seq, found.hash
 
 
-def add_event(connection: Connection, event: AuditEvent) -> None:
-    """Append `event` and move the head to it; the head must be locked."""
-    connection.execute(insert(audit_events).values(vars(event)))
-    head = audit_heads.c.tenant == event.tenant
-    connection.execute(update(audit_heads).where(head).values(seq=event.seq, hash=event.hash))
+def add_events(connection: Connection, events: Sequence[AuditEvent]) -> None:
+    """Append `events` of one tenant, in order, and move the head to the last; the head must be locked."""
+    connection.execute(insert(audit_events), [vars(event) for event in events])
+    last = events[-1]
+    head = audit_heads.c.tenant == last.tenant
+    connection.execute(update(audit_heads).where(head).values(seq=last.seq, hash=last.hash))
 
 
 @dataclass(frozen=True)

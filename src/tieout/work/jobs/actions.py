@@ -68,7 +68,7 @@ def submit_many(
     rows = [_values(tenant, request, now, random_bytes) for request in asked]
     if not rows:
         return []
-    added = store.insert_many(connection, rows)
+    added = store.insert_many(connection, tenant, rows)
     jobs = [
         Job(**values) if values["job_id"] in added else _must_be_there(connection, tenant, request)
         for values, request in zip(rows, asked, strict=True)
