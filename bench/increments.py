@@ -70,8 +70,9 @@ def measure_round(ours: Days, theirs: Days, home: Path) -> Seconds:
     """Compare 29 days, then the last day after them, and in a folder of its own all at once by the same plan."""
     import duckdb  # noqa: PLC0415
 
-    from tieout.books.compare.actions import CompareRequest, compare  # noqa: PLC0415
+    from tieout.books.compare.actions import compare  # noqa: PLC0415
     from tieout.books.compare.increment import IncrementRequest, compare_after  # noqa: PLC0415
+    from tieout.books.compare.request import CompareRequest  # noqa: PLC0415
     from tieout.compose import open_workspace  # noqa: PLC0415
     from tieout.core.settings import Settings  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tieout.books.compare.actions import Workspace
+    from tieout.books.compare.request import Workspace
     from tieout.control.platform import Platform
     from tieout.core.serving import ServeRequest
     from tieout.core.settings import Settings
@@ -31,7 +31,7 @@ def _now() -> datetime:
 
 def open_workspace(settings: Settings | None = None) -> Workspace:
     """Open the workspace that the settings (by default the environment) name; make what is missing."""
-    from tieout.books.compare.actions import Workspace  # noqa: PLC0415 - help answers without the engine
+    from tieout.books.compare.request import Workspace  # noqa: PLC0415 - help answers without the engine
     from tieout.core.settings import Settings  # noqa: PLC0415
     from tieout.store.opening import open_store  # noqa: PLC0415
 
@@ -185,10 +185,10 @@ def compare(
     new since then, or are None; with `overlap` they may repeat rows of that run. Raises a TieoutError that
     names the input, column or option when it cannot be done.
     """
-    from tieout.books.compare.actions import CompareRequest  # noqa: PLC0415
     from tieout.books.compare.increment import compare_or_add  # noqa: PLC0415
     from tieout.books.compare.options import infer_options, reading_of  # noqa: PLC0415
     from tieout.books.compare.planning import chosen_plan  # noqa: PLC0415
+    from tieout.books.compare.request import CompareRequest  # noqa: PLC0415
     from tieout.engine.plan_file import plan_to_toml  # noqa: PLC0415
     from tieout.report.comparison import Comparison, Report  # noqa: PLC0415
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.forks import Forks
-from tieout.books.compare.actions import CompareRequest, compare
+from tieout.books.compare.actions import compare
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.reviewing import decide, propose
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
@@ -22,7 +23,8 @@ LAST = ("Foods", "Metals", "Optics", "Freight", "Studio", "Dental", "Print", "Ti
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from tieout.books.compare.actions import CompareRequest, compare
+from tieout.books.compare.actions import compare
+from tieout.books.compare.request import CompareRequest
 from tieout.compose import open_workspace
 from tieout.engine import checkpoint
 

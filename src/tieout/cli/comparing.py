@@ -14,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.actions import CompareRequest, Workspace
 from tieout.books.compare.increment import compare_or_add
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.options import infer_options, reading_of
 from tieout.books.compare.planning import chosen_plan, save_plan
+from tieout.books.compare.request import CompareRequest, Workspace
 from tieout.books.compare.what_if import Figures, WhatIf, try_changes
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping

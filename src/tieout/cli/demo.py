@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from tieout.books.compare.actions import CompareRequest, Workspace, compare
+from tieout.books.compare.actions import compare
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.planning import chosen_plan
+from tieout.books.compare.request import CompareRequest, Workspace
 from tieout.cli.app import print_json
 from tieout.cli.demo_ads import run_ads, show_ads
 from tieout.cli.progress import stepping

@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tieout.books.ads.pieces import BOOK as ADS
-from tieout.books.compare.actions import BOOK, SUMMARY, Replayed, Workspace, ask_row, replay
+from tieout.books.compare.actions import SUMMARY
+from tieout.books.compare.again import Replayed, ask_row, replay
+from tieout.books.compare.request import BOOK, Workspace
 from tieout.books.compare.sources import locate_source_rows
 from tieout.cli.ads_records import result_of, show_ads_run, steps_table
 from tieout.cli.app import print_json

@@ -17,8 +17,10 @@ import pytest
 from sqlalchemy import Connection, update
 
 from tests.store.builders import NOW, a_file, a_store, settings_for
-from tieout.books.compare.actions import Compared, CompareRequest, Workspace, compare, replay
+from tieout.books.compare.actions import Compared, compare
+from tieout.books.compare.again import replay
 from tieout.books.compare.infer import InferOptions, PlanUndecided
+from tieout.books.compare.request import CompareRequest, Workspace
 from tieout.engine.loading import ColumnGone
 from tieout.engine.plan import ColumnType
 from tieout.engine.run import FACTS, PlanMisfit

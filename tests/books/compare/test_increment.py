@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.store.builders import NOW, a_store, settings_for
-from tieout.books.compare.actions import Compared, CompareRequest, Workspace, compare, replay
+from tieout.books.compare.actions import Compared, compare
+from tieout.books.compare.again import replay
 from tieout.books.compare.increment import (
     AdviceNotCarried,
     IncrementRequest,
@@ -24,6 +25,7 @@ from tieout.books.compare.increment import (
     compare_after,
 )
 from tieout.books.compare.infer import InferOptions
+from tieout.books.compare.request import CompareRequest, Workspace
 from tieout.books.compare.reviewing import decide, propose
 from tieout.books.compare.sources import locate_source_rows
 from tieout.engine.loading import ColumnGone

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tieout.books.compare.actions import Compared, CompareRequest, Workspace, compare, replay
+from tieout.books.compare.actions import Compared, compare
+from tieout.books.compare.again import replay
 from tieout.books.compare.options import infer_options
+from tieout.books.compare.request import CompareRequest, Workspace
 from tieout.books.compare.review_rows import NothingToReview, list_waiting, run_to_review
 from tieout.books.compare.reviewing import (
     BadPair,

@@ -18,7 +18,7 @@ from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Line, told
 from tieout.api.section import Section
 from tieout.books.compare import accepting
-from tieout.books.compare.actions import BOOK
+from tieout.books.compare.request import BOOK
 from tieout.control.access.caller import Caller
 from tieout.report.comparison import Report
 from tieout.store.runs import Run

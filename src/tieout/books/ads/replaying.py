@@ -11,7 +11,7 @@ from tieout.books.ads import expected, ingest, matching, own, reconcile
 from tieout.books.ads.period import Period
 from tieout.books.ads.pieces import BOOK, Piece, pieces_of_run
 from tieout.books.ads.stage import SUMMARY, Progress, Stage, Work, Workspace, in_scratch, summary_text
-from tieout.books.compare.actions import Replayed, StepDifference, step_differences
+from tieout.books.compare.again import Replayed, StepDifference, step_differences
 from tieout.core.errors import TieoutError
 from tieout.engine.identity import code_digest
 from tieout.engine.steps import Runner

@@ -4,47 +4,44 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import orjson
-import pyarrow.parquet as pq
 
 from tieout import __version__
-from tieout.books.compare.infer import InferOptions, infer
+from tieout.books.compare.infer import infer
+from tieout.books.compare.receiving import (
+    DECISIONS,
+    SETTLED,
+    KeptPairs,
+    Received,
+    read_carefully,
+    reading_of_plan,
+    take,
+    with_reading,
+)
+from tieout.books.compare.request import CompareRequest, Progress, Workspace
 from tieout.books.compare.settling import AdviceUnread, with_settlement
-from tieout.core.settings import Settings
+from tieout.books.compare.standing import scope_of, standing_decisions
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.identity import code_digest
-from tieout.engine.increment import SettledPairs, settled_pairs
-from tieout.engine.loading import SIDES, FastReadFailed, Input, SideName, sample_relation
-from tieout.engine.plan import Plan, SidePlan
+from tieout.engine.loading import FastReadFailed, Input, SideName, sample_relation
+from tieout.engine.plan import Plan
 from tieout.engine.plan_file import plan_from_toml, plan_to_toml
 from tieout.engine.reviewed import FACT as REVIEW_FACT
-from tieout.engine.reviewed import Decisions, read_decisions
+from tieout.engine.reviewed import Decisions
 from tieout.engine.run import FACTS, Outcome, PlanMisfit, execute
-from tieout.engine.why_not import Subject
-from tieout.intake.csv_careful import locate_rows, read_csv_carefully
-from tieout.intake.csv_dialect import CsvHints
-from tieout.intake.reading import Direct, Limits, ReadOptions, read
-from tieout.intake.records import Records
-from tieout.intake.sources.current import ResolvedSource, resolve_source
-from tieout.intake.tables import is_table, write_table
-from tieout.store.artifacts import Artifact
 from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
-from tieout.store.opening import Store
-from tieout.store.publish import OUT_FOLDER, ActiveRun, begin_run, fail_run, publish
-from tieout.store.review import Scope, standing_after
+from tieout.store.publish import ActiveRun, begin_run, fail_run, publish
 from tieout.store.runs import Run, RunFile, RunInput, RunRequest, Window, measure_file
 
-BOOK = "compare"
 WINDOW = "all"
 SAMPLE_ROWS = 100_000
 MAX_REFUSED_SHARE = 0.05
@@ -52,51 +49,6 @@ SUMMARY = "summary.json"
 PLAN = "plan.toml"
 FACT_FOLDER = "facts"
 CHECKPOINT_FOLDER = "checkpoint"
-SETTLED = "settled"
-"""Among the inputs of a run, in place of a side: the pairs of the run that it came after."""
-DECISIONS = "decisions"
-"""The input of a run that holds the decisions of reviewers that count in it."""
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """What the actions work on, wired by compose: settings, the open store and the clock."""
-
-    settings: Settings
-    store: Store
-    now: Callable[[], datetime]
-
-    def close(self) -> None:
-        """Close the store."""
-        self.store.close()
-
-
-@dataclass(frozen=True)
-class CompareRequest:
-    """Two inputs (paths, or tables in Python) and what the user settled about them.
-
-    `advice` is a third input: lines that say which row of theirs goes with which of ours. `plan` takes the place of
-    inference. `is_fresh` runs again what is on record already.
-    """
-
-    ours: Any
-    theirs: Any
-    options: InferOptions = field(default_factory=InferOptions)
-    plan: Plan | None = None
-    limits: Limits = field(default_factory=Limits)
-    reading: Mapping[SideName, ReadOptions] = field(default_factory=dict)
-    is_fresh: bool = False
-    advice: Any = None
-
-    def input_of(self, side: SideName) -> Any:
-        return {"ours": self.ours, "theirs": self.theirs, "advice": self.advice}[side]
-
-    @property
-    def given(self) -> tuple[SideName, ...]:
-        """The inputs that are there."""
-        return SIDES if self.advice is None else (*SIDES, "advice")
 
 
 @dataclass(frozen=True)
@@ -113,44 +65,6 @@ class Compared:
     run_dir: Path
     timings: Mapping[str, float]
     is_reused: bool
-
-
-@dataclass(frozen=True)
-class Received:
-    """One side as received: the name it came under, its content, and how the engine reads it.
-
-    `more` are the files that came after it.
-    """
-
-    name: str
-    artifact: Artifact
-    source: Direct | Records
-    more: tuple[Received, ...] = ()
-
-    @property
-    def parts(self) -> tuple[Received, ...]:
-        """The files of the side, in order."""
-        return (self, *self.more)
-
-    def as_input(self) -> Input:
-        """Return it as the engine takes it."""
-        source = self.source
-        dialect = source.dialect if isinstance(source, Direct) else None
-
-        def locate(row_nos: list[int]) -> dict[int, tuple[int, str]]:
-            return locate_rows(self.artifact.path, dialect, row_nos) if dialect is not None else {}
-
-        more = tuple(part.as_input() for part in self.more)
-        return Input(self.name, self.artifact.artifact_id, self.artifact.byte_count, source, locate, more)
-
-
-@dataclass(frozen=True)
-class KeptPairs:
-    """The pairs of the run before, received as a file: its name, its content and what the engine takes of it."""
-
-    name: str
-    artifact_id: str
-    pairs: SettledPairs
 
 
 @dataclass(frozen=True)
@@ -183,7 +97,7 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     if request.plan is not None:
         _assert_advice_fits(request.plan, request)
         reading = {**reading_of_plan(request.plan), **request.reading}
-        request = replace(request, reading=reading, plan=_with_reading(request.plan, reading))
+        request = replace(request, reading=reading, plan=with_reading(request.plan, reading))
     watch = Watch()
     with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=2) as pool:
         on_step("receive")
@@ -263,40 +177,6 @@ class Watch:
         }
 
 
-def take(workspace: Workspace, request: CompareRequest, side: SideName, scratch: Path) -> Received:
-    """Receive one input and look through it; side by side with the other, for much of it is hashing and copying."""
-    given = request.input_of(side)
-    name = None
-    if is_table(given):
-        name = f"{side}.parquet"
-        given = write_table(given, scratch / name)
-    elif (found := _resolved(workspace, str(given), scratch / f"{side}-source")) is not None:
-        given, name = found.path, found.name
-    artifact = workspace.store.artifacts.receive(
-        Path(given),
-        name=name,
-        received_by=workspace.settings.actor,
-        received_at=workspace.now(),
-        max_bytes=request.limits.max_bytes,
-        is_settled=False,
-    )
-    return read_side(artifact, side, request, scratch)
-
-
-def _resolved(workspace: Workspace, given: str, folder: Path) -> ResolvedSource | None:
-    return resolve_source(workspace.store, workspace.settings, given, folder, workspace.now())
-
-
-def read_side(artifact: Artifact, side: SideName, request: CompareRequest, scratch: Path) -> Received:
-    """Look through a received file; what is converted goes below `scratch`."""
-    folder = scratch / side
-    folder.mkdir(parents=True, exist_ok=True)
-    options = request.reading.get(side)
-    return Received(
-        artifact.name, artifact, read(artifact.path, artifact.name, folder, limits=request.limits, options=options)
-    )
-
-
 def _infer(job: Job, *, is_whole: bool = False) -> Plan:
     sides, scratch = job.sides, job.scratch
     job.on_step("infer")
@@ -317,7 +197,7 @@ def _infer(job: Job, *, is_whole: bool = False) -> Plan:
         )
         advice = ("advice_sample", sides["advice"].name) if "advice" in sides else None
         plan = with_settlement(con, plan, advice, job.request.options)
-        return _with_reading(plan, job.request.reading)
+        return with_reading(plan, job.request.reading)
     finally:
         con.close()
 
@@ -331,40 +211,6 @@ def _sample_side(
     except FastReadFailed:
         sides[side] = read_carefully(sides[side], scratch / side)
         sample_relation(con, f"{side}_sample", sides[side].source, limit)
-
-
-def read_carefully(side: Received, folder: Path) -> Received:
-    """Return the side read the careful way, for the fast way refused it; of several files those that it refuses."""
-    if not side.more:
-        return _read_part_carefully(side, folder)
-    refused = [not reads_fast(part.source) for part in side.parts]
-    # What is refused only among the others is read carefully as well, file by file.
-    is_csv = [isinstance(part.source, Direct) and part.source.dialect is not None for part in side.parts]
-    parts = [
-        _read_part_carefully(part, folder / f"part-{position}") if careful else part
-        for position, (part, careful) in enumerate(zip(side.parts, refused if any(refused) else is_csv, strict=True))
-    ]
-    return replace(parts[0], more=tuple(parts[1:]))
-
-
-def reads_fast(source: Direct | Records) -> bool:
-    """Say whether DuckDB reads a file as it is."""
-    con = duckdb.connect()
-    try:
-        sample_relation(con, "part", source, None)
-    except FastReadFailed:
-        return False
-    finally:
-        con.close()
-    return True
-
-
-def _read_part_carefully(side: Received, folder: Path) -> Received:
-    source = side.source
-    if not isinstance(source, Direct) or source.dialect is None:
-        raise TypeError(f"{side.name} has no careful way of reading")
-    folder.mkdir(parents=True, exist_ok=True)
-    return replace(side, source=read_csv_carefully(source.path, source.dialect, folder))
 
 
 def run_job(job: Job, plan: Plan, *, is_final: bool = False) -> Compared:
@@ -426,28 +272,9 @@ def _recorded_plan(run_dir: Path, plan: Plan) -> Plan:
         return plan
 
 
-def _advice_of(sides: Mapping[SideName, Received]) -> Input | None:
+def advice_of(sides: Mapping[SideName, Received]) -> Input | None:
+    """Return the advice as the engine takes it, None where none was given."""
     return sides["advice"].as_input() if "advice" in sides else None
-
-
-def scope_of(ours_name: str, theirs_name: str) -> Scope:
-    """Return the scope of reviewers' decisions about two inputs: their names, whatever is in the files by now.
-
-    Rows of equal content under other names are another account's, and a decision about these says nothing of those.
-    """
-    return Scope(BOOK, f"{ours_name} ~ {theirs_name}")
-
-
-def standing_decisions(workspace: Workspace, scope: Scope) -> Decisions | None:
-    """Return the decisions that count now, None where there are none."""
-    rulings = standing_after(workspace.store.reviews.standing(scope), ())
-    return Decisions(rulings) if rulings else None
-
-
-def decisions_of(workspace: Workspace, run: Run) -> Decisions | None:
-    """Return the decisions that count in a run on record, None where there are none. Raises ArtifactRemoved."""
-    given = next((given for given in run.inputs if given.side == DECISIONS), None)
-    return None if given is None else read_decisions(workspace.store.artifacts.get(given.artifact_id).path)
 
 
 def _keep_decisions(job: Job) -> tuple[RunInput, ...]:
@@ -493,7 +320,7 @@ def _execute(job: Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Outc
                     plan,
                     run_id=active.run_id,
                     fact_dir=fact_dir,
-                    advice=_advice_of(sides),
+                    advice=advice_of(sides),
                     settled=job.settled.pairs if job.settled else None,
                     decisions=job.decisions,
                     on_step=on_step,
@@ -529,207 +356,3 @@ def write_outputs(out_dir: Path, fact_dir: Path, outcome: Outcome, plan: Plan) -
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
     """Return the summary as JSON, the same bytes for the same summary."""
     return orjson.dumps(summary, default=str, option=orjson.OPT_INDENT_2) + b"\n"
-
-
-@dataclass(frozen=True)
-class StepDifference:
-    """A step (or file) of a replay that gave something else than the recorded run."""
-
-    name: str
-    recorded: str
-    replayed: str
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """What a replay found: no difference means the same bytes. `is_same_code` tells whether the code was the same."""
-
-    run: Run
-    differences: tuple[StepDifference, ...]
-    is_same_code: bool
-
-
-def replay(workspace: Workspace, prefix: str, on_step: Progress = lambda _: None) -> Replayed:
-    """Run a published run again from the files as received and compare every step and every file by digest.
-
-    Nothing is published. Raises RunUnknown, RunAmbiguous, ArtifactRemoved, ArtifactDamaged.
-    """
-    run = workspace.store.runs.find_run(prefix, book=BOOK)
-    plan = plan_from_toml(run.config)
-    for given in run.inputs:
-        workspace.store.artifacts.verify(given.artifact_id)
-    with workspace.store.folders.scratch("compare") as scratch:
-        outcome, files = _execute_in(_job_of(workspace, run, scratch, on_step), run, plan)
-    recorded_steps = [(step["name"], step["digest"]) for step in run.steps]
-    replayed_steps = [(step.name, step.digest) for step in outcome.steps]
-    differences = step_differences(recorded_steps, replayed_steps)
-    differences += step_differences(
-        [(file.path, file.sha256) for file in run.files],
-        [(file.path, file.sha256) for file in sorted(files, key=_name)],
-    )
-    return Replayed(run, tuple(differences), run.code_digest == code_digest())
-
-
-def run_in_scratch(workspace: Workspace, run: Run, plan: Plan, on_step: Progress = lambda _: None) -> Outcome:
-    """Run the inputs of a run again with another plan, publishing nothing. Raises ArtifactRemoved, ArtifactDamaged."""
-    with workspace.store.folders.scratch("compare") as scratch:
-        job = replace(_job_of(workspace, run, scratch, on_step), settled=None)
-        return _execute_in(job, run, plan)[0]
-
-
-@contextmanager
-def tried_in_scratch(
-    workspace: Workspace, run: Run, decisions: Decisions | None, on_step: Progress = lambda _: None
-) -> Iterator[tuple[Outcome, Path]]:
-    """Run the inputs of a run again with other decisions, publishing nothing; give its outcome and folder of facts."""
-    with workspace.store.folders.scratch("compare") as scratch:
-        job = replace(_job_of(workspace, run, scratch, on_step), decisions=decisions)
-        yield _execute_in(job, run, plan_from_toml(run.config))[0], scratch / OUT_FOLDER
-
-
-def run_again(workspace: Workspace, run: Run, on_step: Progress = lambda _: None) -> Compared:
-    """Run the files of a run again with the decisions that count now, and publish it."""
-    watch = Watch()
-    plan = plan_from_toml(run.config)
-    with workspace.store.folders.scratch("compare") as scratch:
-        job = _job_of(workspace, run, scratch, on_step)
-        scope = scope_of(job.sides["ours"].name, job.sides["theirs"].name)
-        done = run_job(replace(job, decisions=standing_decisions(workspace, scope)), plan, is_final=True)
-        watch.lap("engine")
-    return replace(done, timings=watch.timings())
-
-
-def _job_of(workspace: Workspace, run: Run, scratch: Path, on_step: Progress) -> Job:
-    """Return the job that does a run again as it was, from the files as received."""
-    sides, decisions = open_sides(workspace, run, scratch), decisions_of(workspace, run)
-    return Job(
-        workspace,
-        CompareRequest(None, None),
-        sides,
-        scratch,
-        on_step,
-        window=run.window,
-        settled=open_settled(workspace, run),
-        decisions=decisions,
-    )
-
-
-def ask_row(
-    workspace: Workspace, run: Run, subject: Subject, on_step: Progress = lambda _: None
-) -> dict[str, Any] | None:
-    """Return the smallest change that would match one unmatched row; None where the row is matched.
-
-    The inputs are run again with that question; nothing is published. Raises ArtifactRemoved, ArtifactDamaged.
-    """
-    plan = plan_from_toml(run.config)
-    with workspace.store.folders.scratch("compare") as scratch:
-        job = replace(_job_of(workspace, run, scratch, on_step), settled=None)
-        _execute_in(job, run, plan, subject)
-        found = pq.read_table(scratch / "out" / "why_not.parquet").to_pylist()
-    return found[0] if found else None
-
-
-def open_sides(workspace: Workspace, run: Run, scratch: Path) -> dict[SideName, Received]:
-    """Read the inputs of a run again from the files as received; what is converted goes into `scratch`."""
-    request = CompareRequest(None, None, reading=reading_of_plan(plan_from_toml(run.config)))
-    sides: dict[SideName, Received] = {}
-    for position, given in enumerate(run.inputs):
-        if given.side in (SETTLED, DECISIONS):
-            continue
-        side: SideName = "ours" if given.side == "ours" else "theirs" if given.side == "theirs" else "advice"
-        artifact = replace(workspace.store.artifacts.get(given.artifact_id), name=given.name)
-        part = read_side(artifact, side, request, scratch / f"input-{position}" if side in sides else scratch)
-        sides[side] = replace(sides[side], more=(*sides[side].more, part)) if side in sides else part
-    return sides
-
-
-def open_settled(workspace: Workspace, run: Run) -> KeptPairs | None:
-    """Return the pairs that a run took over from the run that it came after, or None. Raises ArtifactRemoved."""
-    given = next((given for given in run.inputs if given.side == SETTLED), None)
-    if given is None:
-        return None
-    path = workspace.store.artifacts.get(given.artifact_id).path
-    return KeptPairs(given.name, given.artifact_id, settled_pairs(path))
-
-
-def _sides_of(plan: Plan) -> dict[SideName, SidePlan]:
-    sides: dict[SideName, SidePlan] = {"ours": plan.ours, "theirs": plan.theirs}
-    return sides | ({"advice": plan.advice} if plan.advice else {})
-
-
-def reading_of_plan(plan: Plan) -> dict[SideName, ReadOptions]:
-    """Return how the files of a plan are read."""
-    return {
-        side: ReadOptions(
-            format=given.format,
-            sheet=given.sheet or None,
-            records=given.records or None,
-            csv=CsvHints(given.encoding, given.delimiter, None if given.header_line < 0 else given.header_line),
-        )
-        for side, given in _sides_of(plan).items()
-    }
-
-
-def _with_reading(plan: Plan, reading: Mapping[SideName, ReadOptions]) -> Plan:
-    """Return the plan with how its files are read, for that is part of what makes a run."""
-
-    def read_as(side: SidePlan, options: ReadOptions) -> SidePlan:
-        line = options.csv.header_line
-        return replace(
-            side,
-            format=options.format,
-            sheet=options.sheet or "",
-            records=options.records or "",
-            encoding=options.csv.encoding,
-            delimiter=options.csv.delimiter,
-            header_line=-1 if line is None else line,
-        )
-
-    read = {side: read_as(given, reading.get(side, ReadOptions())) for side, given in _sides_of(plan).items()}
-    settlement = plan.settlement
-    if settlement is not None and "advice" in read:
-        settlement = replace(settlement, advice=read["advice"])
-    return replace(plan, ours=read["ours"], theirs=read["theirs"], settlement=settlement)
-
-
-def _name(file: RunFile) -> str:
-    return file.name
-
-
-def _execute_in(job: Job, run: Run, plan: Plan, subject: Subject | None = None) -> tuple[Outcome, list[RunFile]]:
-    workspace, sides, scratch, on_step = job.workspace, job.sides, job.scratch, job.on_step
-    fact_dir, out_dir = scratch / FACT_FOLDER, scratch / OUT_FOLDER
-    fact_dir.mkdir()
-    out_dir.mkdir()
-    while True:
-        con = connect(workspace.settings, scratch / "work")
-        try:
-            outcome = execute(
-                con,
-                sides["ours"].as_input(),
-                sides["theirs"].as_input(),
-                plan,
-                run_id=run.run_id,
-                fact_dir=fact_dir,
-                advice=_advice_of(sides),
-                settled=job.settled.pairs if job.settled else None,
-                decisions=job.decisions,
-                on_step=on_step,
-                subject=subject,
-            )
-            return outcome, write_outputs(out_dir, fact_dir, outcome, plan)
-        except FastReadFailed as failed:
-            sides[failed.side] = read_carefully(sides[failed.side], scratch / failed.side)
-        finally:
-            con.close()
-
-
-def step_differences(recorded: list[tuple[str, str]], replayed: list[tuple[str, str]]) -> list[StepDifference]:
-    """Return where two lists of names and digests differ, in order."""
-    found = []
-    for position in range(max(len(recorded), len(replayed))):
-        before = recorded[position] if position < len(recorded) else ("", "")
-        after = replayed[position] if position < len(replayed) else ("", "")
-        if before != after:
-            found.append(StepDifference(before[0] or after[0], before[1], after[1]))
-    return found

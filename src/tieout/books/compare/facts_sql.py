@@ -13,7 +13,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from tieout.books.compare.actions import BOOK, Received, Workspace, open_sides, read_carefully
+from tieout.books.compare.receiving import Received, open_sides, read_carefully
+from tieout.books.compare.request import BOOK, Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.loading import FastReadFailed, SideName, part_starts, source_relation
 from tieout.engine.plan_file import plan_from_toml

@@ -7,30 +7,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tieout.books.compare.actions import (
-    BOOK,
-    PLAN,
-    Compared,
-    CompareRequest,
-    Job,
+from tieout.books.compare.actions import PLAN, Compared, Job, Watch, compare, run_job
+from tieout.books.compare.infer import InferOptions
+from tieout.books.compare.overlapping import write_new_rows
+from tieout.books.compare.receiving import (
     KeptPairs,
-    Progress,
     Received,
-    Watch,
-    Workspace,
-    compare,
     open_sides,
     read_carefully,
     read_side,
     reading_of_plan,
     reads_fast,
-    run_job,
-    scope_of,
-    standing_decisions,
     take,
 )
-from tieout.books.compare.infer import InferOptions
-from tieout.books.compare.overlapping import write_new_rows
+from tieout.books.compare.request import BOOK, CompareRequest, Progress, Workspace
+from tieout.books.compare.standing import scope_of, standing_decisions
 from tieout.core.errors import TieoutError
 from tieout.engine.increment import settled_pairs, write_settled
 from tieout.engine.loading import NOT_PLAIN, SIDES, SideName

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tieout.books.compare.actions import CompareRequest, Workspace, compare
+from tieout.books.compare.actions import compare
 from tieout.books.compare.options import infer_options
+from tieout.books.compare.request import CompareRequest, Workspace
 from tieout.core.errors import TieoutError
 from tieout.core.settings import Settings
 from tieout.store.folders import Folders

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from tieout.books.compare.actions import BOOK, Workspace, open_sides, read_carefully
+from tieout.books.compare.receiving import open_sides, read_carefully
+from tieout.books.compare.request import BOOK, Workspace
 from tieout.books.compare.statements import rows_of_file
 from tieout.core.errors import TieoutError
 from tieout.core.money import from_micros

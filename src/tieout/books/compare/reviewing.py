@@ -11,16 +11,11 @@ from typing import Any
 
 import duckdb
 
-from tieout.books.compare.actions import (
-    Compared,
-    Progress,
-    Workspace,
-    decisions_of,
-    run_again,
-    standing_decisions,
-    tried_in_scratch,
-)
+from tieout.books.compare.actions import Compared
+from tieout.books.compare.again import run_again, tried_in_scratch
+from tieout.books.compare.request import Progress, Workspace
 from tieout.books.compare.review_rows import NamedRow, name_rows, open_rows, show_fact
+from tieout.books.compare.standing import decisions_of, standing_decisions
 from tieout.books.compare.statements import rows_of_file
 from tieout.books.compare.what_if import Figures, figures_of
 from tieout.core.errors import TieoutError

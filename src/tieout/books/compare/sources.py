@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from tieout.books.compare.actions import Received, Workspace, open_sides
+from tieout.books.compare.receiving import Received, open_sides
+from tieout.books.compare.request import Workspace
 from tieout.engine.loading import part_starts, source_relation, source_types
 from tieout.intake.csv_careful import locate_rows
 from tieout.intake.reading import Direct

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from tieout.books.compare.actions import Progress, Workspace, run_in_scratch
+from tieout.books.compare.again import run_in_scratch
 from tieout.books.compare.options import parse_tolerance
+from tieout.books.compare.request import Progress, Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.plan import Plan, Rules
 from tieout.engine.plan_check import MAX_WINDOW_DAYS
