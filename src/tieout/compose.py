@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tieout.books.compare.request import Workspace
+    from tieout.books.workspace import Workspace
     from tieout.control.platform import Platform
     from tieout.core.serving import ServeRequest
     from tieout.core.settings import Settings
@@ -31,7 +31,7 @@ def _now() -> datetime:
 
 def open_workspace(settings: Settings | None = None) -> Workspace:
     """Open the workspace that the settings (by default the environment) name; make what is missing."""
-    from tieout.books.compare.request import Workspace  # noqa: PLC0415 - help answers without the engine
+    from tieout.books.workspace import Workspace  # noqa: PLC0415 - help answers without the engine
     from tieout.core.settings import Settings  # noqa: PLC0415
     from tieout.store.opening import open_store  # noqa: PLC0415
 

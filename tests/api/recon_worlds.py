@@ -20,7 +20,7 @@ from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.stage import PIECES
 from tieout.books.ads.tunables import Tunables
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.store.folders import Folders
 from tieout.store.opening import Store, open_store
 from tieout.store.publish import begin_run, publish

@@ -44,7 +44,7 @@ from tieout.cli.tenants_app import tenants
 from tieout.core.errors import EXIT_ERROR, TieoutError
 
 if TYPE_CHECKING:
-    from tieout.books.compare.request import Workspace
+    from tieout.books.workspace import Workspace
     from tieout.control.platform import Platform
     from tieout.core.serving import ServeRequest
     from tieout.core.settings import Settings

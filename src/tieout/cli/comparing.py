@@ -18,8 +18,9 @@ from tieout.books.compare.increment import compare_or_add
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.options import infer_options, reading_of
 from tieout.books.compare.planning import chosen_plan, save_plan
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.what_if import Figures, WhatIf, try_changes
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK

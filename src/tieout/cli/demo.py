@@ -14,7 +14,8 @@ from rich.text import Text
 from tieout.books.compare.actions import compare
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.planning import chosen_plan
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.cli.demo_ads import run_ads, show_ads
 from tieout.cli.progress import stepping

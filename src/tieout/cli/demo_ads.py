@@ -24,7 +24,7 @@ from tieout.books.ads.own_relation import OwnKind
 from tieout.books.ads.period import Period, parse_period
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.core.metrics_folder import leave_out
 from tieout.core.money import format_micros
 from tieout.store.opening import open_store

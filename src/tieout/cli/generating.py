@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tieout.books.ads.generate import World, WorldRequest, generate, parse_faults
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.money import format_micros

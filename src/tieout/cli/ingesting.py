@@ -16,7 +16,7 @@ from tieout.books.ads.own import OwnRequest, register_own
 from tieout.books.ads.own_relation import OwnKind
 from tieout.books.ads.staging import SchemaDrift
 from tieout.books.ads.uploading import exit_code_of
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_OK

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tieout.books.compare.facts_sql import TABLES, Facts, QueryFailed, open_facts, tables_in
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 
 SHOWN_ROWS = 200

@@ -15,8 +15,9 @@ from rich.text import Text
 from tieout.books.ads.pieces import BOOK as ADS
 from tieout.books.compare.actions import SUMMARY
 from tieout.books.compare.again import Replayed, ask_row, replay
-from tieout.books.compare.request import BOOK, Workspace
+from tieout.books.compare.request import BOOK
 from tieout.books.compare.sources import locate_source_rows
+from tieout.books.workspace import Workspace
 from tieout.cli.ads_records import result_of, show_ads_run, steps_table
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping

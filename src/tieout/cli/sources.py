@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_ERROR, EXIT_OK, TieoutError

@@ -15,7 +15,7 @@ from tests.books.ads.worlds import made, taken_in
 from tieout.books.ads.generate import FAULTS, BadWorld, WorldRequest, parse_faults, plant
 from tieout.books.ads.own import define_macros, view_own
 from tieout.books.ads.statements import view_statements
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 
 
 def _digest(folder: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ from tieout.books.ads.ingest import (
     window_of,
 )
 from tieout.books.ads.staging import ReportIncomplete, SchemaDrift
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.core.metrics import ADS_INGEST_LOAD
 from tieout.intake.records_file import TooManyRows
 from tieout.store.artifacts import FileTooLarge

@@ -26,7 +26,7 @@ from tieout.books.ads.own import (
 from tieout.books.ads.own_relation import OwnColumnsMissing
 from tieout.books.ads.pieces import STATEMENT_LINE
 from tieout.books.ads.statements import view_statements
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 
 EVENT = (
     "('r1', 1767225600000000::bigint, 'admob', 'app', 'unit', 'banner', 'US', 'impression', 1500::bigint, 'EUR',"

@@ -19,7 +19,7 @@ from tieout.books.ads.matching import match_ads
 from tieout.books.ads.period import Period, parse_period
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 
 ROUNDED = 100
 """So many micros may be of rounding where a line is not in dollars: a half an impression and one for the line."""

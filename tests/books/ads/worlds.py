@@ -10,7 +10,7 @@ from tests.store.builders import NOW, a_store, settings_for
 from tieout.books.ads.generate import World, WorldRequest, generate
 from tieout.books.ads.ingest import IngestRequest, ingest
 from tieout.books.ads.own import OwnRequest, register_own
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 
 
 def made(tmp_path: Path, name: str = "w", threads: int = 1, **told) -> World:

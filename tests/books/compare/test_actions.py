@@ -20,7 +20,8 @@ from tests.store.builders import NOW, a_file, a_store, settings_for
 from tieout.books.compare.actions import Compared, compare
 from tieout.books.compare.again import replay
 from tieout.books.compare.infer import InferOptions, PlanUndecided
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
+from tieout.books.workspace import Workspace
 from tieout.engine.loading import ColumnGone
 from tieout.engine.plan import ColumnType
 from tieout.engine.run import FACTS, PlanMisfit

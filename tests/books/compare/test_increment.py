@@ -25,9 +25,10 @@ from tieout.books.compare.increment import (
     compare_after,
 )
 from tieout.books.compare.infer import InferOptions
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.reviewing import decide, propose
 from tieout.books.compare.sources import locate_source_rows
+from tieout.books.workspace import Workspace
 from tieout.engine.loading import ColumnGone
 from tieout.engine.run import FACTS
 from tieout.store.publish import begin_run, fail_run

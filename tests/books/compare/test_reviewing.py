@@ -11,7 +11,7 @@ import pytest
 from tieout.books.compare.actions import Compared, compare
 from tieout.books.compare.again import replay
 from tieout.books.compare.options import infer_options
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.review_rows import NothingToReview, list_waiting, run_to_review
 from tieout.books.compare.reviewing import (
     BadPair,
@@ -22,6 +22,7 @@ from tieout.books.compare.reviewing import (
     parse_pairs,
     propose,
 )
+from tieout.books.workspace import Workspace
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
 from tieout.engine.explain import RowUnknown, explain_row

@@ -17,9 +17,10 @@ from tests.store.builders import NOW, a_store, settings_for
 from tieout.books.compare.actions import Compared, compare
 from tieout.books.compare.again import replay
 from tieout.books.compare.infer import InferOptions
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.settled import UnknownColumn
 from tieout.books.compare.settling import AdviceUnread
+from tieout.books.workspace import Workspace
 from tieout.engine.plan_file import plan_from_toml, plan_to_toml
 from tieout.report.exports import fact_table
 

@@ -12,8 +12,9 @@ import pytest
 from tieout.books.compare.actions import compare
 from tieout.books.compare.again import ask_row, replay
 from tieout.books.compare.options import infer_options
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.what_if import BadWhatIf, Figures, WhatIf, try_changes
+from tieout.books.workspace import Workspace
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
 from tieout.engine import run as engine_run

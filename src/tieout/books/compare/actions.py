@@ -26,9 +26,10 @@ from tieout.books.compare.receiving import (
     take,
     with_reading,
 )
-from tieout.books.compare.request import CompareRequest, Progress, Workspace
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.settling import AdviceUnread, with_settlement
 from tieout.books.compare.standing import scope_of, standing_decisions
+from tieout.books.workspace import Progress, Workspace
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.identity import code_digest
 from tieout.engine.loading import FastReadFailed, Input, SideName, sample_relation

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from tieout.books.compare.actions import FACT_FOLDER, Compared, Job, Watch, advice_of, run_job, write_outputs
 from tieout.books.compare.receiving import open_settled, open_sides, read_carefully
-from tieout.books.compare.request import BOOK, CompareRequest, Progress, Workspace
+from tieout.books.compare.request import BOOK, CompareRequest
 from tieout.books.compare.standing import decisions_of, scope_of, standing_decisions
+from tieout.books.workspace import Progress, Workspace
 from tieout.engine.identity import code_digest
 from tieout.engine.loading import FastReadFailed
 from tieout.engine.plan import Plan

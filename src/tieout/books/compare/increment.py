@@ -20,8 +20,9 @@ from tieout.books.compare.receiving import (
     reads_fast,
     take,
 )
-from tieout.books.compare.request import BOOK, CompareRequest, Progress, Workspace
+from tieout.books.compare.request import BOOK, CompareRequest
 from tieout.books.compare.standing import scope_of, standing_decisions
+from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.increment import settled_pairs, write_settled
 from tieout.engine.loading import NOT_PLAIN, SIDES, SideName

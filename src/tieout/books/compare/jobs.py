@@ -9,7 +9,8 @@ from typing import Any
 
 from tieout.books.compare.actions import compare
 from tieout.books.compare.options import infer_options
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
+from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
 from tieout.core.settings import Settings
 from tieout.store.folders import Folders

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from tieout.books.compare.request import CompareRequest, Workspace
+from tieout.books.compare.request import CompareRequest
+from tieout.books.workspace import Workspace
 from tieout.engine.increment import SettledPairs, settled_pairs
 from tieout.engine.loading import FastReadFailed, Input, SideName, sample_relation
 from tieout.engine.plan import Plan, SidePlan

@@ -1,35 +1,17 @@
-"""What a comparison works on and what is asked of it: the workspace, and two inputs with what the user settled."""
+"""What is asked of a comparison: two inputs with what the user settled about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from tieout.books.compare.infer import InferOptions
-from tieout.core.settings import Settings
 from tieout.engine.loading import SIDES, SideName
 from tieout.engine.plan import Plan
 from tieout.intake.reading import Limits, ReadOptions
-from tieout.store.opening import Store
 
 BOOK = "compare"
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """What the actions work on, wired by compose: settings, the open store and the clock."""
-
-    settings: Settings
-    store: Store
-    now: Callable[[], datetime]
-
-    def close(self) -> None:
-        """Close the store."""
-        self.store.close()
 
 
 @dataclass(frozen=True)

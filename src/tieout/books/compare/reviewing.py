@@ -13,11 +13,11 @@ import duckdb
 
 from tieout.books.compare.actions import Compared
 from tieout.books.compare.again import run_again, tried_in_scratch
-from tieout.books.compare.request import Progress, Workspace
 from tieout.books.compare.review_rows import NamedRow, name_rows, open_rows, show_fact
 from tieout.books.compare.standing import decisions_of, standing_decisions
 from tieout.books.compare.statements import rows_of_file
 from tieout.books.compare.what_if import Figures, figures_of
+from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
 from tieout.core.money import from_micros
 from tieout.engine.explain import RowUnknown

@@ -11,7 +11,7 @@ import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.receiving import Received, open_sides
-from tieout.books.compare.request import Workspace
+from tieout.books.workspace import Workspace
 from tieout.engine.loading import part_starts, source_relation, source_types
 from tieout.intake.csv_careful import locate_rows
 from tieout.intake.reading import Direct

@@ -9,7 +9,7 @@ from typing import Any
 
 from tieout.books.compare.again import run_in_scratch
 from tieout.books.compare.options import parse_tolerance
-from tieout.books.compare.request import Progress, Workspace
+from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.plan import Plan, Rules
 from tieout.engine.plan_check import MAX_WINDOW_DAYS
