@@ -19,7 +19,8 @@ import pytest
 
 SERVER = """
 import json, os, signal, sys, threading, traceback
-import tieout.compose, tieout.cli.app, tieout.cli.comparing, tieout.cli.records, tieout.cli.reviewing, tieout.cli.query
+import tieout.compose, tieout.cli.app, tieout.cli.comparing, tieout.cli.reviewing, tieout.cli.query
+import tieout.cli.listing, tieout.cli.showing, tieout.cli.explaining, tieout.cli.replaying
 import tieout.books.compare.increment, tieout.books.compare.what_if, tieout.report.html, tieout.report.exports
 import tieout.cli.ads_stages, tieout.cli.ingesting, tieout.cli.generating, tieout.cli.backfilling
 

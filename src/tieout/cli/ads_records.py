@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.core.errors import TieoutError
 from tieout.core.money import format_micros

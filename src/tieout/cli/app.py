@@ -435,7 +435,7 @@ def runs(
     as_json: JsonFlag = False,
 ) -> None:
     """List the runs, latest first; with --as-of the run that each window pointed to at that time."""
-    from tieout.cli.records import list_runs
+    from tieout.cli.listing import list_runs
 
     with workspace() as opened:
         list_runs(opened, limit=limit, as_of=as_of, as_json=as_json)
@@ -451,7 +451,7 @@ def show(
     as_json: JsonFlag = False,
 ) -> None:
     """Show the result of a run, its steps and its digests."""
-    from tieout.cli.records import show_run
+    from tieout.cli.showing import show_run
 
     with workspace() as opened:
         show_run(opened, run_id, out=out, report=report, as_json=as_json)
@@ -476,7 +476,7 @@ def explain(
 
     Names file and line of both sides.
     """
-    from tieout.cli.records import explain_delta, explain_row_of
+    from tieout.cli.explaining import explain_delta, explain_row_of
 
     if ours is not None and theirs is not None:
         raise typer.BadParameter("Give --ours or --theirs, not both.")
@@ -498,7 +498,7 @@ def replay(
 
     Exit codes: 0 the same, 10 a step or file differs, 20 error.
     """
-    from tieout.cli.records import replay_run
+    from tieout.cli.replaying import replay_run
 
     with workspace() as opened:
         code = replay_run(opened, run_id, as_json=as_json)
@@ -542,7 +542,7 @@ def sweep(
     as_json: JsonFlag = False,
 ) -> None:
     """Remove what no run refers to: leftovers of killed runs, and files that retention no longer keeps."""
-    from tieout.cli.records import sweep_files
+    from tieout.cli.sweeping import sweep_files
 
     with workspace() as opened:
         sweep_files(opened, keep_days=keep_days, dry_run=dry_run, as_json=as_json)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tieout.books.compare import BOOK
 from tieout.books.compare.actions import Compared
-from tieout.books.compare.request import BOOK
 from tieout.books.compare.review_rows import RowFacts, Waiting, list_waiting, run_to_review
 from tieout.books.compare.reviewing import Effect, Proposal, decide, effect_of, parse_pairs, propose
 from tieout.books.workspace import Workspace

@@ -17,8 +17,7 @@ from pydantic import Field, StringConstraints
 from tieout.api.access import Installation, needs
 from tieout.api.bodies import Body, Line, told
 from tieout.api.section import Section
-from tieout.books.compare import accepting
-from tieout.books.compare.request import BOOK
+from tieout.books.compare import BOOK, accepting
 from tieout.control.access.caller import Caller
 from tieout.report.comparison import Report
 from tieout.store.runs import Run

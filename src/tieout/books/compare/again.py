@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from tieout.books.compare import BOOK
 from tieout.books.compare.actions import FACT_FOLDER, Compared, Job, Watch, advice_of, run_job, write_outputs
 from tieout.books.compare.receiving import open_settled, open_sides, read_carefully
-from tieout.books.compare.request import BOOK, CompareRequest
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.standing import decisions_of, scope_of, standing_decisions
 from tieout.books.workspace import Progress, Workspace
 from tieout.engine.identity import code_digest

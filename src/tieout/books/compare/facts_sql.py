@@ -13,8 +13,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from tieout.books.compare import BOOK
 from tieout.books.compare.receiving import Received, open_sides, read_carefully
-from tieout.books.compare.request import BOOK
 from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.loading import FastReadFailed, SideName, part_starts, source_relation

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tieout.books.compare import BOOK
 from tieout.books.compare.actions import PLAN, Compared, Job, Watch, compare, run_job
 from tieout.books.compare.infer import InferOptions
 from tieout.books.compare.overlapping import write_new_rows
@@ -20,7 +21,7 @@ from tieout.books.compare.receiving import (
     reads_fast,
     take,
 )
-from tieout.books.compare.request import BOOK, CompareRequest
+from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.standing import scope_of, standing_decisions
 from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError

@@ -11,8 +11,6 @@ from tieout.engine.loading import SIDES, SideName
 from tieout.engine.plan import Plan
 from tieout.intake.reading import Limits, ReadOptions
 
-BOOK = "compare"
-
 
 @dataclass(frozen=True)
 class CompareRequest:

@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from tieout.books.compare import BOOK
 from tieout.books.compare.receiving import open_sides, read_carefully
-from tieout.books.compare.request import BOOK
 from tieout.books.compare.statements import rows_of_file
 from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tieout.books.compare import BOOK
 from tieout.books.compare.receiving import DECISIONS
-from tieout.books.compare.request import BOOK
 from tieout.books.workspace import Workspace
 from tieout.engine.reviewed import Decisions, read_decisions
 from tieout.store.review import Scope, standing_after
