@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tieout.proofs import merkle
+from tieout.proofs import bulk, merkle
 from tieout.proofs.merkle import HASH_BYTES
 from tieout.proofs.notes import parse_checkpoint
 from tieout.proofs.tiles import (
@@ -210,7 +210,7 @@ def _hash_tiles(hashes: bytes) -> bytes:
     """Return the hashes of the full tiles that lie end to end in `hashes`."""
     hashes = hashes[: len(hashes) - len(hashes) % TILE_BYTES]
     for _ in range(TILE_HEIGHT):
-        hashes = merkle.hash_pairs(hashes)
+        hashes = bulk.hash_pairs(hashes)
     return hashes
 
 

@@ -11,7 +11,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -262,12 +261,6 @@ class Desk:
             facts.mkdir()
             con.execute("set preserve_insertion_order = false")
             yield Runner(con, facts)
-
-    @contextmanager
-    def engine_in_order(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give an engine that keeps the order of rows, with a folder of its own."""
-        with self.store.folders.scratch("proofs") as scratch, closing(connect(self.settings, scratch)) as con:
-            yield con
 
     def read_leaves(self, first_leaf: int, columns: Iterable[str] = ("kind", "key", "record")) -> Any:
         """Return the sealed records that begin at `first_leaf`, as a table in the order of the log."""

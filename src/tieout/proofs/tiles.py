@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Self
 
 from tieout.core.errors import TieoutError
-from tieout.proofs import merkle
-from tieout.proofs.merkle import HASH_BYTES, Pairs
+from tieout.proofs import bulk, merkle
+from tieout.proofs.merkle import HASH_BYTES
 from tieout.proofs.notes import Checkpoint, NoteMalformed, parse_checkpoint
 from tieout.store.folders import fsync, storing
 from tieout.store.locks import try_lock
@@ -151,11 +151,11 @@ class TileLog:
         return content[: width * HASH_BYTES]
 
     @contextmanager
-    def writing(self, at_size: int | None = None, pairs: Pairs = merkle.hash_pairs) -> Iterator[LogWriter]:
+    def writing(self, at_size: int | None = None) -> Iterator[LogWriter]:
         """Give what appends to the log, as the one writer of it; what it does not publish is forgotten.
 
         With `at_size` the log must have this many leaves: a checkpoint that was lost or put back would otherwise start
-        another history. `pairs` hashes the nodes. Raises LogHasWriter and LogSizeUnexpected.
+        another history. Raises LogHasWriter and LogSizeUnexpected.
         """
         with storing(f"the log {self.origin}"):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -168,7 +168,6 @@ class TileLog:
             )
         with held:
             writer = LogWriter.open(self.folder, self.origin)
-            writer.pairs = pairs
             if at_size is not None and writer.size != at_size:
                 raise LogSizeUnexpected(
                     f"The log {self.origin} has {writer.size:,} leaves on disk, and {at_size:,} are known of.",
@@ -197,7 +196,6 @@ class LogWriter(TileLog):
     def __init__(self, folder: Path, origin: str, size: int, note: str) -> None:
         super().__init__(folder, origin, size, note)
         self.published = size
-        self.pairs: Pairs = merkle.hash_pairs
         self._edge = self._read_edge()
         """The hashes of the tile at the right end of each level, less than 256."""
         self._new: list[Path] = []
@@ -270,7 +268,7 @@ class LogWriter(TileLog):
             self._edge[level] = hashes[full:]
             hashes = hashes[:full]
             for _ in range(TILE_HEIGHT):
-                hashes = self.pairs(hashes)
+                hashes = bulk.hash_pairs(hashes)
             level, count = level + 1, count // TILE_WIDTH
         self._cached.cache_clear()
 
