@@ -270,6 +270,33 @@ class Desk:
         except (OSError, ValueError) as error:
             raise damaged(path, str(error)) from error
 
+    def list_records(self, start: int, end: int) -> list[str] | None:
+        """Return the sealed records of the leaves [start, end); None where the file of one is no longer kept."""
+        firsts = sorted(int(path.stem) for path in (self.folder / LEAF_FOLDER).glob("*.parquet"))
+        found: list[str] = []
+        while (at := start + len(found)) < end:
+            first = max((one for one in firsts if one <= at), default=None)
+            more = [] if first is None else self._records_of(first, at - first, end - first)
+            if not more:
+                return None
+            found += more
+        return found
+
+    def _records_of(self, first_leaf: int, start: int, end: int) -> list[str]:
+        """Return the records from place `start` to `end` of those that begin at `first_leaf`, as many as there are."""
+        path, found, place = self.leaf_file(first_leaf), [], 0
+        try:
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    count = file.metadata.row_group(group).num_rows
+                    if place < end and start < place + count:
+                        column = file.read_row_group(group, columns=["record"]).column("record")
+                        found += column.slice(max(start - place, 0), end - max(start, place)).to_pylist()
+                    place += count
+        except (OSError, ValueError) as error:
+            raise damaged(path, str(error)) from error
+        return found
+
     def last_of(self, first_leaf: int) -> Leaf:
         """Return the last of the leaves that were sealed together from `first_leaf`: it says what they are."""
         table = self.read_leaves(first_leaf)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -31,6 +32,7 @@ _DRAFT = "checkpoint.draft"
 _LOCK = "writer.lock"
 _CHUNK_BYTES = 1 << 25  # a million leaves are hashed and written at a time
 _CACHED_TILES = 64
+_TILE_PATH = re.compile(r"tile/([0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _FEW_FILES = 64
 """Up to so many new files are waited for one by one; more are quicker waited for with the whole file system."""
 
@@ -70,6 +72,15 @@ def tile_path(level: int, number: int, width: int = TILE_WIDTH) -> str:
     *upper, last = (digits[place : place + 3] for place in range(0, len(digits), 3))
     name = "/".join(["tile", str(level), *(f"x{part}" for part in upper), last])
     return name if width == TILE_WIDTH else f"{name}.p/{width}"
+
+
+def parse_tile_path(path: str) -> tuple[int, int, int] | None:
+    """Return (level, number, width) of the tile that `tile_path` says lies at `path`; None where none does."""
+    found = _TILE_PATH.fullmatch(path)
+    if found is None:
+        return None
+    level, number, width = int(found[1]), int(found[2].replace("x", "").replace("/", "")), int(found[3] or TILE_WIDTH)
+    return (level, number, width) if width <= TILE_WIDTH and tile_path(level, number, width) == path else None
 
 
 def list_tiles(size: int) -> Iterator[tuple[int, int, int]]:
@@ -133,6 +144,11 @@ class TileLog:
         number, place = divmod(index << height, TILE_WIDTH)
         tile = self._cached(tile_level, number)
         return merkle.root_of(tile[place * HASH_BYTES : (place + (1 << height)) * HASH_BYTES])
+
+    def find_tile(self, level: int, number: int, width: int) -> bytes | None:
+        """Return the first `width` hashes of a tile; None where the log has not as many. Raises LogDamaged."""
+        has = (self.size >> level * TILE_HEIGHT) - number * TILE_WIDTH
+        return self.read_tile(level, number)[: width * HASH_BYTES] if width <= has else None
 
     def read_tile(self, level: int, number: int) -> bytes:
         """Return the hashes of a tile, as many as belong to the log. Raises LogDamaged."""
