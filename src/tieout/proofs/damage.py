@@ -24,6 +24,9 @@ from tieout.proofs.tiles import (
     tile_path,
 )
 
+_PIECE_BYTES = 1024 * TILE_BYTES
+"""So many tiles are hashed at once."""
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -76,13 +79,19 @@ class _Reading:
         return len(self.stored)
 
     def read(self) -> None:
-        edge, hashes = b"", bytearray()
+        edge, hashes, pending = b"", bytearray(), bytearray()
         for number in range(-(-self.log.size // TILE_WIDTH)):
             tile = self._read_tile(0, number)
-            if self._width(0, number) == TILE_WIDTH:
-                hashes += _hash_tiles(tile) if tile else self._entry_above(0, number)
-            else:
+            if self._width(0, number) < TILE_WIDTH:
                 edge = tile
+                continue
+            pending += tile
+            if len(pending) == _PIECE_BYTES or not tile:
+                hashes += _hash_tiles(bytes(pending))
+                pending.clear()
+            if not tile:
+                hashes += self._entry_above(0, number)
+        hashes += _hash_tiles(bytes(pending))
         self.stored, self.rebuilt, self.follows = [edge], [edge], [edge]
         below = below_rebuilt = bytes(hashes)
         while below:
