@@ -21,7 +21,7 @@ FEWEST = 1 << 12
 FEWEST_TO_LOAD = 1 << 17
 """Below so many messages the loop is done before DataFusion is loaded."""
 PIECE = FEWEST_TO_LOAD
-"""So many messages are copied at a time."""
+"""So many messages are handed over at a time."""
 
 Rows = npt.NDArray[np.uint8]
 """Messages of one length, one below the other."""
@@ -49,9 +49,9 @@ def hash_leaves(records: Iterable[pa.Array]) -> bytes:
 
 
 def _leaves_hashed(records: pa.Array) -> bytes:
-    if _are_many(len(records)):
-        return _hashed(records, LEAF)
-    return b"".join(merkle.hash_leaf(text.encode()) for text in records.to_pylist())
+    if not _are_many(len(records)):
+        return b"".join(merkle.hash_leaf(text.encode()) for text in records.to_pylist())
+    return b"".join(_hashed(records.slice(start, PIECE), LEAF) for start in range(0, len(records), PIECE))
 
 
 def _are_many(count: int) -> bool:
