@@ -12,12 +12,13 @@ from tests.proofs.builders import leaf_hashes
 from tieout.proofs import bulk, merkle
 
 
-@pytest.fixture
-def many(monkeypatch):
-    """Let a few messages be many, and be copied in pieces."""
-    monkeypatch.setattr(bulk, "FEWEST", 5)
-    monkeypatch.setattr(bulk, "FEWEST_TO_LOAD", 5)
-    monkeypatch.setattr(bulk, "PIECE", 7)
+@pytest.fixture(params=[1, 3])
+def many(monkeypatch, request):
+    """Let a few messages be many, and be handed over in pieces, each to one or more threads."""
+    monkeypatch.setattr(bulk, "FEWEST", 3)
+    monkeypatch.setattr(bulk, "FEWEST_TO_LOAD", 3)
+    monkeypatch.setattr(bulk, "PIECE", 10)
+    monkeypatch.setattr(bulk, "THREADS", request.param)
 
 
 def test_a_loop_hashes_each_message_behind_its_prefix():

@@ -6,6 +6,7 @@ takes 0.2 s to load, so it is loaded where the first many messages come, and not
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 
@@ -20,8 +21,9 @@ FEWEST = 1 << 12
 """Below so many messages the loop is quicker."""
 FEWEST_TO_LOAD = 1 << 17
 """Below so many messages the loop is done before DataFusion is loaded."""
-PIECE = FEWEST_TO_LOAD
+PIECE = 1 << 18
 """So many messages are handed over at a time."""
+THREADS = os.cpu_count() or 1
 
 Rows = npt.NDArray[np.uint8]
 """Messages of one length, one below the other."""
@@ -72,12 +74,15 @@ def _hashed(messages: pa.Array, prefix: bytes) -> bytes:
     from datafusion import SessionConfig, SessionContext, col, lit  # noqa: PLC0415 - see above
     from datafusion import functions as f  # noqa: PLC0415
 
-    # A context of its own, for one keeps what it was ever given; one partition, for only so rows keep their order.
-    context = SessionContext(SessionConfig().with_target_partitions(1))
-    frame = context.create_dataframe([[pa.record_batch([messages], names=["message"])]])
+    share = max(-(-len(messages) // THREADS), FEWEST)
+    parts = [messages.slice(start, share) for start in range(0, len(messages), share)]
+    # A context of its own, for one keeps what it was ever given. As many partitions as are given: of more it would make
+    # some itself, and mix the rows.
+    context = SessionContext(SessionConfig().with_target_partitions(len(parts)))
+    frame = context.create_dataframe([[pa.record_batch([part], names=["message"])] for part in parts])
     message = f.concat(lit(prefix.decode()), col("message")) if prefix else col("message")
-    found = frame.select(f.sha256(message).alias("hash")).collect()
-    return b"".join(_joined(batch.column(0)) for batch in found)
+    found = frame.select(f.sha256(message).alias("hash")).collect_partitioned()
+    return b"".join(_joined(batch.column(0)) for part in found for batch in part)
 
 
 def _joined(hashes: pa.Array) -> bytes:
