@@ -52,6 +52,8 @@ PARAMETERS = {
     "tenant_id": [A],
     "verb": ["suspend"],
     "key": ["support.maintenance_mode"],
+    "bundle": ["000", "000.p/1"],
+    "tile": ["0/000", "0/000.p/1"],
     # Of the platform: no tenant has them.
     "integration": ["postgres"],
     "platform": ["postgres"],
@@ -270,8 +272,10 @@ READ_FILES = {
     "/v1/runs/{run_id}/deltas",
     "/v1/runs/{run_id}/report",
     "/v1/runs/{run_id}/files/{name}",
+    "/api/v1/proofs/tile/entries/{bundle}",
+    "/api/v1/proofs/tile/{tile}",
 }
-"""Routes that also need the files of a real run; test_runs.py and test_disputes.py ask them as A and as B."""
+"""Routes that also need files of a real run or log; test_runs.py, test_disputes.py, test_proofs.py ask as A and B."""
 
 
 def test_the_walk_would_see_the_marker_where_it_is_shown(platform, api, world):

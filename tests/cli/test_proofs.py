@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.books.ads.proofs_world import UNDERPAY, SealedWorld
 from tieout.cli.app import build
-from tieout.cli.proofs import DayRefused
+from tieout.cli.proofs import ClaimRefused, DayRefused
 from tieout.core.errors import TieoutError
 from tieout.proofs.keys import NoSigningKey
 from tieout.proofs.notes import parse_note
@@ -21,27 +21,10 @@ from tieout.proofs.witness import CosignatureRefused, HistoryRefused, HistoryUnr
 MONTH = ("--month", "2025-11")
 
 
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("judged")
-    made = SealedWorld(folder)
-    made.judge_days()
-    made.close()
-    return folder
-
-
 @pytest.fixture
-def world(judged, tmp_path):
-    shutil.copytree(judged, tmp_path / "world")
-    made = SealedWorld(tmp_path / "world")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def tieout(world, monkeypatch, tmp_path):
+def tieout(unsealed, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    app = build(lambda: world.workspace)
+    app = build(lambda: unsealed.workspace)
 
     def invoke(*words):
         result = CliRunner().invoke(app, ["proofs", *words])
@@ -79,6 +62,38 @@ def test_a_month_from_its_first_key_to_a_bundle_that_holds(tieout, tmp_path):
     assert (code, said.startswith("refused: ")) == (10, True)
 
 
+def test_figures_and_anything_that_is_listed_have_a_bundle(tieout, tmp_path):
+    tieout("keys", "rotate")
+    tieout("issue", "--day", "2025-11-03")
+    code, said = tieout("list", "--day", "2025-11-03", "--kind", "match")
+    assert code == 0
+    assert said.startswith("leaf 7 (match unit_id=cell:2025-11-03|admob|one|unit|US|banner ")
+    told = json.loads(tieout("list", "--day", "2025-11-03", "--find", "unity", "--limit", "1", "--json")[1])
+    assert (told["total"], told["version"], [row["kind"] for row in told["rows"]]) == (8, 1, ["delta_part"])
+    assert "7 more; --kind, --find" in tieout("list", "--day", "2025-11-03", "--find", "unity", "--limit", "1")[1]
+    assert (
+        tieout("list", "--day", "2025-11-03", "--find", "zz")[1]
+        == "Nothing that says 'zz' was sealed with 2025-11-03.\n"
+    )
+    assert "proof-balance-2025-11-03.json" in tieout("bundle", "--kpi", "balance", "--day", "2025-11-03")[1]
+    assert "proof-leaf-7.json" in tieout("bundle", "--leaf", "7")[1]
+    for name, claim in (
+        ("balance-2025-11-03", "published as balance of 2025"),
+        ("leaf-7", "row 1 of admob's statement"),
+    ):
+        code, said = tieout("verify", "--bundle", f"proof-{name}.json")
+        assert (code, claim in said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--kpi", "balance"), (UNDERPAY, "--leaf", "7"), ("--day", "2025-11-03"), (UNDERPAY, "--day", "2025-11-03")],
+)
+def test_a_bundle_is_of_one_thing(tieout, words):
+    with pytest.raises(ClaimRefused, match="and one of them"):
+        tieout("bundle", *words)
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
@@ -113,7 +128,7 @@ def test_keys_are_listed_replaced_and_revoked(tieout):
 
 
 @pytest.fixture
-def parties(tieout, world, tmp_path):
+def parties(tieout, unsealed, tmp_path):
     """A sealed day, and a counterparty with a key of its own that signed its checkpoint."""
     tieout("keys", "rotate")
     tieout("issue", "--day", "2025-11-03")
@@ -136,8 +151,8 @@ def test_both_parties_sign_one_checkpoint_and_the_bundle_says_so(tieout, parties
     assert "no witness signed it" not in said
 
 
-def test_a_log_is_signed_again_only_when_it_follows_on_what_was_seen(tieout, parties, tmp_path, world):
-    shutil.copytree(world.desk.folder, tmp_path / "theirs")
+def test_a_log_is_signed_again_only_when_it_follows_on_what_was_seen(tieout, parties, tmp_path, unsealed):
+    shutil.copytree(unsealed.desk.folder, tmp_path / "theirs")
     tieout("issue", "--day", "2025-11-04")
     (tmp_path / "second.txt").write_text(tieout("checkpoint")[1], encoding="utf-8")
     with pytest.raises(HistoryRefused, match="no proof shows"):
@@ -146,20 +161,20 @@ def test_a_log_is_signed_again_only_when_it_follows_on_what_was_seen(tieout, par
     assert tieout("countersign", "second.txt", "--key", "ad.key", "--proof", "proof.json")[0] == 0
     with pytest.raises(HistoryRefused, match="the log was cut"):
         tieout("countersign", "first.txt", "--key", "ad.key")
-    code, said = tieout("compare", "theirs", str(world.desk.folder))
+    code, said = tieout("compare", "theirs", str(unsealed.desk.folder))
     assert (code, "goes on where theirs ends" in said) == (0, True)
-    assert tieout("compare", "first.txt", str(world.desk.folder))[0] == 0
+    assert tieout("compare", "first.txt", str(unsealed.desk.folder))[0] == 0
     code, said = tieout("compare", "first.txt", "second.txt")
     assert (code, said.startswith("Undecided")) == (10, True)
 
 
-def test_two_histories_are_detected_and_the_first_row_that_differs_is_named(tieout, parties, tmp_path, world):
+def test_two_histories_are_detected_and_the_first_row_that_differs_is_named(tieout, parties, tmp_path, unsealed):
     shutil.copytree(tmp_path / "world", tmp_path / "fork")
     forked = SealedWorld(tmp_path / "fork")
     forked.restate()
     forked.issue()
     tieout("issue", "--day", "2025-11-04")
-    ours, theirs = str(world.desk.folder), str(forked.desk.folder)
+    ours, theirs = str(unsealed.desk.folder), str(forked.desk.folder)
     forked.close()
     code, said = tieout("compare", ours, theirs)
     assert code == 10
@@ -170,10 +185,10 @@ def test_two_histories_are_detected_and_the_first_row_that_differs_is_named(tieo
     assert told["row"]
 
 
-def test_what_is_no_history_or_a_damaged_one_is_told(tieout, parties, tmp_path, world):
+def test_what_is_no_history_or_a_damaged_one_is_told(tieout, parties, tmp_path, unsealed):
     with pytest.raises(HistoryUnreadable):
         tieout("compare", "first.txt", "ad.key")
-    shutil.copytree(world.desk.folder, tmp_path / "bad")
+    shutil.copytree(unsealed.desk.folder, tmp_path / "bad")
     [tile] = [path for path in (tmp_path / "bad" / "tile" / "0").rglob("*") if path.is_file()]
     tile.write_bytes(tile.read_bytes()[:-1] + b"\0")
     with pytest.raises(LogDamaged, match="leaves"):

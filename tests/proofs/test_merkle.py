@@ -1,15 +1,10 @@
-import random
-from contextlib import closing, contextmanager
-
-import duckdb
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.proofs import oracle
 from tests.proofs.builders import leaf_hashes
-from tieout.proofs import bulk, merkle
+from tieout.proofs import merkle
 
 SIZES = st.integers(1, 300)
 
@@ -94,47 +89,3 @@ def test_no_proof_is_made_of_a_leaf_that_is_not_there(index, size):
 def test_no_proof_leads_from_an_empty_or_a_longer_tree(old, size):
     with pytest.raises(ValueError, match="no proof leads"):
         merkle.consistency(old, size, merkle.nodes_of(leaf_hashes(3)))
-
-
-@pytest.mark.parametrize("count", [2, 1_000, 2 * bulk.FEWEST - 2, 2 * bulk.FEWEST, 150_002])
-def test_the_engine_hashes_nodes_as_the_loop_does(count):
-    hashes = (leaf_hashes(1_000) * (count // 1_000 + 1))[: count * 32]
-    with duckdb.connect() as con:
-        pairs = bulk.pairs_in_engine(con)
-        assert pairs(hashes) == merkle.hash_pairs(hashes)
-        assert merkle.root_of(hashes + hashes[:32], pairs) == merkle.root_of(hashes + hashes[:32])
-
-
-def test_an_engine_that_keeps_no_order_is_refused():
-    with duckdb.connect() as con:
-        con.execute("set preserve_insertion_order = false")
-        with pytest.raises(ValueError, match="does not keep the order"):
-            bulk.pairs_in_engine(con)
-
-
-def test_hashes_that_begin_within_a_buffer_are_taken_as_they_are():
-    hashes = leaf_hashes(10)
-    column = pa.chunked_array([pa.array([hashes[place * 32 : place * 32 + 32].hex() for place in range(10)])])
-    assert bulk.from_hex(column) == hashes
-    assert bulk.from_hex(column.slice(3, 4)) == hashes[96:224]
-    assert bulk.from_hex(column.slice(0, 0)) == b""
-
-
-def test_an_engine_is_opened_for_many_nodes_alone_and_once():
-    opened = []
-
-    @contextmanager
-    def engine():
-        opened.append("opened")
-        with closing(duckdb.connect()) as con:
-            yield con
-        opened.append("closed")
-
-    few, many = random.Random(1).randbytes(64), random.Random(2).randbytes(64 * bulk.FEWEST)
-    with bulk.pairs_where_many(engine) as pairs:
-        assert pairs(few) == merkle.hash_pairs(few)
-        assert opened == []
-        for _ in range(2):
-            assert pairs(many) == merkle.hash_pairs(many)
-        assert opened == ["opened"]
-    assert opened == ["opened", "closed"]

@@ -36,7 +36,8 @@ def verdict_of(note):
         ours = None
     try:
         theirs = [(each.key.name, each.at_s) for each in verify.verify_note(note, offline_keys())]
-        theirs.append(tuple(verify.parse_checkpoint(note)))
+        said = verify.parse_checkpoint(note)
+        theirs.append((said.origin, said.size, said.root))
     except verify.Refused:
         theirs = None
     return ours, theirs

@@ -16,6 +16,27 @@ def test_paths_are_those_of_the_standard():
     assert tiles.tile_path(1, 1000) == "tile/1/x001/000"
 
 
+@given(st.integers(0, 63), st.integers(0, 10**18 - 1), st.integers(1, 256))
+def test_a_path_leads_back_to_its_tile(level, number, width):
+    assert tiles.parse_tile_path(tiles.tile_path(level, number, width)) == (level, number, width)
+
+
+@given(st.text("0123456789x/.p", max_size=14).map(lambda text: f"tile/{text}"))
+def test_a_tile_has_one_path(text):
+    found = tiles.parse_tile_path(text)
+    assert found is None or tiles.tile_path(*found) == text
+
+
+def test_a_tile_is_found_as_wide_as_the_log_has_it(tmp_path):
+    log = a_log(tmp_path, 300)
+    hashes = leaf_hashes(300)
+    assert log.find_tile(0, 0, 256) == hashes[: 256 * 32]
+    assert log.find_tile(0, 1, 44) == hashes[256 * 32 :]
+    assert log.find_tile(0, 1, 3) == hashes[256 * 32 : 259 * 32]
+    for missing in ((0, 1, 45), (0, 1, 256), (0, 2, 1), (1, 0, 2), (2, 0, 1), (63, 0, 1)):
+        assert log.find_tile(*missing) is None
+
+
 def test_a_tree_of_seventy_thousand_has_the_tiles_the_standard_counts():
     listed = list(tiles.list_tiles(70_000))
     assert len([tile for tile in listed if tile[0] == 0]) == 274

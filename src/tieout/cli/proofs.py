@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -43,6 +44,12 @@ class DayRefused(TieoutError):
     """A day is not spelt YYYY-MM-DD, or it was not said which day or month."""
 
     code = "day_refused"
+
+
+class ClaimRefused(TieoutError):
+    """It was not said what a bundle is to prove, or more than one thing."""
+
+    code = "claim_refused"
 
 
 class FileNotRead(TieoutError):
@@ -122,12 +129,28 @@ def show_bundle_verified(path: Path, keys: Sequence[str], *, as_json: bool) -> i
     return EXIT_OK
 
 
-def show_bundle(workspace: Any, delta: str, out: Path | None, *, max_parts: int, max_rows: int, as_json: bool) -> None:
-    """Write the bundle of a delta, and the verifier beside it."""
-    from tieout.books.ads.evidence import bundle_delta  # noqa: PLC0415
+@dataclass(frozen=True)
+class Claim:
+    """What a bundle is to prove: a delta, the figures `kpi` of a day, or a leaf."""
 
-    text = bundle_delta(workspace, delta, max_parts=max_parts, max_rows=max_rows)
-    path = out or Path(f"proof-{''.join(one if one.isalnum() else '-' for one in delta)}.json")
+    delta: str | None = None
+    kpi: str | None = None
+    day: str | None = None
+    leaf: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the file of the bundle is named after."""
+        words = self.delta or (f"leaf-{self.leaf}" if self.leaf is not None else f"{self.kpi}-{self.day}")
+        return "".join(one if one.isalnum() else "-" for one in words)
+
+
+def show_bundle(
+    workspace: Any, claim: Claim, out: Path | None, *, max_parts: int, max_rows: int, as_json: bool
+) -> None:
+    """Write the bundle of a claim, and the verifier beside it."""
+    text = _bundled(workspace, claim, max_parts=max_parts, max_rows=max_rows)
+    path = out or Path(f"proof-{claim.name}.json")
     verifier = path.with_name(VERIFIER)
     path.write_text(text, encoding="utf-8")
     source = (files("tieout.proofs.offline") / "verify.py").read_text(encoding="utf-8")
@@ -144,6 +167,45 @@ def show_bundle(workspace: Any, delta: str, out: Path | None, *, max_parts: int,
         _say(f"Verify it anywhere: python {VERIFIER} {path.name}")
     else:
         _warn(f"{verifier} is another file and was left as it is; `tieout proofs verify --bundle` verifies too.")
+
+
+def _bundled(workspace: Any, claim: Claim, *, max_parts: int, max_rows: int) -> str:
+    from tieout.books.ads.evidence import bundle_delta, bundle_kpi, bundle_leaf  # noqa: PLC0415
+
+    is_one = sum(given is not None for given in (claim.delta, claim.kpi, claim.leaf)) == 1
+    if not is_one or (claim.kpi is None) != (claim.day is None):
+        raise ClaimRefused(
+            "Give a delta, or --kpi with --day, or --leaf, and one of them.",
+            subject="bundle",
+            remedy="tieout proofs list --day DAY names what was sealed.",
+        )
+    if claim.delta is not None:
+        return bundle_delta(workspace, claim.delta, max_parts=max_parts, max_rows=max_rows)
+    if claim.leaf is not None:
+        return bundle_leaf(workspace, claim.leaf, max_parts=max_parts, max_rows=max_rows)
+    day = _day(str(claim.day))
+    return bundle_kpi(workspace, str(claim.kpi), day, max_parts=max_parts, max_rows=max_rows)
+
+
+def show_sealed(workspace: Any, day: str, kind: str | None, find: str | None, *, limit: int, as_json: bool) -> None:
+    """Show what a day was sealed with, by leaf."""
+    from tieout.books.ads.evidence import list_sealed  # noqa: PLC0415
+
+    listed = list_sealed(workspace, _day(day), kind=kind, find=find, limit=limit)
+    if as_json:
+        rows = [{"leaf": row.leaf, "kind": row.kind, "content": _content(row.record)} for row in listed.rows]
+        print_json({"day": day, "version": listed.day.version, "total": listed.total, "rows": rows})
+        return
+    for row in listed.rows:
+        _say(str(offline.Leaf(row.leaf, row.record, json.loads(row.record))))
+    if listed.total > len(listed.rows):
+        _say(f"{listed.total - len(listed.rows):,} more; --kind, --find and --limit show others.")
+    elif not listed.total:
+        _say(f"Nothing that says {find!r} was sealed with {day}.")
+
+
+def _content(record: str) -> Any:
+    return json.loads(record)["content"]
 
 
 def show_checkpoint(

@@ -94,17 +94,58 @@ def verify(
 
 
 @proofs.command(
+    "list",
     epilog="""
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
+
+    tieout proofs list --day 2025-11-01 --kind match
+
+    tieout proofs list --day 2025-11-01 --find request-4711 --json
+    """,
+)
+def list_rows(
+    *,
+    day: Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="A sealed day, UTC.")],
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="delta, delta_part, kpi, match, expected, reported, sum or day.")
+    ] = None,
+    find: Annotated[str | None, typer.Option("--find", metavar="TEXT", help="Only records that say this.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Most records shown.")] = 100,
+    as_json: JsonFlag = False,
+) -> None:
+    """List what a day was sealed with; the number of its leaf names each record for `proofs bundle --leaf`."""
+    from tieout.cli.app import workspace  # noqa: PLC0415
+    from tieout.cli.proofs import show_sealed  # noqa: PLC0415
+
+    with workspace() as opened:
+        show_sealed(opened, day, kind, find, limit=limit, as_json=as_json)
+
+
+@proofs.command(
+    epilog="""
+    [bold]Examples[/bold]
 
     tieout proofs bundle win:2025-11-01T00:00:00Z..2025-11-02T00:00:00Z:underpay --out underpay.json
+
+    tieout proofs bundle --kpi balance --day 2025-11-01
+
+    tieout proofs bundle --leaf 4711
 
     Then, on any machine with Python: python verify.py underpay.json
     """
 )
 def bundle(
-    delta: Annotated[str, typer.Argument(metavar="DELTA", help="Evidence id of a delta of a sealed day.")],
+    delta: Annotated[
+        str | None, typer.Argument(metavar="DELTA", help="Evidence id of a delta of a sealed day.")
+    ] = None,
     *,
+    kpi: Annotated[
+        str | None, typer.Option("--kpi", metavar="NAME", help="Figures of the window that begins on --day: balance.")
+    ] = None,
+    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="With --kpi: the day, UTC.")] = None,
+    leaf: Annotated[
+        int | None, typer.Option("--leaf", metavar="NUMBER", min=0, help="Anything sealed, as `proofs list` has it.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write; by default proof-….json in this folder.")
     ] = None,
@@ -112,12 +153,15 @@ def bundle(
     rows: Annotated[int, typer.Option("--rows", min=0, max=100_000, help="Most rows of both sides shown.")] = 200,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write one file with all that a third party needs to verify a delta, and verify.py beside it."""
+    """Write one file with all that a third party needs to verify a delta, figure, match or entry; verify.py beside it.
+
+    Its rows and totals come with it: of a delta its parts and both sides, of figures the deltas and the totals.
+    """
     from tieout.cli.app import workspace  # noqa: PLC0415
-    from tieout.cli.proofs import show_bundle  # noqa: PLC0415
+    from tieout.cli.proofs import Claim, show_bundle  # noqa: PLC0415
 
     with workspace() as opened:
-        show_bundle(opened, delta, out, max_parts=parts, max_rows=rows, as_json=as_json)
+        show_bundle(opened, Claim(delta, kpi, day, leaf), out, max_parts=parts, max_rows=rows, as_json=as_json)
 
 
 @proofs.command(

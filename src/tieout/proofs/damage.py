@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tieout.proofs import merkle
+from tieout.proofs import bulk, merkle
 from tieout.proofs.merkle import HASH_BYTES
 from tieout.proofs.notes import parse_checkpoint
 from tieout.proofs.tiles import (
@@ -23,6 +23,9 @@ from tieout.proofs.tiles import (
     narrow_forms,
     tile_path,
 )
+
+_PIECE_BYTES = 1024 * TILE_BYTES
+"""So many tiles are hashed at once."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,19 @@ class _Reading:
         return len(self.stored)
 
     def read(self) -> None:
-        edge, hashes = b"", bytearray()
+        edge, hashes, pending = b"", bytearray(), bytearray()
         for number in range(-(-self.log.size // TILE_WIDTH)):
             tile = self._read_tile(0, number)
-            if self._width(0, number) == TILE_WIDTH:
-                hashes += _hash_tiles(tile) if tile else self._entry_above(0, number)
-            else:
+            if self._width(0, number) < TILE_WIDTH:
                 edge = tile
+                continue
+            pending += tile
+            if len(pending) == _PIECE_BYTES or not tile:
+                hashes += _hash_tiles(bytes(pending))
+                pending.clear()
+            if not tile:
+                hashes += self._entry_above(0, number)
+        hashes += _hash_tiles(bytes(pending))
         self.stored, self.rebuilt, self.follows = [edge], [edge], [edge]
         below = below_rebuilt = bytes(hashes)
         while below:
@@ -210,7 +219,7 @@ def _hash_tiles(hashes: bytes) -> bytes:
     """Return the hashes of the full tiles that lie end to end in `hashes`."""
     hashes = hashes[: len(hashes) - len(hashes) % TILE_BYTES]
     for _ in range(TILE_HEIGHT):
-        hashes = merkle.hash_pairs(hashes)
+        hashes = bulk.hash_pairs(hashes)
     return hashes
 
 

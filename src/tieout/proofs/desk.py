@@ -11,7 +11,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import duckdb
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -263,12 +262,6 @@ class Desk:
             con.execute("set preserve_insertion_order = false")
             yield Runner(con, facts)
 
-    @contextmanager
-    def engine_in_order(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give an engine that keeps the order of rows, with a folder of its own."""
-        with self.store.folders.scratch("proofs") as scratch, closing(connect(self.settings, scratch)) as con:
-            yield con
-
     def read_leaves(self, first_leaf: int, columns: Iterable[str] = ("kind", "key", "record")) -> Any:
         """Return the sealed records that begin at `first_leaf`, as a table in the order of the log."""
         path = self.leaf_file(first_leaf)
@@ -276,6 +269,33 @@ class Desk:
             return pq.read_table(path, columns=list(columns))
         except (OSError, ValueError) as error:
             raise damaged(path, str(error)) from error
+
+    def list_records(self, start: int, end: int) -> list[str] | None:
+        """Return the sealed records of the leaves [start, end); None where the file of one is no longer kept."""
+        firsts = sorted(int(path.stem) for path in (self.folder / LEAF_FOLDER).glob("*.parquet"))
+        found: list[str] = []
+        while (at := start + len(found)) < end:
+            first = max((one for one in firsts if one <= at), default=None)
+            more = [] if first is None else self._records_of(first, at - first, end - first)
+            if not more:
+                return None
+            found += more
+        return found
+
+    def _records_of(self, first_leaf: int, start: int, end: int) -> list[str]:
+        """Return the records from place `start` to `end` of those that begin at `first_leaf`, as many as there are."""
+        path, found, place = self.leaf_file(first_leaf), [], 0
+        try:
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    count = file.metadata.row_group(group).num_rows
+                    if place < end and start < place + count:
+                        column = file.read_row_group(group, columns=["record"]).column("record")
+                        found += column.slice(max(start - place, 0), end - max(start, place)).to_pylist()
+                    place += count
+        except (OSError, ValueError) as error:
+            raise damaged(path, str(error)) from error
+        return found
 
     def last_of(self, first_leaf: int) -> Leaf:
         """Return the last of the leaves that were sealed together from `first_leaf`: it says what they are."""

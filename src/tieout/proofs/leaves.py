@@ -18,15 +18,19 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.engine.steps import Runner, Step, StepContractBroken, parse_step
+from tieout.proofs import merkle
+from tieout.proofs.bulk import PIECE, hash_leaves
+from tieout.proofs.merkle import HASH_BYTES
 from tieout.proofs.sums import SumTree, sum_tree
 
 BLINDING_BYTES = 32
-HASH_BYTES = 32
-LEAF_PREFIX = b"\x00"
+HASH = np.dtype(f"S{HASH_BYTES}")
+"""Orders hashes as bytes: the zeros at their end, which it leaves out, come before all else."""
 SUM, DAY = "sum", "day"
 """Kinds of leaves that sealing adds itself: totals of a side and party, and what a day was made of."""
 RECORD = ("kind", "key", "content", "sum_side", "sum_party", "currency", "amount_micros")
@@ -75,7 +79,7 @@ class Leaves:
 
 def leaf_hash(text: str) -> bytes:
     """Return the hash of a leaf as RFC 9162 2.1.1 makes it."""
-    return hashlib.sha256(LEAF_PREFIX + text.encode()).digest()
+    return merkle.hash_leaf(text.encode())
 
 
 def salt_of(blinding: bytes, kind: str, key: str) -> str:
@@ -109,23 +113,23 @@ def make_leaves(runner: Runner, of: DayOf) -> Leaves:
         [of.tenant, of.book, of.day.isoformat(), of.blinding],
     )
     runner.run(proofs_step("leaf"))
-    hashes = hashes_of(con, "select hash from leaf order by position")
+    rows = con.sql("select record from leaf order by position").to_arrow_reader(PIECE)
+    hashes = hash_leaves(batch.column(0) for batch in rows)
     counts = dict(con.sql("select kind, count(*) from leaf group by kind order by kind").fetchall())
-    sums = tuple(_sum_leaf(of, name, tree) for name, tree in sum_trees(con).items())
+    sums = tuple(_sum_leaf(of, name, tree) for name, tree in sum_trees(con, hashes).items())
     return Leaves(hashes, sums, counts | ({SUM: len(sums)} if sums else {}))
 
 
-def sum_trees(con: duckdb.DuckDBPyConnection, side: str | None = None, party: str | None = None) -> dict[Name, SumTree]:
+def sum_trees(con: duckdb.DuckDBPyConnection, hashes: bytes) -> dict[Name, SumTree]:
     """Return the tree of each sum in `leaf`, by side, party and currency; its rows in the order of their hashes.
 
+    `hashes` are those of the leaves by position.
     That order tells nothing, for the hashes are salted: a proof shows the amount of a neighbour and not who it is.
     """
     names = con.execute(
-        "select distinct sum_side, sum_party, currency from leaf where sum_side is not null"
-        " and ($side is null or sum_side = $side) and ($party is null or sum_party = $party) order by all",
-        {"side": side, "party": party},
+        "select distinct sum_side, sum_party, currency from leaf where sum_side is not null order by all"
     ).fetchall()
-    return {Name(*name): _sum_tree(con, name) for name in names}
+    return {Name(*name): _sum_tree(con, name, np.frombuffer(hashes, HASH)) for name in names}
 
 
 @dataclass(frozen=True, order=True)
@@ -192,24 +196,11 @@ def _sum_leaf(of: DayOf, name: Name, tree: SumTree) -> Leaf:
     )
 
 
-def _sum_tree(con: duckdb.DuckDBPyConnection, name: Sequence[str]) -> SumTree:
+def _sum_tree(con: duckdb.DuckDBPyConnection, name: Sequence[str], hashes: npt.NDArray[np.bytes_]) -> SumTree:
     rows = con.sql(
-        "select hash, amount_micros from leaf where sum_side = ? and sum_party = ? and currency = ? order by hash",
+        "select position, amount_micros from leaf where sum_side = ? and sum_party = ? and currency = ?",
         params=list(name),
     ).to_arrow_table()
-    return sum_tree(_joined(rows.column("hash")), rows.column("amount_micros").to_numpy())
-
-
-def hashes_of(con: duckdb.DuckDBPyConnection, query: str) -> bytes:
-    """Return the column `hash` of a query, one after another."""
-    return _joined(con.sql(query).to_arrow_table().column("hash"))
-
-
-def _joined(hashes: pa.ChunkedArray) -> bytes:
-    """Return hashes one after another as they lie in memory, without an object for each."""
-    fixed = hashes.cast(pa.binary(HASH_BYTES))
-    parts = []
-    for chunk in fixed.chunks:
-        buffer = np.frombuffer(chunk.buffers()[1], np.uint8)
-        parts.append(buffer[chunk.offset * HASH_BYTES : (chunk.offset + len(chunk)) * HASH_BYTES].tobytes())
-    return b"".join(parts)
+    records = hashes[rows.column("position").to_numpy()]
+    order = np.argsort(records, kind="stable")
+    return sum_tree(records[order].tobytes(), rows.column("amount_micros").to_numpy()[order])

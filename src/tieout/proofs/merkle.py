@@ -37,9 +37,17 @@ def hash_node(left: bytes, right: bytes) -> bytes:
 
 def hash_pairs(hashes: bytes) -> bytes:
     """Return the hashes of the nodes above `hashes`, which lie end to end and are an even number."""
-    sha256, node = hashlib.sha256, NODE  # 5% of a million nodes
-    starts = range(0, len(hashes), _PAIR_BYTES)
-    return b"".join([sha256(node + hashes[start : start + _PAIR_BYTES]).digest() for start in starts])
+    return hash_each(NODE, hashes, _PAIR_BYTES)
+
+
+def hash_each(prefix: bytes, messages: bytes, length: int) -> bytes:
+    """Return the hashes of messages of one length that lie end to end, each behind `prefix`."""
+    begun, found = hashlib.sha256(prefix).copy, []  # a copy costs half of what a new one does
+    for start in range(0, len(messages), length):
+        one = begun()
+        one.update(messages[start : start + length])
+        found.append(one.digest())
+    return b"".join(found)
 
 
 def root_of(hashes: bytes, pairs: Pairs = hash_pairs) -> bytes:

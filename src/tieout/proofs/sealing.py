@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.proofs import merkle
-from tieout.proofs.bulk import pairs_where_many
+from tieout.proofs.bulk import hash_pairs
 from tieout.proofs.damage import find_damage
 from tieout.proofs.desk import (
     DayRecords,
@@ -176,7 +176,7 @@ def _rehearse(desk: Desk, records: DayRecords) -> IssuedDay:
     with desk.engine() as runner:
         records.make(runner)
         leaves = make_leaves(runner, DayOf(desk.store.tenant, desk.book, records.day, blinding))
-    root, former = merkle.root_of(leaves.hashes), desk.find_day(records.day)
+    root, former = merkle.root_of(leaves.hashes, hash_pairs), desk.find_day(records.day)
     is_same = former is not None and former.root == root
     return IssuedDay(records.day, "unchanged" if is_same else "would_issue", leaves.counts, root)
 
@@ -187,7 +187,7 @@ def _writing(desk: Desk, signer: Signer) -> Iterator[LogWriter]:
     with storing(f"the records of {desk.book}"):
         desk.leaf_file(0).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = TileLog.open(desk.folder, desk.identity().origin)
-    with pairs_where_many(desk.engine_in_order) as pairs, log.writing(pairs=pairs) as writer:
+    with log.writing() as writer:
         _check_former(desk, writer, signer)
         _catch_up(desk, writer, signer)
         yield writer
@@ -248,8 +248,7 @@ def _seal_day(desk: Desk, writer: LogWriter, signer: Signer, records: DayRecords
         records.make(runner)
         of = DayOf(desk.store.tenant, desk.book, records.day, identity.blinding)
         leaves = make_leaves(runner, of)
-        with pairs_where_many(desk.engine_in_order) as pairs:
-            root = merkle.root_of(leaves.hashes, pairs)
+        root = merkle.root_of(leaves.hashes, hash_pairs)
         if former is not None and former.root == root:
             return _unchanged(desk, former, signer)
         version, first = former.version + 1 if former else 1, writer.size

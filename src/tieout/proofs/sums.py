@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tieout.core.errors import TieoutError
+from tieout.proofs.bulk import hash_rows
 
 HASH_BYTES = 32
 SUM_LEAF, SUM_NODE = b"\x02", b"\x03"
@@ -157,11 +158,8 @@ def _check_sums(amounts: npt.NDArray[np.int64]) -> None:
 
 
 def _leaf_hashes(records: bytes, owed: Micros, taken_back: Micros) -> bytes:
-    rows = np.empty((len(owed), 1 + HASH_BYTES + 16), np.uint8)
-    rows[:, 0] = SUM_LEAF[0]
-    rows[:, 1:33] = np.frombuffer(records, np.uint8).reshape(-1, HASH_BYTES)
-    rows[:, 33:] = _columns(owed, taken_back)
-    return _hash_each(rows)
+    hashes = np.frombuffer(records, np.uint8).reshape(-1, HASH_BYTES)
+    return hash_rows(SUM_LEAF, np.concatenate([hashes, _columns(owed, taken_back)], axis=1))
 
 
 def _above(level: _Level) -> _Level:
@@ -169,12 +167,10 @@ def _above(level: _Level) -> _Level:
     pairs = len(level) // 2
     hashes = np.frombuffer(level.hashes, np.uint8)[: pairs * 2 * HASH_BYTES].reshape(pairs, 2, HASH_BYTES)
     sums = _columns(level.owed[: pairs * 2], level.taken_back[: pairs * 2]).reshape(pairs, 2, 16)
-    rows = np.empty((pairs, 1 + 2 * (HASH_BYTES + 16)), np.uint8)
-    rows[:, 0] = SUM_NODE[0]
-    rows[:, 1:] = np.concatenate([hashes, sums], axis=2).reshape(pairs, -1)
+    rows = np.concatenate([hashes, sums], axis=2).reshape(pairs, 2 * (HASH_BYTES + 16))
     lone = slice(pairs * 2, None)
     return _Level(
-        _hash_each(rows) + level.hashes[pairs * 2 * HASH_BYTES :],
+        hash_rows(SUM_NODE, rows) + level.hashes[pairs * 2 * HASH_BYTES :],
         np.append(level.owed[0 : pairs * 2 : 2] + level.owed[1 : pairs * 2 : 2], level.owed[lone]),
         np.append(level.taken_back[0 : pairs * 2 : 2] + level.taken_back[1 : pairs * 2 : 2], level.taken_back[lone]),
     )
@@ -182,8 +178,3 @@ def _above(level: _Level) -> _Level:
 
 def _columns(owed: Micros, taken_back: Micros) -> npt.NDArray[np.uint8]:
     return np.stack([owed, taken_back], axis=1).astype(">u8").view(np.uint8).reshape(-1, 16)
-
-
-def _hash_each(rows: npt.NDArray[np.uint8]) -> bytes:
-    width, text, sha256 = rows.shape[1], rows.tobytes(), hashlib.sha256
-    return b"".join([sha256(text[start : start + width]).digest() for start in range(0, len(text), width)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Self
 
 from tieout.core.errors import TieoutError
-from tieout.proofs import merkle
-from tieout.proofs.merkle import HASH_BYTES, Pairs
+from tieout.proofs import bulk, merkle
+from tieout.proofs.merkle import HASH_BYTES
 from tieout.proofs.notes import Checkpoint, NoteMalformed, parse_checkpoint
 from tieout.store.folders import fsync, storing
 from tieout.store.locks import try_lock
@@ -31,6 +32,7 @@ _DRAFT = "checkpoint.draft"
 _LOCK = "writer.lock"
 _CHUNK_BYTES = 1 << 25  # a million leaves are hashed and written at a time
 _CACHED_TILES = 64
+_TILE_PATH = re.compile(r"tile/([0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 _FEW_FILES = 64
 """Up to so many new files are waited for one by one; more are quicker waited for with the whole file system."""
 
@@ -70,6 +72,15 @@ def tile_path(level: int, number: int, width: int = TILE_WIDTH) -> str:
     *upper, last = (digits[place : place + 3] for place in range(0, len(digits), 3))
     name = "/".join(["tile", str(level), *(f"x{part}" for part in upper), last])
     return name if width == TILE_WIDTH else f"{name}.p/{width}"
+
+
+def parse_tile_path(path: str) -> tuple[int, int, int] | None:
+    """Return (level, number, width) of the tile that `tile_path` says lies at `path`; None where none does."""
+    found = _TILE_PATH.fullmatch(path)
+    if found is None:
+        return None
+    level, number, width = int(found[1]), int(found[2].replace("x", "").replace("/", "")), int(found[3] or TILE_WIDTH)
+    return (level, number, width) if width <= TILE_WIDTH and tile_path(level, number, width) == path else None
 
 
 def list_tiles(size: int) -> Iterator[tuple[int, int, int]]:
@@ -134,6 +145,11 @@ class TileLog:
         tile = self._cached(tile_level, number)
         return merkle.root_of(tile[place * HASH_BYTES : (place + (1 << height)) * HASH_BYTES])
 
+    def find_tile(self, level: int, number: int, width: int) -> bytes | None:
+        """Return the first `width` hashes of a tile; None where the log has not as many. Raises LogDamaged."""
+        has = (self.size >> level * TILE_HEIGHT) - number * TILE_WIDTH
+        return self.read_tile(level, number)[: width * HASH_BYTES] if width <= has else None
+
     def read_tile(self, level: int, number: int) -> bytes:
         """Return the hashes of a tile, as many as belong to the log. Raises LogDamaged."""
         width = min((self.size >> level * TILE_HEIGHT) - number * TILE_WIDTH, TILE_WIDTH)
@@ -151,11 +167,11 @@ class TileLog:
         return content[: width * HASH_BYTES]
 
     @contextmanager
-    def writing(self, at_size: int | None = None, pairs: Pairs = merkle.hash_pairs) -> Iterator[LogWriter]:
+    def writing(self, at_size: int | None = None) -> Iterator[LogWriter]:
         """Give what appends to the log, as the one writer of it; what it does not publish is forgotten.
 
         With `at_size` the log must have this many leaves: a checkpoint that was lost or put back would otherwise start
-        another history. `pairs` hashes the nodes. Raises LogHasWriter and LogSizeUnexpected.
+        another history. Raises LogHasWriter and LogSizeUnexpected.
         """
         with storing(f"the log {self.origin}"):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -168,7 +184,6 @@ class TileLog:
             )
         with held:
             writer = LogWriter.open(self.folder, self.origin)
-            writer.pairs = pairs
             if at_size is not None and writer.size != at_size:
                 raise LogSizeUnexpected(
                     f"The log {self.origin} has {writer.size:,} leaves on disk, and {at_size:,} are known of.",
@@ -197,7 +212,6 @@ class LogWriter(TileLog):
     def __init__(self, folder: Path, origin: str, size: int, note: str) -> None:
         super().__init__(folder, origin, size, note)
         self.published = size
-        self.pairs: Pairs = merkle.hash_pairs
         self._edge = self._read_edge()
         """The hashes of the tile at the right end of each level, less than 256."""
         self._new: list[Path] = []
@@ -270,7 +284,7 @@ class LogWriter(TileLog):
             self._edge[level] = hashes[full:]
             hashes = hashes[:full]
             for _ in range(TILE_HEIGHT):
-                hashes = self.pairs(hashes)
+                hashes = bulk.hash_pairs(hashes)
             level, count = level + 1, count // TILE_WIDTH
         self._cached.cache_clear()
 

@@ -14,9 +14,11 @@ from tieout.core import metrics
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 from tieout.proofs import merkle
+from tieout.proofs.bulk import hash_leaves, hash_pairs
 from tieout.proofs.damage import find_damage
 from tieout.proofs.desk import DayRecords, Desk, NothingSealed, SealedDay, SealedMonth, check_checkpoint, content_of
-from tieout.proofs.leaves import HASH_BYTES, DayOf, hashes_of, make_leaves, proofs_step
+from tieout.proofs.leaves import DayOf, make_leaves, proofs_step
+from tieout.proofs.merkle import HASH_BYTES
 from tieout.proofs.notes import (
     NoteMalformed,
     SignatureInvalid,
@@ -168,9 +170,7 @@ def _check_records(desk: Desk, con: DuckDBPyConnection, log: TileLog, sealed: Se
             "digest_mismatch", f"The log ends at leaf {log.size:,}; the day ends at {sealed.last_leaf + 1:,}."
         )
     kept = b"".join(log.leaves(sealed.first_leaf, sealed.last_leaf + 1))
-    made = hashes_of(
-        con, "select unhex(sha256('\\x00'::blob || encode(record))) as hash from sealed_record order by place"
-    )
+    made = hash_leaves(table.column("record").chunks)
     if kept != made:
         place = next(n for n in range(count) if _at(kept, n) != _at(made, n))
         [row] = table.slice(place, 1).to_pylist()
@@ -178,7 +178,7 @@ def _check_records(desk: Desk, con: DuckDBPyConnection, log: TileLog, sealed: Se
             "digest_mismatch",
             f"Leaf {sealed.first_leaf + place:,} is not the hash of its record: {_named(row['kind'], row['key'])}.",
         )
-    if merkle.root_of(kept[: sealed.leaf_count * HASH_BYTES]) != sealed.root:
+    if merkle.root_of(kept[: sealed.leaf_count * HASH_BYTES], hash_pairs) != sealed.root:
         raise _Mismatch("digest_mismatch", f"The leaves of {sealed.day} do not lead to its root.")
 
 

@@ -31,69 +31,33 @@ VERIFIER = Path(offline.__file__)
 
 
 @pytest.fixture(scope="module")
-def template(judged, tmp_path_factory):
-    """A folder with a sealed month, to be copied."""
-    folder = tmp_path_factory.mktemp("sealed") / "world"
-    shutil.copytree(judged, folder)
-    made = SealedWorld(folder)
-    made.rotate()
-    made.issue_month()
-    made.close()
-    return folder
-
-
-@pytest.fixture
-def world(template, tmp_path):
-    shutil.copytree(template, tmp_path / "world")
-    made = SealedWorld(tmp_path / "world")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory):
-    """A folder with two judged days, to be copied."""
-    folder = tmp_path_factory.mktemp("judged")
-    made = SealedWorld(folder)
-    made.judge_days()
-    made.close()
-    return folder
-
-
-@pytest.fixture
-def unsealed(judged, tmp_path):
-    shutil.copytree(judged, tmp_path / "world")
-    made = SealedWorld(tmp_path / "world")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def bundle(template, tmp_path_factory):
+def bundle(sealed_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle") / "world"
-    shutil.copytree(template, folder)
+    shutil.copytree(sealed_folder, folder)
     made = SealedWorld(folder)
     yield bundle_delta(made.workspace, UNDERPAY)
     made.close()
 
 
-def test_a_month_is_sealed_once_and_verifies(world):
-    again = world.issue_month()
+def test_a_month_is_sealed_once_and_verifies(sealed):
+    again = sealed.issue_month()
     assert (again.outcome, [one.outcome for one in again.days]) == ("unchanged", ["unchanged"] * 2)
     assert again.coverage_bp == 2 * 10_000 // 30
-    assert world.desk.find_month("2025-11").notes.startswith("2 of 30 days; missing 2025-11-01, 2025-11-02, 2025-11-05")
-    found = verify_month(world.workspace, "2025-11")
+    assert sealed.desk.find_month("2025-11").notes.startswith(
+        "2 of 30 days; missing 2025-11-01, 2025-11-02, 2025-11-05"
+    )
+    found = verify_month(sealed.workspace, "2025-11")
     assert (found.status, found.is_compared) == ("ok", True)
-    assert verify_delta(world.workspace, UNDERPAY).is_ok
+    assert verify_delta(sealed.workspace, UNDERPAY).is_ok
 
 
-def test_what_a_day_is_sealed_with(world):
-    found = world.desk.find_day(THIRD)
+def test_what_a_day_is_sealed_with(sealed):
+    found = sealed.desk.find_day(THIRD)
     assert found.counts == {
         "delta": 1, "delta_part": 2, "expected": 3, "kpi": 1, "match": 2, "reported": 2, "sum": 5
     }  # fmt: skip
-    table = world.desk.read_leaves(found.first_leaf).to_pylist()
-    blinding = world.desk.identity().blinding
+    table = sealed.desk.read_leaves(found.first_leaf).to_pylist()
+    blinding = sealed.desk.identity().blinding
     for row in table:
         told = json.loads(row["record"])
         assert rfc8785.dumps(told).decode() == row["record"]
@@ -102,7 +66,7 @@ def test_what_a_day_is_sealed_with(world):
     assert sums["expected\nunity\nUSD"]["credit_micros"] == "1250001"
     assert sums["reported\nadmob\nUSD"]["credit_micros"] == "400000"
     assert sums[f"delta\n{UNDERPAY}\nUSD"]["credit_micros"] == "600001"
-    last = content_of(world.desk.last_of(found.first_leaf))
+    last = content_of(sealed.desk.last_of(found.first_leaf))
     assert [run["leg"] for run in last["runs"]] == ["expected", "match", "reconcile", "statements", "statements"]
 
 
@@ -125,38 +89,38 @@ def test_a_dry_run_says_the_counts_and_stores_nothing(unsealed):
     assert unsealed.desk.find_identity() is None
 
 
-def test_a_day_that_nobody_judged_is_not_sealed(world):
-    assert world.issue(date(2025, 11, 5)).outcome == "nothing"
-    assert verify_day(world.workspace, date(2025, 11, 5)).status == "not_found"
-    assert verify_month(world.workspace, "2025-12").status == "not_found"
+def test_a_day_that_nobody_judged_is_not_sealed(sealed):
+    assert sealed.issue(date(2025, 11, 5)).outcome == "nothing"
+    assert verify_day(sealed.workspace, date(2025, 11, 5)).status == "not_found"
+    assert verify_month(sealed.workspace, "2025-12").status == "not_found"
     with pytest.raises(MonthRefused, match="Invalid month format. Use YYYY-MM."):
-        verify_month(world.workspace, "2025-13")
+        verify_month(sealed.workspace, "2025-13")
 
 
-def test_a_restatement_appends_and_the_old_log_is_its_beginning(world):
-    old, was = world.desk.log(), bundle_delta(world.workspace, UNDERPAY)
-    world.restate()
-    found = verify_day(world.workspace, THIRD)
+def test_a_restatement_appends_and_the_old_log_is_its_beginning(sealed):
+    old, was = sealed.desk.log(), bundle_delta(sealed.workspace, UNDERPAY)
+    sealed.restate()
+    found = verify_day(sealed.workspace, THIRD)
     assert found.status == "digest_mismatch"
     assert "delta" in found.why
     assert "issue the day once more" in found.why
-    issued = world.issue()
+    issued = sealed.issue()
     assert (issued.outcome, issued.version, issued.first_leaf) == ("issued", 2, old.size)
-    new = world.desk.log()
+    new = sealed.desk.log()
     assert merkle.is_consistent(old.size, new.size, new.consistency(old.size), old.root(), new.root())
-    assert verify_day(world.workspace, THIRD).is_ok
-    assert "was sealed since" in verify_month(world.workspace, "2025-11").why
-    assert world.issue_month().outcome == "issued"
-    assert verify_month(world.workspace, "2025-11").is_ok
-    assert world.desk.find_month("2025-11").version == 2
+    assert verify_day(sealed.workspace, THIRD).is_ok
+    assert "was sealed since" in verify_month(sealed.workspace, "2025-11").why
+    assert sealed.issue_month().outcome == "issued"
+    assert verify_month(sealed.workspace, "2025-11").is_ok
+    assert sealed.desk.find_month("2025-11").version == 2
     assert offline.verify_bundle(was).claim, "what was proven stays proven"
 
 
-def test_what_retention_let_go_of_still_verifies(world):
+def test_what_retention_let_go_of_still_verifies(sealed):
     def gone(_day):
         return None
 
-    found = hold_day(world.desk, THIRD, gone)
+    found = hold_day(sealed.desk, THIRD, gone)
     assert (found.status, found.is_compared) == ("ok", False)
 
 
@@ -165,7 +129,7 @@ class Died(Exception):
 
 
 @pytest.mark.parametrize("point", ["records_written", "appended", "checkpoint_published", "recorded"])
-def test_a_seal_that_died_at_any_point_is_finished_by_the_next(unsealed, point, template):
+def test_a_seal_that_died_at_any_point_is_finished_by_the_next(unsealed, point):
     unsealed.rotate()
 
     def die(at):
@@ -195,33 +159,33 @@ def test_a_log_whose_records_are_lost_is_not_written_on(unsealed):
         unsealed.issue()
 
 
-def test_a_log_that_was_changed_is_not_signed(world):
-    path = world.desk.folder / "checkpoint"
+def test_a_log_that_was_changed_is_not_signed(sealed):
+    path = sealed.desk.folder / "checkpoint"
     changed = path.read_text(encoding="utf-8").replace("\n25\n", "\n24\n")
     path.write_text(changed, encoding="utf-8")
     with pytest.raises(SignatureInvalid):
-        world.issue()
+        sealed.issue()
 
 
-def test_a_log_that_was_put_back_is_not_written_on(world):
-    (world.desk.folder / "checkpoint").unlink()
+def test_a_log_that_was_put_back_is_not_written_on(sealed):
+    (sealed.desk.folder / "checkpoint").unlink()
     with pytest.raises(LogAheadOfState, match="put back or cut"):
-        world.issue()
+        sealed.issue()
 
 
-def test_any_flipped_byte_of_a_stored_file_is_detected_and_named(world):
+def test_any_flipped_byte_of_a_stored_file_is_detected_and_named(sealed):
     chosen = random.Random(7)
-    files = sorted(path for path in world.desk.folder.rglob("*") if path.is_file() and path.stat().st_size)
+    files = sorted(path for path in sealed.desk.folder.rglob("*") if path.is_file() and path.stat().st_size)
     assert {path.name for path in files} >= {"checkpoint", "000000000000.parquet"}
     for path in files:
         good = path.read_bytes()
         for place in {len(good) - 1, *(chosen.randrange(len(good)) for _ in range(2))}:
             path.write_bytes(good[:place] + bytes([good[place] ^ 1 << chosen.randrange(8)]) + good[place + 1 :])
-            found = verify_month(world.workspace, "2025-11")
+            found = verify_month(sealed.workspace, "2025-11")
             assert found.status in ("digest_mismatch", "signature_invalid_or_missing"), (path, place)
             assert found.why
         path.write_bytes(good)
-    assert verify_month(world.workspace, "2025-11").is_ok
+    assert verify_month(sealed.workspace, "2025-11").is_ok
 
 
 @pytest.mark.parametrize(
@@ -239,20 +203,20 @@ def test_any_flipped_byte_of_a_stored_file_is_detected_and_named(world):
         (proofs_monthly_digest, {"notes": "30 of 30 days"}),
     ],
 )
-def test_a_changed_row_of_the_state_is_detected(world, table, changed):
+def test_a_changed_row_of_the_state_is_detected(sealed, table, changed):
     is_third = [table.c.day == "2025-11-03"] if table is proofs_daily_roots else []
-    world.workspace.store.state.write(lambda one: one.execute(update(table).where(*is_third).values(**changed)))
-    assert verify_month(world.workspace, "2025-11").status in ("digest_mismatch", "signature_invalid_or_missing")
+    sealed.workspace.store.state.write(lambda one: one.execute(update(table).where(*is_third).values(**changed)))
+    assert verify_month(sealed.workspace, "2025-11").status in ("digest_mismatch", "signature_invalid_or_missing")
 
 
-def test_what_a_revoked_key_signed_holds_no_more_until_it_is_signed_anew(world):
-    keys = keys_of(world.workspace)
-    world.rotate()
-    assert verify_month(world.workspace, "2025-11").is_ok, "a key that was replaced still verifies"
+def test_what_a_revoked_key_signed_holds_no_more_until_it_is_signed_anew(sealed):
+    keys = keys_of(sealed.workspace)
+    sealed.rotate()
+    assert verify_month(sealed.workspace, "2025-11").is_ok, "a key that was replaced still verifies"
     keys.revoke(1, "lost", ACTOR)
-    assert verify_month(world.workspace, "2025-11").status == "signature_invalid_or_missing"
-    world.issue_month()
-    assert verify_month(world.workspace, "2025-11").is_ok
+    assert verify_month(sealed.workspace, "2025-11").status == "signature_invalid_or_missing"
+    sealed.issue_month()
+    assert verify_month(sealed.workspace, "2025-11").is_ok
 
 
 def test_a_bundle_verifies_where_there_is_nothing_but_python_and_one_file(bundle, tmp_path):
@@ -296,21 +260,21 @@ def test_a_bundle_is_held_against_a_key_from_elsewhere(bundle):
         offline.verify_bundle(bundle, [other])
 
 
-def test_a_bundle_says_what_it_leaves_out(world):
-    told = offline.verify_bundle(bundle_delta(world.workspace, UNDERPAY, max_parts=1, max_rows=0))
+def test_a_bundle_says_what_it_leaves_out(sealed):
+    told = offline.verify_bundle(bundle_delta(sealed.workspace, UNDERPAY, max_parts=1, max_rows=0))
     assert any("Its 2 parts add up to exactly 0.600001 USD; the 1 shown" in one for one in told.proven)
     assert any("1 further parts" in one for one in told.not_proven)
 
 
-def test_a_delta_that_is_not_sealed_has_no_bundle(world):
+def test_a_delta_that_is_not_sealed_has_no_bundle(sealed):
     for evidence in ("win:2025-11-05T00:00:00Z..2025-11-06T00:00:00Z:underpay", f"{UNDERPAY}:x", "nonsense"):
         with pytest.raises(RowNotSealed):
-            bundle_delta(world.workspace, evidence)
-        assert verify_delta(world.workspace, evidence).status == "not_found"
+            bundle_delta(sealed.workspace, evidence)
+        assert verify_delta(sealed.workspace, evidence).status == "not_found"
 
 
-def test_two_tenants_have_logs_of_their_own(world, tmp_path):
-    other = SealedWorld(world.folder, tenant="other")
+def test_two_tenants_have_logs_of_their_own(sealed, tmp_path):
+    other = SealedWorld(sealed.folder, tenant="other")
     assert other.desk.find_identity() is None
-    assert other.desk.folder != world.desk.folder
+    assert other.desk.folder != sealed.desk.folder
     other.close()

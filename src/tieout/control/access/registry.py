@@ -43,6 +43,7 @@ PERMISSIONS: dict[str, str] = {
     "pos.payments.refund": "refund payments",
     "pos.tickets.create": "ring up tickets",
     "pos.tickets.read": "see tickets",
+    "proofs.entries.read": "read the sealed records themselves",
     "proofs.log.read": "see digests, checkpoints and proofs of the log",
     "rbac.roles.assign": "give roles to users and take them",
     "rbac.roles.create": "make roles",

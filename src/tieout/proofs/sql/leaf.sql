@@ -1,9 +1,9 @@
 -- step:  leaf
 -- in:    record, seal
--- out:   leaf(position, kind, key, sum_side, sum_party, currency, amount_micros, record, hash)
+-- out:   leaf(position, kind, key, sum_side, sum_party, currency, amount_micros, record)
 -- grain: one row per (kind, key)
--- why:   one canonical record a row, salted, and its hash as RFC 9162 makes it; numbered by kind and key, so that the same
---        rows give the same leaves in the same order
+-- why:   one canonical record a row, salted; numbered by kind and key, so that the same rows give the same leaves in the
+--        same order
 with
 salted as (
   select
@@ -18,6 +18,6 @@ salted as (
 )
 select
   row_number() over (order by kind, key) - 1 as position, kind, key, sum_side, sum_party, currency, amount_micros,
-  text as record, unhex(sha256('\x00'::blob || encode(text))) as hash
+  text as record
 from salted
 order by position

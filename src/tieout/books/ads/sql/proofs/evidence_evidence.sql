@@ -1,11 +1,16 @@
 -- step:  evidence_evidence
--- in:    sealed, part
+-- in:    sealed, part, claim
 -- out:   evidence(place, kind, key)
 -- grain: one row per (place)
--- why:   what the parts of a delta are made of: the matches of their units, the lines that were matched, the requests
+-- why:   what the parts of a delta, or a match, are made of: the matches of their units, the lines that were matched, the
+--        requests; of a figure the deltas of its window and the totals of both sides
 with
 matched as (
-  select place, kind, key, record from sealed where kind = 'match' and record->>'$.content.unit_id' in (select unit_id from part)
+  select place, kind, key, record
+  from sealed
+  where kind = 'match' and (
+    record->>'$.content.unit_id' in (select unit_id from part) or place in (select place from part)
+  )
 ),
 line as (
   select s.place, s.kind, s.key
@@ -41,7 +46,19 @@ request as (
       replace(replace(coalesce(upper(record->>'$.content.country'), ''), '%', '%25'), '|', '%7C'),
       replace(replace(coalesce(lower(record->>'$.content.format'), ''), '%', '%25'), '|', '%7C')
     ) in (select regexp_replace(unit_id, '^(cell|unpaid):', '') from part)
+    or key in (select record->>'$.content.request_id' from matched)
   )
+),
+figure as (
+  select s.place, s.kind, s.key
+  from sealed s, claim c
+  where c.kind = 'kpi' and case s.kind
+    when 'sum' then s.record->>'$.content.side' in ('expected', 'reported')
+    when 'delta' then
+      s.record->>'$.content.window' = c.record->>'$.content.window'
+      and s.record->>'$.content.currency' = c.record->>'$.content.currency'
+    else false
+  end
 )
 select place, kind, key from matched
 union
@@ -50,3 +67,5 @@ union
 select place, kind, key from lone_line
 union
 select place, kind, key from request
+union
+select place, kind, key from figure
