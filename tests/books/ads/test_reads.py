@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.books.ads.builders import World, days
-from tieout.books.ads import reads
+from tieout.books.ads import current
 from tieout.books.ads.delta_csv import csv_of, file_name, sanitised
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads
@@ -171,8 +171,7 @@ def test_what_one_looks_at_stays_while_more_is_published(world, known):
         assert look.count_deltas(DeltaQuery()) == 1
 
 
-def test_an_answer_is_the_same_from_memory_and_from_the_beginning(world, known, monkeypatch):
-    monkeypatch.setattr(reads, "MAX_CELL_RUNS", 2)
+def test_an_answer_is_the_same_from_memory_and_from_the_beginning(world, known):
     for start in range(2, 7):
         told(world, days(f"11-0{start}", f"11-0{start + 1}"), deltas=start)
         overview(known)
@@ -204,8 +203,8 @@ def test_files_that_retention_let_go_of_are_read_no_more(world, known, monkeypat
     store = world.workspace.store
     dropped = update(run).where(run.c.tenant == "default", run.c.run_id == done.run_id)
     store.state.write(lambda connection: connection.execute(dropped.values(files_dropped_us=world.now)))
-    later = reads.time.monotonic() + 61
-    monkeypatch.setattr(reads, "time", SimpleNamespace(monotonic=lambda: later))
+    later = current.time.monotonic() + 61
+    monkeypatch.setattr(current, "time", SimpleNamespace(monotonic=lambda: later))
     assert ids(known) == []
     assert overview(known, date(2025, 11, 3), date(2025, 11, 4))[2] == 400_000
 
