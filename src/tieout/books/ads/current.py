@@ -20,12 +20,14 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+import structlog
 from sqlalchemy import BigInteger, Connection, and_, func, or_, select, type_coerce
 from sqlalchemy.sql import ColumnElement
 
 from tieout.books.ads.gathered import SHAPE_DIGITS, GatheredFile, list_gathered, put_gathered
 from tieout.books.ads.period import DAY_US, Period, period_of_window
 from tieout.books.ads.pieces import BOOK
+from tieout.core.errors import TieoutError
 from tieout.core.settings import Settings
 from tieout.store.digest import digest_text
 from tieout.store.duck import SPILL_FOLDER
@@ -47,6 +49,7 @@ ORDERS = {
 LINES = "statement_line"
 MAX_BESIDE = 256
 """Of so many windows the memory may differ from its file; then the file is made anew. Opening each costs 1 to 2 ms."""
+MOST_BESIDE = 4 * MAX_BESIDE
 AT_ONCE = 2000
 """So many windows are taken over in one transaction."""
 LOOK_FOR_DROPPED_S = 60.0
@@ -55,6 +58,7 @@ LOOK_FOR_DROPPED_S = 60.0
 _EPOCH = date(1970, 1, 1)
 _VERSION = "1"
 _PRIME = 1_000_003
+_log = structlog.get_logger("tieout.ads")
 
 
 @dataclass(frozen=True)
@@ -337,19 +341,25 @@ def gather(store: Store, settings: Settings, *, is_waiting: bool = False, least:
 
 
 def gather_where_many(store: Store, settings: Settings) -> None:
-    """Make the gathered file anew where many windows were published since: asked after each, it costs a count."""
+    """Make the gathered file anew where many windows were published since; asked after each, it costs a count.
+
+    Who publishes does not wait for more than MOST_BESIDE: an installation that has never gathered its runs leaves it to
+    the server. What fails here is only slower to read.
+    """
     known = list_gathered(store.folders.gathered(store.tenant, BOOK), shape())
-    position = known[0].position if known else 0
     asked = select(func.count()).where(
         publication.c.tenant == store.tenant,
         publication.c.book == BOOK,
         publication.c.leg == RECONCILE,
-        publication.c.seq > position,
+        publication.c.seq > (known[0].position if known else 0),
     )
     with store.state.reading() as connection:
-        is_due = (connection.scalar(asked) or 0) > MAX_BESIDE
-    if is_due:
-        gather(store, settings)
+        count = connection.scalar(asked) or 0
+    if MAX_BESIDE < count <= MOST_BESIDE:
+        try:
+            gather(store, settings)
+        except (TieoutError, duckdb.Error) as error:
+            _log.warning("Facts were not gathered", tenant_id=store.tenant, exc_info=error)
 
 
 @cache
