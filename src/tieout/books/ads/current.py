@@ -320,8 +320,8 @@ def open_current(store: Store, settings: Settings, spill: Path | None = None) ->
     return CurrentFacts(store, settings, spill)
 
 
-def gather(store: Store, settings: Settings, *, is_waiting: bool = False, least: int = MAX_BESIDE) -> bool:
-    """Make the gathered file anew where what is published differs from it by more than `least` windows.
+def gather(store: Store, settings: Settings, *, is_waiting: bool = False, least: int | None = None) -> bool:
+    """Make the gathered file anew where what is published differs from it by more than `least` windows, by default MAX_BESIDE.
 
     One process at a time makes it, for the others there is nothing to do; `is_waiting` waits for the one that does.
     Tells whether a file was made.
@@ -332,7 +332,7 @@ def gather(store: Store, settings: Settings, *, is_waiting: bool = False, least:
         return False
     with held, store.folders.scratch("gathered") as scratch, closing(open_current(store, settings, scratch)) as facts:
         facts.take_over(facts.list_news())
-        if facts.beside <= least:
+        if facts.beside <= (MAX_BESIDE if least is None else least):
             return False
         draft = scratch / "facts"
         facts.write_file(draft)

@@ -133,7 +133,7 @@ class TenantReads:
         """Read what these tenants will ask for before they do, then keep all up to date, until `stop` is set."""
         for tenant in tenants:
             if not stop.is_set():
-                self._try(tenant, self.of(tenant).warm)
+                self._try(tenant, lambda tenant=tenant: self.of(tenant).warm())
         while not stop.wait(TIDY_S):
             with self._lock:
                 every = list(self._reads.items())
