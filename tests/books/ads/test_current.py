@@ -144,7 +144,7 @@ ACTS = st.tuples(
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink what takes a second takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -321,10 +321,10 @@ def open_current(store: Store, settings: Settings, spill: Path | None = None) ->
 
 
 def gather(store: Store, settings: Settings, *, is_waiting: bool = False, least: int | None = None) -> bool:
-    """Make the gathered file anew where what is published differs from it by more than `least` windows, by default MAX_BESIDE.
+    """Make the gathered file anew where what is published differs from it by more than `least` windows.
 
-    One process at a time makes it, for the others there is nothing to do; `is_waiting` waits for the one that does.
-    Tells whether a file was made.
+    By default those are MAX_BESIDE. One process at a time makes it, for the others there is nothing to do; `is_waiting`
+    waits for the one that does. Tells whether a file was made.
     """
     path = store.folders.locks / f"gathered-{BOOK}-{store.tenant}"
     held = lock(path) if is_waiting else try_lock(path)

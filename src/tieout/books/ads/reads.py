@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from threading import Event, Lock
 from typing import Any
 
@@ -133,13 +134,16 @@ class TenantReads:
         """Read what these tenants will ask for before they do, then keep all up to date, until `stop` is set."""
         for tenant in tenants:
             if not stop.is_set():
-                self._try(tenant, lambda tenant=tenant: self.of(tenant).warm())
+                self._try(tenant, partial(self._warm, tenant))
         while not stop.wait(TIDY_S):
             with self._lock:
                 every = list(self._reads.items())
             for tenant, reads in every:
                 if not stop.is_set():
                     self._try(tenant, reads.tidy)
+
+    def _warm(self, tenant: str) -> None:
+        self.of(tenant).warm()
 
     def _try(self, tenant: str, work: Callable[[], None]) -> None:
         try:
