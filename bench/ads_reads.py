@@ -9,8 +9,10 @@ what a quiet one would. The bare query reads the same facts from one Parquet fil
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -288,23 +290,31 @@ def _measure(platform: Platform, shape: Shape, times: int, whole: Path) -> dict[
         "asked": asked,
     }
     # Every run is read once in the life of an installation: what is published later is added to the file.
-    reads = Reads(Store(platform.of(TENANT), Folders(platform.settings.data_dir), TENANT), platform.settings)
+    folders = Folders(platform.settings.data_dir)
+    shutil.rmtree(folders.gathered(TENANT, "ads"), ignore_errors=True)
+    reads = Reads(Store(platform.of(TENANT), folders, TENANT), platform.settings)
     asked["nothing is gathered yet"] = _once(reads.warm)
     for words, is_warm in (("first after a start, at once", False), ("first after a start, ready", True)):
         app = create_app(platform)
         if is_warm:
             asked["making ready at a start"] = _once(app.state.ads_reads.of(TENANT).warm)
         with _client(app, key) as client:
-            for path in ("deltas", "overview"):
-                asked[f"{words}: {path}"] = _once(partial(_get, client, path, {}))
+            for question in ("deltas, all", "overview, 7 days"):
+                asked[f"{words}: {question}"] = _once(partial(_get, client, *_questions(shape)[question]))
     with _client(create_app(platform), key) as client:
         for words, (path, given) in _questions(shape).items():
             asked[words] = _many(partial(_get, client, path, given), times)
-        more = iter(range(shape.windows, shape.windows + times))
-        published = [_after_publishing(platform, shape, client, next(more)) for _ in range(min(times, 20))]
+        published = [_after_publishing(platform, shape, client, number) for number in _free(platform, shape, 20)]
         asked["deltas, all, a window was published since"] = _told(*zip(*published, strict=True))
     figures["ratio of p95: deltas, all to bare DuckDB"] = round(asked["deltas, all"]["p95_ms"] / bare, 2)
     return figures
+
+
+def _free(platform: Platform, shape: Shape, count: int) -> list[int]:
+    """Return the numbers of windows that were not published yet."""
+    folders = Folders(platform.settings.data_dir)
+    later = (number for number in itertools.count(shape.windows) if not folders.run(f"{number:064x}").exists())
+    return list(itertools.islice(later, count))
 
 
 def _client(app: FastAPI, key: str) -> TestClient:
