@@ -86,6 +86,7 @@ class CurrentFacts:
         self._gathered: GatheredFile | None = None
         self._in_file: frozenset[int] = frozenset()
         self._masked: set[int] = set()
+        self._changed: list[int] = []
         self._looked_at = time.monotonic()
         self._say_what_is_current()
 
@@ -143,8 +144,31 @@ class CurrentFacts:
 
     def list_news(self) -> list[Followed]:
         """Return the current publications that are newer than what is known, and those whose files came or went."""
+        self.look_for_changed_files()
         news = _published(self._store, _is_after(self._last))
-        return news + self._changed_files()
+        if self._changed:
+            news += _published(self._store, publication.c.seq.in_(self._changed))
+            self._changed = []
+        return news
+
+    def look_for_changed_files(self) -> None:
+        """Find the windows whose files retention let go of, or that came back, for `list_news`; done now and then."""
+        if time.monotonic() - self._looked_at < LOOK_FOR_DROPPED_S:
+            return
+        self._looked_at = time.monotonic()
+        is_dropped = and_(
+            publication.c.tenant == self._store.tenant,
+            publication.c.book == BOOK,
+            publication.c.leg.in_(LEGS),
+            publication.c.superseded_us.is_(None),
+            run.c.files_dropped_us.is_not(None),
+        )
+        asked = select(publication.c.seq).join(run, _is_run_of_publication()).where(is_dropped)
+        with self._store.state.reading() as connection:
+            dropped = list(connection.scalars(asked))
+        differs = "select number from followed where has_files = (number in (select unnest($dropped::bigint[])))"
+        with self._lock:
+            self._changed = [number for (number,) in self._con.execute(differs, {"dropped": dropped}).fetchall()]
 
     def take_over(self, news: Sequence[Followed]) -> None:
         """Let publications take the place of what is known of their windows."""
@@ -257,26 +281,6 @@ class CurrentFacts:
         if rows:
             given = {"days": [day for day, _ in rows], "numbers": [number for _, number in rows]}
             self._con.execute("insert into day select unnest($days::date[]), unnest($numbers)", given)
-
-    def _changed_files(self) -> list[Followed]:
-        """Return the windows whose files retention let go of, or that came back; asked now and then."""
-        if time.monotonic() - self._looked_at < LOOK_FOR_DROPPED_S:
-            return []
-        self._looked_at = time.monotonic()
-        is_dropped = and_(
-            publication.c.tenant == self._store.tenant,
-            publication.c.book == BOOK,
-            publication.c.leg.in_(LEGS),
-            publication.c.superseded_us.is_(None),
-            run.c.files_dropped_us.is_not(None),
-        )
-        asked = select(publication.c.seq).join(run, _is_run_of_publication()).where(is_dropped)
-        with self._store.state.reading() as connection:
-            dropped = list(connection.scalars(asked))
-        differs = "select number from followed where has_files = (number in (select unnest($dropped::bigint[])))"
-        with self._lock:
-            numbers = [number for (number,) in self._con.execute(differs, {"dropped": dropped}).fetchall()]
-        return _published(self._store, publication.c.seq.in_(numbers)) if numbers else []
 
     def _say_what_is_current(self, masked: Iterable[int] = ()) -> None:
         """Let a view of each table show the file without what was replaced since, and what is in memory."""

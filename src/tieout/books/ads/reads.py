@@ -202,6 +202,8 @@ class Reads:
 
     def tidy(self) -> None:
         """Take over what was published, and make the gathered file anew where it is far behind."""
+        if (known := self._facts) is not None:
+            known.look_for_changed_files()  # which takes a while, so that no question waits for it
         with self._lock:
             facts = self._follow()
         if facts.beside > MAX_BESIDE:
