@@ -20,12 +20,15 @@ import structlog
 from tieout import __version__
 from tieout.api.app import create_app
 from tieout.api.server import ApiServer, listen
+from tieout.books.ads.reads import list_tenants
 from tieout.control.access.actions.keys import create_admin_key
+from tieout.control.flags.registry import VRA_ENABLED
 from tieout.control.platform import Platform
 from tieout.control.readiness import Readiness
 from tieout.core.logs import set_up_logs
 from tieout.core.serving import ServeRequest
 from tieout.core.tracing import set_up_tracing
+from tieout.store.guards import EVERY_TENANT
 from tieout.store.observed import observe
 from tieout.work.loops import Loop, Loops
 from tieout.work.probes import Probes
@@ -92,8 +95,14 @@ class Process:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         self._announce(f"Tieout serves http://{shown}:{port} (routes: /docs). Stop it with Ctrl+C.")
+        self._loops.start({"reads": lambda stop: app.state.ads_reads.keep_ready(stop, self._tenants())})
         if self._told_at is None:
             self._api.run(sockets=[listener])
+
+    def _tenants(self) -> list[str]:
+        """Return the tenants whose ads book is likely to be asked about."""
+        every = list_tenants(self._platform.state.of(EVERY_TENANT))
+        return [tenant for tenant in every if self._platform.flags.is_on(VRA_ENABLED, tenant)]
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._told_at is not None:

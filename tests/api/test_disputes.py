@@ -256,6 +256,11 @@ def test_every_storage_keeps_a_kit_for_its_tenant(tmp_path, storage):
     assert made.get("acme", "kit_1_abc") == b"evidence"
     with pytest.raises(Exception, match="not where it was stored"):
         made.get("other", "kit_1_abc")
+    assert made.find_size("acme", "kit_1_abc") == 8
+    assert made.find_size("other", "kit_1_abc") is None
+    for _ in range(2):
+        made.remove("acme", "kit_1_abc")
+    assert made.find_size("acme", "kit_1_abc") is None
     assert made.check()
 
 

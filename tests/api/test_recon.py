@@ -12,11 +12,14 @@ from fastapi.testclient import TestClient
 from tests.api.recon_worlds import BASE, EVENTS, RECEIPTS, STATEMENT, WorldOf, a_judged_day
 from tests.control.access.people import add_tenant, key_header
 from tieout.api.app import create_app
+from tieout.books.ads.current import gather
 from tieout.books.ads.delta_csv import HEADER
 from tieout.books.ads.reads import Reads
 from tieout.control.flags.actions import set_flag
 from tieout.core import metrics
 from tieout.core.actor import Actor
+from tieout.store.folders import Folders
+from tieout.store.opening import Store
 
 OVERVIEW, DELTAS, CSV = "/api/v1/recon/overview", "/api/v1/recon/deltas", "/api/v1/recon/deltas.csv"
 WINDOW = {"from": "2025-11-03T00:00:00Z", "to": "2025-11-05T00:00:00Z"}
@@ -334,6 +337,11 @@ def test_each_tenant_reads_its_own(api, acme, platform):
     assert exact(api.get(OVERVIEW, params=WINDOW, headers=other))["data"]["byNetwork"] == []
     assert exact(api.get(DELTAS, headers=acme))["total"] == 1
     assert api.get(DELTAS, headers=key_header(platform, "acme", "recon.runs.read")).status_code == 403
+    stores = [Store(platform.of(tenant), Folders(platform.settings.data_dir), tenant) for tenant in ("acme", "other")]
+    assert [gather(store, platform.settings, least=0) for store in stores] == [True, False]
+    with TestClient(create_app(with_settings(platform))) as restarted:
+        for key, total in ((acme, 1), (other, 0)):
+            assert exact(restarted.get(DELTAS, headers=key))["total"] == total
 
 
 def test_what_is_published_is_read_at_once_and_whole(api, acme, platform):

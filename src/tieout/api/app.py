@@ -100,7 +100,6 @@ def create_app(
     app.state.ads_reads = TenantReads(
         lambda tenant: Store(platform.of(tenant), Folders(platform.settings.data_dir), tenant), platform.settings
     )
-    recon.begin_counting()
     app.state.gauges = StateGauges(platform.state, platform.now, clock)
     handle_errors(app)
     for routes in ROUTES:

@@ -38,15 +38,21 @@ def _told(one: Retained) -> dict[str, object]:
         "held": one.held,
         "over": one.over,
         "bytes": one.byte_count,
+        "needed": [{"count": count, "why": why} for why, count in one.needed.items()],
     }
 
 
 def _print(found: tuple[Retained, ...], *, is_dry_run: bool) -> None:
     over = "over" if is_dry_run else "let go"
-    table = Table("table", "counted from", "months", "before", "held", over, "bytes", box=None, pad_edge=False)
+    table = Table("table", "counted from", "months", "before", "held", over, "bytes", "stay", box=None, pad_edge=False)
     for one in found:
         months = "for ever" if one.kept.months is None else str(one.kept.months)
         cutoff = "" if one.cutoff is None else one.cutoff.isoformat()
-        counts = (str(one.held), str(one.over), f"{one.byte_count:,}")
+        stay = str(sum(one.needed.values())) if one.needed else ""
+        counts = (str(one.held), str(one.over), f"{one.byte_count:,}", stay)
         table.add_row(one.kept.table, one.kept.counted_from, months, cutoff, *counts)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for one in found:
+        for why, count in one.needed.items():
+            console.print(f"{count} of {one.kept.table} stay: {why}.", soft_wrap=True)

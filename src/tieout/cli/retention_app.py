@@ -19,7 +19,7 @@ retention = typer.Typer(
 
 @retention.command(epilog="[bold]Example[/bold]\n\ntieout retention show --json")
 def show(*, as_json: JsonFlag = False) -> None:
-    """Show each table with its period, and how much of it is over by now."""
+    """Show each table with its period, how much of it is over by now, and what stays because it is still needed."""
     from tieout.cli.app import workspace  # noqa: PLC0415 - the app mounts this module
     from tieout.cli.retention import show_periods  # noqa: PLC0415 - help answers without the engine
 
@@ -44,7 +44,11 @@ def apply(
     yes: Annotated[bool, typer.Option("--yes", help="Let it go; without it nothing is.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Let go the files of what is over: runs stay on record without them, monthly digests stay whole."""
+    """Let go what is over, and say it in the audit trail.
+
+    Runs stay on record without their files. Disputes go with their kits, but for those submitted and not decided. Of
+    proofs the records of a day go; its hashes stay in the log, its root where a monthly digest rests on it.
+    """
     from tieout.cli.app import workspace  # noqa: PLC0415 - the app mounts this module
     from tieout.cli.retention import RetentionUnconfirmed, show_periods  # noqa: PLC0415
 

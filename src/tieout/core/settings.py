@@ -233,10 +233,10 @@ class Settings:
     """Months for which lines, expected rows, matches and deltas of the ads book are kept, from the day they are of."""
 
     ads_disputes_months: int = 36
-    """Months for which disputes of the ads book are kept."""
+    """Months for which disputes of the ads book are kept with their kits; submitted ones until they are decided."""
 
     ads_proofs_months: int = 36
-    """Months for which daily roots of the ads book are kept; monthly digests are kept for ever."""
+    """Months for which records of sealed days of the ads book are kept; monthly digests stay, and what they rest on."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from tieout.core.errors import TieoutError
 from tieout.core.ids import RandomBytes
@@ -26,7 +26,7 @@ from tieout.proofs.tiles import LogDamaged, TileLog
 from tieout.store.duck import connect
 from tieout.store.opening import Store
 from tieout.store.runs import Run
-from tieout.store.tables import proofs_daily_roots, proofs_log, proofs_monthly_digest
+from tieout.store.tables import proofs_daily_roots, proofs_log, proofs_monthly_digest, proofs_records_dropped
 
 PROOFS_FOLDER = "proofs"
 LEAF_FOLDER = "leaves"
@@ -46,6 +46,13 @@ class SealedFileDamaged(TieoutError):
 
     code = "sealed_file_damaged"
     http_status = 500
+
+
+class SealedRecordsGone(TieoutError):
+    """Retention let go of what sealed leaves say; the log still has their hashes."""
+
+    code = "sealed_records_gone"
+    http_status = 410
 
 
 class Keys(Protocol):
@@ -89,6 +96,8 @@ class SealedDay:
     records_sha256: str
     counts: Mapping[str, int]
     published_at: datetime
+    records_dropped_at: datetime | None = None
+    """When retention let go of what the leaves say; their hashes and the root stay."""
 
     @property
     def last_leaf(self) -> int:
@@ -186,6 +195,10 @@ class Desk:
         found = self._days(proofs_daily_roots.c.day == day.isoformat())
         return found[-1] if found else None
 
+    def list_seals(self) -> list[SealedDay]:
+        """Return every seal of a day, also those that a later one restates, in the order of the log."""
+        return self._days()
+
     def list_days(self, first: date, last: date) -> tuple[SealedDay, ...]:
         """Return the latest seal of each day from `first` to `last`, by date."""
         found = self._days(proofs_daily_roots.c.day.between(first.isoformat(), last.isoformat()))
@@ -268,6 +281,14 @@ class Desk:
         try:
             return pq.read_table(path, columns=list(columns))
         except (OSError, ValueError) as error:
+            sealed = self.day_of_leaf(first_leaf)
+            if sealed is not None and sealed.records_dropped_at is not None:
+                raise SealedRecordsGone(
+                    f"The sealed records of {sealed.day} were let go on {sealed.records_dropped_at:%Y-%m-%d}.",
+                    subject=sealed.day.isoformat(),
+                    remedy="Their hashes and the root stay in the log: tieout proofs verify --day holds them against"
+                    " it. A backup from before has the records.",
+                ) from error
             raise damaged(path, str(error)) from error
 
     def list_records(self, start: int, end: int) -> list[str] | None:
@@ -320,7 +341,10 @@ class Desk:
 
     def _days(self, *conditions: Any) -> list[SealedDay]:
         table = proofs_daily_roots
-        asked = select(table).where(self._is_own(table), *conditions).order_by(table.c.first_leaf)
+        dropped = proofs_records_dropped
+        is_of_seal = and_(*(dropped.c[name] == table.c[name] for name in ("tenant", "book", "first_leaf")))
+        asked = select(table, dropped.c.dropped_us).outerjoin(dropped, is_of_seal)
+        asked = asked.where(self._is_own(table), *conditions).order_by(table.c.first_leaf)
         with self.store.state.reading() as connection:
             return [_day(row) for row in connection.execute(asked)]
 
@@ -377,6 +401,7 @@ def _day(row: Row[Any]) -> SealedDay:
         row.records_sha256,
         row.counts,
         row.published_at,
+        row.dropped_us,
     )
 
 

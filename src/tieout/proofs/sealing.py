@@ -31,6 +31,7 @@ from tieout.proofs.desk import (
     SealedDay,
     SealedFileDamaged,
     SealedMonth,
+    SealedRecordsGone,
     check_checkpoint,
     content_of,
     damaged,
@@ -273,7 +274,7 @@ def _is_of_runs(desk: Desk, writer: LogWriter, former: SealedDay, records: DayRe
     """Tell, without making a leaf, whether a day was sealed with these runs: the same runs have the same rows."""
     try:
         last = desk.last_of(former.first_leaf)
-    except SealedFileDamaged:
+    except (SealedFileDamaged, SealedRecordsGone):
         return False
     said = content_of(last)
     is_sealed = last.hash == writer.leaf(former.last_leaf) and said["root"] == former.root.hex()

@@ -100,6 +100,10 @@ class Folders:
         """Return the lock that whoever changes this source must hold."""
         return self.locks / f"source-{source_id}"
 
+    def gathered(self, tenant: str, book: str) -> Path:
+        """Return where files lie that gather what a tenant's current runs say: derived, and made anew when missing."""
+        return self.data_dir / "gathered" / tenant / book
+
     @contextmanager
     def scratch(self, purpose: str) -> Iterator[Path]:
         """Give an empty folder beside the others for one piece of work, and remove it afterwards.

@@ -38,11 +38,19 @@ class KitGone(TieoutError):
 
 
 class KitStorage(Protocol):
-    """Keeps kits. `put` returns the address; both raise KitStorageUnusable, `get` KitGone."""
+    """Keeps kits. `put` returns the address; all raise KitStorageUnusable, `get` KitGone."""
 
     def put(self, tenant: str, kit_id: str, content: bytes) -> str: ...
 
     def get(self, tenant: str, kit_id: str) -> bytes: ...
+
+    def find_size(self, tenant: str, kit_id: str) -> int | None:
+        """Return how many bytes a kit has, None where it is not here."""
+        ...
+
+    def remove(self, tenant: str, kit_id: str) -> None:
+        """Remove a kit; one that is gone already is fine."""
+        ...
 
     def check(self) -> str:
         """Return where kits go, for people; change nothing."""
@@ -98,6 +106,25 @@ class InFolder:
         except OSError as error:
             raise _failed(kit_id, error, "VRA_DISPUTE_FS_DIR names a folder that this account can read.") from error
 
+    def find_size(self, tenant: str, kit_id: str) -> int | None:
+        """Return how many bytes a kit has."""
+        try:
+            return self._place(tenant, kit_id).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _failed(kit_id, error, "VRA_DISPUTE_FS_DIR names a folder that this account can read.") from error
+
+    def remove(self, tenant: str, kit_id: str) -> None:
+        """Remove a kit."""
+        place = self._place(tenant, kit_id)
+        try:
+            place.unlink(missing_ok=True)
+            if place.parent.exists():
+                fsync(place.parent)
+        except OSError as error:
+            raise _failed(kit_id, error, "VRA_DISPUTE_FS_DIR names a folder that this account can write.") from error
+
     def check(self) -> str:
         """Return the folder if a kit could be written there."""
         nearest = next(one for one in (self.folder, *self.folder.parents) if one.exists())
@@ -141,6 +168,23 @@ class InBucket:
         except OSError as error:
             raise _failed(kit_id, error, "Check VRA_DISPUTE_BUCKET, VRA_S3_ENDPOINT and the credentials.") from error
 
+    def find_size(self, tenant: str, kit_id: str) -> int | None:
+        """Return how many bytes a kit has."""
+        try:
+            found = self._files.get_file_info(self._place(tenant, kit_id))
+        except OSError as error:
+            raise _failed(kit_id, error, "Check VRA_DISPUTE_BUCKET, VRA_S3_ENDPOINT and the credentials.") from error
+        return None if found.type.name == "NotFound" else int(found.size)
+
+    def remove(self, tenant: str, kit_id: str) -> None:
+        """Remove a kit."""
+        try:
+            self._files.delete_file(self._place(tenant, kit_id))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _failed(kit_id, error, "Check VRA_DISPUTE_BUCKET, VRA_S3_ENDPOINT and the credentials.") from error
+
     def check(self) -> str:
         """Return the place if the bucket answers."""
         bucket = self._bucket
@@ -177,6 +221,15 @@ class InMemory:
         if (tenant, kit_id) not in self._kits:
             raise _gone(kit_id)
         return self._kits[tenant, kit_id]
+
+    def find_size(self, tenant: str, kit_id: str) -> int | None:
+        """Return how many bytes a kit has."""
+        content = self._kits.get((tenant, kit_id))
+        return None if content is None else len(content)
+
+    def remove(self, tenant: str, kit_id: str) -> None:
+        """Forget a kit."""
+        self._kits.pop((tenant, kit_id), None)
 
     def check(self) -> str:
         """Return where kits go."""

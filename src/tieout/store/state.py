@@ -92,7 +92,7 @@ class Schema:
 
 
 SCHEMA = Schema(
-    metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+    metadata, Path(__file__).parent / "migrations", ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 )
 
 

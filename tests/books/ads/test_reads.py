@@ -4,27 +4,22 @@ from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
 from tests.books.ads.builders import World, days
-from tieout.books.ads import reads
+from tests.books.ads.reads_world import ids, overview, told
+from tieout.books.ads import current
 from tieout.books.ads.delta_csv import csv_of, file_name, sanitised
 from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads
 from tieout.books.ads.period import parse_period
-from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.reads import Delta, DeltaQuery, Reads
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
-from tieout.store.publish import begin_run, publish
-from tieout.store.runs import RunRequest, Window, measure_file
 from tieout.store.tables import run
 
 LATE = date(2025, 11, 30)
-FIRST, END = date(2025, 11, 1), date(2025, 11, 8)
 RECEIPTS = "request | at | cpm | winner\na | 11-03 10:00 | 1 | admob\nb | 11-04 11:00 | 2 | admob"
 EVENTS = "request | at | usd\na | 11-03 10:00:01 | 0.5\nb | 11-04 11:00:02 | 1"
 STATEMENT = "day | paid | impressions\n11-03 | 0.4 | 1\n11-04 | 0.7 | 1\n11-05 | 3 | 7"
@@ -48,72 +43,6 @@ def judge(world, period, **tunables):
     for step in (build_expected, match_ads):
         step(world.workspace, period)
     return reconcile_ads(world.workspace, period, Tunables(**tunables), as_of=LATE)
-
-
-def told(world, period, deltas=1, expected_micros=500_000):
-    """Publish what judging a period would: a dollar's half expected each day, 0.4 paid, and so many deltas."""
-    every = [period.first_day + timedelta(days=at) for at in range((period.end_day - period.first_day).days)]
-    side = {
-        "event_date": pa.array(every, pa.date32()),
-        **{name: [text] * len(every) for name, text in (("network", "admob"), ("format", "banner"), ("country", "US"))},
-        "currency": ["USD"] * len(every),
-        **{
-            name: pa.array([micros] * len(every), pa.int64())
-            for name, micros in (
-                ("impressions", 1),
-                ("expected_micros", expected_micros),
-                ("paid_micros", 400_000),
-                ("expected_rows", 1),
-                ("covered_rows", 1),
-                ("explained_micros", expected_micros - 400_000),
-            )
-        },
-    }
-    ids = [f"win:{period.text}:underpay:{at}" for at in range(deltas)]
-    facts = {
-        "overview_cell": side,
-        "overview_app": side | {"app_id": ["app"] * len(every)},
-        "delta": {
-            "kind": ["underpay"] * deltas,
-            "amount_micros": pa.array([100_000] * deltas, pa.int64()),
-            "currency": ["USD"] * deltas,
-            "reason_code": ["agg_underpay"] * deltas,
-            "window_start_us": pa.array([period.start_us] * deltas, pa.int64()),
-            "window_end_us": pa.array([period.end_us] * deltas, pa.int64()),
-            "evidence_id": pa.array(ids, pa.string()),
-            "confidence": pa.array([Decimal("0.70")] * deltas, pa.decimal128(3, 2)),
-        },
-        "delta_app": {
-            "evidence_id": pa.array(ids, pa.string()),
-            "app_id": pa.array(["app"] * deltas, pa.string()),
-            "amount_micros": pa.array([100_000] * deltas, pa.int64()),
-        },
-    }
-    store, config = world.workspace.store, f"{deltas} {expected_micros}"
-    asked = RunRequest(Window(BOOK, "reconcile", period.window), (), config, "0", "0" * 64, {})
-    with begin_run(store.runs, asked, now=world.now) as active:
-        for name, columns in facts.items():
-            pq.write_table(pa.table(columns), active.out_dir / f"{name}.parquet")
-        files = [measure_file(active.out_dir, f"{name}.parquet") for name in facts]
-        return publish(store.runs, active, files, steps=[], summary={}, now=world.now).run
-
-
-def overview(known, first=FIRST, end=END, app_id=None):
-    with known.look() as look:
-        found = look.overview(first, end, app_id)
-    told = found.totals
-    return (
-        told.impressions,
-        told.paid_micros,
-        told.expected_micros,
-        found.coverage_percent,
-        found.variance_percent,
-    )
-
-
-def ids(known, **asked):
-    with known.look() as look:
-        return [one.evidence_id.split("T")[0].removeprefix("win:") for one in look.list_deltas(DeltaQuery(**asked))]
 
 
 def test_days_that_nobody_judged_count_as_expected_what_was_paid(world, known):
@@ -171,8 +100,7 @@ def test_what_one_looks_at_stays_while_more_is_published(world, known):
         assert look.count_deltas(DeltaQuery()) == 1
 
 
-def test_an_answer_is_the_same_from_memory_and_from_the_beginning(world, known, monkeypatch):
-    monkeypatch.setattr(reads, "MAX_CELL_RUNS", 2)
+def test_an_answer_is_the_same_from_memory_and_from_the_beginning(world, known):
     for start in range(2, 7):
         told(world, days(f"11-0{start}", f"11-0{start + 1}"), deltas=start)
         overview(known)
@@ -204,8 +132,8 @@ def test_files_that_retention_let_go_of_are_read_no_more(world, known, monkeypat
     store = world.workspace.store
     dropped = update(run).where(run.c.tenant == "default", run.c.run_id == done.run_id)
     store.state.write(lambda connection: connection.execute(dropped.values(files_dropped_us=world.now)))
-    later = reads.time.monotonic() + 61
-    monkeypatch.setattr(reads, "time", SimpleNamespace(monotonic=lambda: later))
+    later = current.time.monotonic() + 61
+    monkeypatch.setattr(current, "time", SimpleNamespace(monotonic=lambda: later))
     assert ids(known) == []
     assert overview(known, date(2025, 11, 3), date(2025, 11, 4))[2] == 400_000
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
 import structlog
@@ -28,7 +29,6 @@ from tieout.store.tables.columns import micros
 routes = Section(prefix="/api/v1/recon", tags=["ads"], dependencies=[Depends(flag_on(VRA_ENABLED))])
 
 SCOPE = "pilot"
-OPS = ("overview", "deltas_count", "deltas_list")
 Reader = Annotated[Caller, Depends(reads_or_does(READ))]
 Text = Annotated[str | None, Query(max_length=100)]
 AppId = Annotated[str | None, Query(max_length=MAX_APP_ID, description="Only what is of this app.")]
@@ -36,6 +36,16 @@ From = Annotated[str | None, Query(alias="from", max_length=100, description="IS
 To = Annotated[str | None, Query(alias="to", max_length=100, description="ISO timestamp at which the window ends.")]
 Found = TypeVar("Found")
 _log = structlog.get_logger("tieout.ads")
+
+
+@dataclass(frozen=True)
+class Read(Generic[Found]):
+    """Something to ask of a look, under the name by which the metrics know it; `empty` where it cannot be read."""
+
+    op: str
+    ask: Callable[[Look], Found]
+    empty: Found
+    is_empty: Callable[[Found], bool] = operator.not_
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def overview(
     def ask(look: Look) -> Overview:
         return look.overview(period.first_day, period.end_day, app_id or None)
 
-    found = _safe(request, caller, "overview", ask, NOTHING, is_empty=lambda one: not one.cells)
+    [found] = _safe(request, caller, Read("overview", ask, NOTHING, is_empty=lambda one: not one.cells))
     if found.cells and not app_id:  # a window without data, a failed read and one app say nothing about the pilot
         metrics.ADS_COVERAGE.labels(SCOPE).set(float(found.coverage_percent))
         metrics.ADS_VARIANCE.labels(SCOPE).set(float(found.variance_percent))
@@ -106,8 +116,8 @@ def overview(
 @routes.get("/deltas")
 def list_deltas(request: Request, caller: Reader, asked: Annotated[Asked, Depends(asked_deltas)]) -> Response:
     """List deltas, the latest window first; amounts are exact. With an app, its part of each."""
-    total = _safe(request, caller, "deltas_count", lambda look: look.count_deltas(asked.deltas), 0)
-    found = _list(request, caller, asked)
+    count: Read[Any] = Read("deltas_count", lambda look: look.count_deltas(asked.deltas), 0)
+    total, found = _safe(request, caller, count, _listing(asked))
     return _answer(
         {
             "success": True,
@@ -125,25 +135,19 @@ def export_deltas(
 ) -> Response:
     """Return a page of deltas as CSV, the header also where there is none."""
     name = file_name(asked.deltas.start, asked.deltas.end, platform.now())
+    [found] = _safe(request, caller, _listing(asked))
     return Response(
-        csv_of(_list(request, caller, asked)),
+        csv_of(found),
         media_type="text/csv; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _list(request: Request, caller: Caller, asked: Asked) -> list[Delta]:
+def _listing(asked: Asked) -> Read[list[Delta]]:
     def ask(look: Look) -> list[Delta]:
         return look.list_deltas(asked.deltas, page=asked.page.page, page_size=asked.page.page_size)
 
-    return _safe(request, caller, "deltas_list", ask, [])
-
-
-def begin_counting() -> None:
-    """Let a server show the counts of reads from its start, at zero: a rate misses the first of a series."""
-    for op in OPS:
-        metrics.ADS_QUERY_FAILURES.labels(op)
-        metrics.ADS_EMPTY_RESULTS.labels(op)
+    return Read("deltas_list", ask, [])
 
 
 def reads_of(request: Request, caller: Caller) -> Reads:
@@ -152,28 +156,24 @@ def reads_of(request: Request, caller: Caller) -> Reads:
     return reads.of(caller.tenant)
 
 
-def _safe(
-    request: Request,
-    caller: Caller,
-    op: str,
-    ask: Callable[[Look], Found],
-    empty: Found,
-    *,
-    is_empty: Callable[[Found], bool] = lambda found: not found,
-) -> Found:
-    """Return what was asked for, or `empty` where reading fails: insights may be missing, never in the way."""
+def _safe(request: Request, caller: Caller, *reads: Read[Any]) -> list[Any]:
+    """Answer reads from one moment, each as empty where it fails: insights may be missing, never in the way."""
+    found: list[Any] = []
     began = time.perf_counter()
     try:
         with reads_of(request, caller).look() as look:
-            found = ask(look)
+            for one in reads:
+                found.append(one.ask(look))
+                metrics.ADS_QUERY_DURATION.labels(one.op, "true").observe(time.perf_counter() - began)
+                if one.is_empty(found[-1]):
+                    metrics.ADS_EMPTY_RESULTS.labels(one.op).inc()
+                began = time.perf_counter()
     except Exception as error:  # noqa: BLE001 - the contract: whatever fails, the answer is empty and safe
-        metrics.ADS_QUERY_FAILURES.labels(op).inc()
-        metrics.ADS_QUERY_DURATION.labels(op, "false").observe(time.perf_counter() - began)
-        _log.warning("VRA safeQuery fallback", op=op, cause=type(error).__name__, exc_info=error)
-        return empty
-    metrics.ADS_QUERY_DURATION.labels(op, "true").observe(time.perf_counter() - began)
-    if is_empty(found):
-        metrics.ADS_EMPTY_RESULTS.labels(op).inc()
+        for one in reads[len(found) :]:
+            metrics.ADS_QUERY_FAILURES.labels(one.op).inc()
+            metrics.ADS_QUERY_DURATION.labels(one.op, "false").observe(time.perf_counter() - began)
+            _log.warning("VRA safeQuery fallback", op=one.op, cause=type(error).__name__, exc_info=error)
+            found.append(one.empty)
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from tieout.books.ads.kits import KitRequest, build_kit
 from tieout.books.ads.reads import Delta, Reads
@@ -17,11 +17,13 @@ from tieout.control.audit.actions import Entry, record
 from tieout.control.flags.registry import VRA_SHADOW_ONLY
 from tieout.control.platform import Platform
 from tieout.core import metrics
+from tieout.core.actor import Actor
 from tieout.core.errors import TieoutError
 from tieout.core.ids import RandomBytes
 from tieout.store.folders import Folders
-from tieout.store.kits import open_kit_storage
+from tieout.store.kits import KitStorage, open_kit_storage
 from tieout.store.opening import Store
+from tieout.store.state import State
 from tieout.store.tables import recon_disputes
 from tieout.store.tables.columns import micros
 from tieout.work.outbox.actions import Event, emit
@@ -210,6 +212,34 @@ def get_kit(platform: Platform, caller: Caller, dispute_id: str) -> bytes:
     """Return the kit of a dispute as it was stored. Raises DisputeUnknown, KitGone and KitStorageUnusable."""
     found = get_dispute(platform, caller, dispute_id)
     return open_kit_storage(platform.settings).get(caller.tenant, found.kit_id)
+
+
+def list_kept_disputes(state: State, tenant: str) -> list[Dispute]:
+    """Return every dispute of a tenant, the oldest first."""
+    oldest = select(recon_disputes).where(recon_disputes.c.tenant == tenant)
+    with state.reading() as connection:
+        rows = connection.execute(oldest.order_by(recon_disputes.c.created_us, recon_disputes.c.dispute_id)).all()
+    return [_dispute(row) for row in rows]
+
+
+def delete_dispute(state: State, tenant: str, actor: Actor, dispute: Dispute, kits: KitStorage, now: datetime) -> None:
+    """Delete a dispute whose time is over: first its kit, so that a process that dies leaves no kit without one."""
+    kits.remove(tenant, dispute.kit_id)
+
+    def remove(connection: Connection) -> None:
+        if connection.execute(delete(recon_disputes).where(_is(tenant, dispute.dispute_id))).rowcount:
+            before = {
+                "network": dispute.network,
+                "status": dispute.status,
+                "amount_micros": dispute.amount_micros,
+                "currency": dispute.currency,
+                "kit_sha256": dispute.kit_sha256,
+                "created_at": dispute.created_at.isoformat(),
+            }
+            entry = Entry(MODULE, "recon.dispute_deleted", "dispute", dispute.dispute_id, {"before": before})
+            record(connection, tenant, actor, entry, now=now)
+
+    state.write(remove)
 
 
 def list_disputes(

@@ -1,46 +1,52 @@
-"""What the current runs of a tenant say, for readers who wait: deltas in memory, overviews from small facts.
+"""What the current runs of a tenant say, for readers who wait: deltas and overviews of one moment.
 
-Each question first takes over what was published since the last one, in one transaction of the memory, so that nobody
-sees half a run. Publications of a leg become visible in the order of their numbers (store/publish.py), so whoever
-follows the numbers misses none.
+The facts lie in a database in memory over a gathered file (current.py); each question first takes over what was
+published since the last one.
 """
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
-from threading import Lock
+from functools import partial
+from threading import Event, Lock
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
-from sqlalchemy import and_, or_, select
+import structlog
+from sqlalchemy import func, select
 
-from tieout.books.ads.period import DAY_US, Period, period_of_window
+from tieout.books.ads.current import (
+    LEGS,
+    LOOK_FOR_DROPPED_S,
+    MAX_BESIDE,
+    STATEMENTS,
+    CurrentFacts,
+    gather,
+    open_current,
+    query_text,
+)
 from tieout.books.ads.pieces import BOOK
+from tieout.core.errors import TieoutError
 from tieout.core.settings import Settings
 from tieout.store.opening import Store
-from tieout.store.tables import publication, run, run_file
+from tieout.store.state import State
+from tieout.store.tables import publication
 
-RECONCILE, STATEMENTS = "reconcile", "statements"
-FACTS = {RECONCILE: ("delta", "delta_app", "overview_app", "overview_cell"), STATEMENTS: ("statement_line",)}
 MAX_TENANTS = 16
-MAX_CELL_RUNS = 2000
-"""Of so many runs the cells are kept, which overviews ask for again and again; then the others are forgotten."""
-LOOK_FOR_DROPPED_S = 60.0
-"""How often it is asked whether retention let go of files of current runs, which no publication tells."""
+TIDY_S = LOOK_FOR_DROPPED_S / 2
+"""How often what is kept is brought up to date without a question."""
+WARM_DAYS = 8
+"""Of so many days the overview is asked for before anybody does."""
 
-_EPOCH = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HUNDRED = Decimal(100)
 _PLACES = Decimal("0.000001")
+_log = structlog.get_logger("tieout.ads")
 
 
 @dataclass(frozen=True)
@@ -124,20 +130,39 @@ class TenantReads:
                 self._reads.popitem(last=False)
             return found
 
+    def keep_ready(self, stop: Event, tenants: Sequence[str] = ()) -> None:
+        """Read what these tenants will ask for before they do, then keep all up to date, until `stop` is set."""
+        for tenant in tenants:
+            if not stop.is_set():
+                self._try(tenant, partial(self._warm, tenant))
+        while not stop.wait(TIDY_S):
+            with self._lock:
+                every = list(self._reads.items())
+            for tenant, reads in every:
+                if not stop.is_set():
+                    self._try(tenant, reads.tidy)
 
-@dataclass
-class _Followed:
-    """A window of a leg, and the run that it points to, with the places of its files; `number` is the publication's."""
+    def _warm(self, tenant: str) -> None:
+        self.of(tenant).warm()
 
-    number: int
-    leg: str
-    window: str
-    run_id: str
-    places: dict[str, Path] = field(default_factory=dict)
+    def _try(self, tenant: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - nobody waits for it, and the next question says what is wrong
+            _log.warning("Reads are not ready", tenant_id=tenant, cause=type(error).__name__, exc_info=error)
 
-    @cached_property
-    def period(self) -> Period | None:
-        return period_of_window(self.window) if self.leg == RECONCILE else None
+
+def list_tenants(state: State) -> list[str]:
+    """Return the tenants that published in this book, the latest first; `state` must see every tenant."""
+    asked = (
+        select(publication.c.tenant)
+        .where(publication.c.book == BOOK, publication.c.leg.in_(LEGS))
+        .group_by(publication.c.tenant)
+        .order_by(func.max(publication.c.seq).desc())
+        .limit(MAX_TENANTS)
+    )
+    with state.reading() as connection:
+        return list(connection.scalars(asked))
 
 
 class Reads:
@@ -145,269 +170,154 @@ class Reads:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._settings = settings
         self._lock = Lock()
-        self._con = duckdb.connect(
-            config={
-                "threads": settings.threads,
-                "memory_limit": settings.memory_limit,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "python_enable_replacements": False,
-            }
-        )
-        self._con.execute("set TimeZone = 'UTC'")
-        for statement in query_text("tables").split(";"):
-            if statement.strip():
-                self._con.execute(statement)
-        self._last = dict.fromkeys(FACTS, 0)
-        self._followed: dict[tuple[str, str], _Followed] = {}
-        self._by_number: dict[int, _Followed] = {}
-        self._by_day: dict[date, set[str]] = {}
-        self._judged: set[date] = set()
-        self._spans: dict[int, tuple[date, date] | None] = {}
-        self._has_lines: set[int] = set()
-        self._has_cells: set[int] = set()
-        self._looked_at = time.monotonic()
+        self._facts: CurrentFacts | None = None
 
     @contextmanager
     def look(self) -> Iterator[Look]:
         """Give the state of this moment: every question asked of it is answered from the same runs."""
-        with self._lock:
-            self._follow()
-            cursor = self._con.cursor()
-            cursor.execute("begin transaction")
-            cursor.execute("select count(*) from day").fetchall()  # the snapshot is taken by the first question
         try:
-            yield Look(self, cursor)
-        finally:
-            cursor.close()
-
-    def place(self, number: int, name: str) -> Path | None:
-        """Return where a fact of the run of a publication lies."""
-        followed = self._by_number.get(number)
-        return followed.places.get(name) if followed else None
-
-    def keep_cells(self, numbers: Sequence[int]) -> None:
-        """Take over what runs say of their days, by network, format and country."""
-        with self._lock:
-            missing = [self._by_number[one] for one in numbers if one not in self._has_cells and one in self._by_number]
-            if not missing:
-                return
-            is_full = len(self._has_cells) + len(missing) > MAX_CELL_RUNS
-            with self._changing():
-                if is_full:
-                    self._con.execute("delete from cell where not list_contains($1::bigint[], number)", [list(numbers)])
-                self._load("cell", "overview_cell", missing)
-            kept = self._has_cells.intersection(numbers) if is_full else self._has_cells
-            self._has_cells = kept | {one.number for one in missing}
-
-    def keep_lines(self, first: date, end: date) -> list[int]:
-        """Take over the sums of the statements that tell of days nobody has judged; return all loads that do."""
-        with self._lock:
-            telling = [
-                one
-                for one in self._followed.values()
-                if one.leg == STATEMENTS and any(day not in self._judged for day in self._days_of(one, first, end))
-            ]
-            missing = [one for one in telling if one.number not in self._has_lines]
-            if missing:
-                with self._changing():
-                    self._load("line_cell", "statement_line", missing)
-                self._has_lines |= {one.number for one in missing}
-            return [one.number for one in telling]
-
-    def _days_of(self, one: _Followed, first: date, end: date) -> Iterator[date]:
-        if one.number not in self._spans:
-            place = one.places.get("statement_line")
-            self._spans[one.number] = _span(place) if place else None
-        span = self._spans[one.number]
-        if span is not None:
-            at, last = max(span[0], first), min(span[1], end - timedelta(days=1))
-            for number in range((last - at).days + 1):
-                yield at + timedelta(days=number)
-
-    def _follow(self) -> None:
-        found = self._published()
-        dropped = self._dropped()
-        if not found and not dropped:
-            return
-        gone = [self._followed[key] for key in dropped if key in self._followed]
-        gone += [self._followed[one.leg, one.window] for one in found if (one.leg, one.window) in self._followed]
-        with self._changing():
-            self._forget(gone)
-            judged = [one for one in found if one.leg == RECONCILE]
-            self._load("delta", "delta", judged)
-            self._load("delta_app", "delta_app", judged)
-            changed, chosen = self._choose_days(judged, [one for one in gone if one.leg == RECONCILE])
-        self._judged = (self._judged - changed) | chosen
-        for one in gone:
-            self._followed.pop((one.leg, one.window), None)
-            self._by_number.pop(one.number, None)
-            self._has_lines.discard(one.number)
-            self._has_cells.discard(one.number)
-            self._spans.pop(one.number, None)
-        for one in found:
-            self._last[one.leg] = max(self._last[one.leg], one.number)
-            if one.places:
-                self._followed[one.leg, one.window] = one
-                self._by_number[one.number] = one
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        self._con.execute("begin transaction")
-        try:
-            yield
-        except BaseException:
-            self._con.execute("rollback")
+            with self._lock:
+                facts = self._follow()
+                cursor = facts.begin()
+            try:
+                yield Look(self._store, facts, cursor)
+            finally:
+                cursor.close()
+        except duckdb.Error:
+            # Whatever it was: what is opened next is held against its digest, and read from the runs where it differs.
+            self._facts = None
             raise
-        self._con.execute("commit")
 
-    def _published(self) -> list[_Followed]:
-        """Return the current publications that are newer than what is known, with the files of their runs."""
-        tenant = self._store.tenant
-        is_new = and_(
-            publication.c.tenant == tenant,
-            publication.c.book == BOOK,
-            publication.c.superseded_us.is_(None),
-            or_(*(and_(publication.c.leg == leg, publication.c.seq > last) for leg, last in self._last.items())),
-        )
-        asked = select(publication.c.seq, publication.c.leg, publication.c.window, publication.c.run_id)
-        kept = and_(run.c.tenant == tenant, run.c.run_id == publication.c.run_id, run.c.files_dropped_us.is_(None))
-        listed = and_(run_file.c.tenant == tenant, run_file.c.run_id == publication.c.run_id)
-        names = [name for leg in FACTS.values() for name in leg]
-        placed = (
-            select(publication.c.seq, run_file.c.name, run_file.c.path)
-            .join(run, kept)
-            .join(run_file, listed)
-            .where(is_new, run_file.c.name.in_(names))
-        )
-        with self._store.state.reading() as connection:
-            found = {row.seq: _Followed(*row) for row in connection.execute(asked.where(is_new))}
-            if found:
-                for seq, name, path in connection.execute(placed):
-                    if seq in found:
-                        found[seq].places[name] = self._store.folders.run(found[seq].run_id) / path
-        return [found[seq] for seq in sorted(found)]
+    def warm(self) -> None:
+        """Read what is asked for first, so that nobody has to wait for it."""
+        with self.look() as look:
+            look.count_deltas(DeltaQuery())
+            latest = look.list_deltas(DeltaQuery())
+            if latest:
+                day = latest[0].window_start.date()
+                look.overview(day - timedelta(days=WARM_DAYS), day + timedelta(days=1))
+        self.tidy()
 
-    def _dropped(self) -> list[tuple[str, str]]:
-        """Return the windows whose files retention let go of; asked now and then."""
-        if not self._followed or time.monotonic() - self._looked_at < LOOK_FOR_DROPPED_S:
-            return []
-        self._looked_at = time.monotonic()
-        asked = select(run.c.run_id).where(
-            run.c.tenant == self._store.tenant, run.c.book == BOOK, run.c.files_dropped_us.is_not(None)
-        )
-        with self._store.state.reading() as connection:
-            dropped = set(connection.scalars(asked))
-        return [key for key, one in self._followed.items() if one.run_id in dropped]
+    def tidy(self) -> None:
+        """Take over what was published, and make the gathered file anew where it is far behind."""
+        if (known := self._facts) is not None:
+            known.look_for_changed_files()  # which takes a while, so that no question waits for it
+        with self._lock:
+            facts = self._follow()
+        if facts.beside > MAX_BESIDE:
+            self._renew(facts)
 
-    def _forget(self, gone: Iterable[_Followed]) -> None:
-        numbers = [one.number for one in gone]
-        if numbers:
-            for table in ("delta", "delta_app", "cell", "line_cell", "day"):
-                self._con.execute(f"delete from {table} where number in (select unnest(?))", [numbers])
+    def _follow(self) -> CurrentFacts:
+        facts = self._facts = self._facts or open_current(self._store, self._settings)
+        news = facts.list_news()
+        if len(news) > MAX_BESIDE:  # opening so many files takes long: better once for all than in each process
+            facts = self._facts = self._gathered()
+            news = facts.list_news()
+        facts.take_over(news)
+        return facts
 
-    def _load(self, table: str, fact: str, found: Iterable[_Followed]) -> None:
-        """Add a fact of runs to a table of the memory, each row with the number of its publication."""
-        placed = [(one.number, str(one.places[fact])) for one in found if fact in one.places]
-        if placed:
-            asked = {"paths": [path for _, path in placed], "numbers": [number for number, _ in placed]}
-            self._con.execute(query_text(table), asked)
+    def _renew(self, behind: CurrentFacts) -> None:
+        gather(self._store, self._settings)
+        opened = open_current(self._store, self._settings)
+        if opened.gathered != behind.gathered:  # made by us, or by another process
+            opened.take_over(opened.list_news())
+            with self._lock:
+                self._facts = opened
 
-    def _choose_days(self, found: Sequence[_Followed], gone: Sequence[_Followed]) -> tuple[set[date], set[date]]:
-        """Settle which runs tell of each day of changed windows: periods may overlap, and no day counts twice."""
-        current = {key: one for key, one in self._followed.items() if key[0] == RECONCILE}
-        for one in gone:
-            current.pop((one.leg, one.window), None)
-        current |= {(one.leg, one.window): one for one in found if one.places}
-        changed: set[date] = set()
-        for one in (*gone, *found):
-            for day in _days(one.period):
-                changed.add(day)
-                self._by_day.setdefault(day, set()).add(one.window)
-        rows: list[tuple[date, int]] = []
-        for day in changed:
-            known = [current[RECONCILE, window] for window in self._by_day[day] if (RECONCILE, window) in current]
-            rows += [(day, one.number) for one in _telling(day, known)]
-        self._con.execute("delete from day where event_date in (select unnest(?::date[]))", [sorted(changed)])
-        if rows:
-            given = {"days": [day for day, _ in rows], "numbers": [number for _, number in rows]}
-            self._con.execute("insert into day select unnest($days::date[]), unnest($numbers)", given)
-        return changed, {day for day, _ in rows}
+    def _gathered(self) -> CurrentFacts:
+        try:
+            gather(self._store, self._settings, is_waiting=True)
+        except (TieoutError, duckdb.Error) as error:  # without a file it is slower, and as right
+            _log.warning("Facts were not gathered", tenant_id=self._store.tenant, exc_info=error)
+        return open_current(self._store, self._settings)
 
 
 class Look:
     """The state of a moment."""
 
-    def __init__(self, reads: Reads, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._reads = reads
+    def __init__(self, store: Store, facts: CurrentFacts, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._store = store
+        self._facts = facts
         self._cursor = cursor
 
     def count_deltas(self, query: DeltaQuery) -> int:
         """Return how many deltas there are."""
-        [(count,)] = self._cursor.execute(_deltas(query, "select count(*) from ({})"), _asked(query)).fetchall()
+        [(count,)] = self._ask(_deltas(query, "select count(*)"), _asked(query))
         return int(count)
 
     def list_deltas(self, query: DeltaQuery, *, page: int = 1, page_size: int = 100) -> list[Delta]:
         """Return a page of deltas: the latest window first, then by evidence id."""
-        paged = "{} order by window_start_us desc, evidence_id limit $size offset $skip"
-        asked = _asked(query) | {"size": page_size, "skip": (page - 1) * page_size}
-        return [self._delta(row) for row in self._cursor.execute(_deltas(query, paged), asked).fetchall()]
+        asked = _asked(query)
+        place = {"size": page_size, "skip": (page - 1) * page_size}
+        # Where the page begins and ends is settled by numbers alone, so that only its own rows are read and sorted. For
+        # the first one those at the top suffice; for a later one it is cheaper to count each window than to sort.
+        if place["skip"]:
+            counted = _deltas(query, "select window_start_us, count(*) as count") + " group by window_start_us"
+            ends = query_text("page_ends").replace("/* counted */", counted)
+        else:
+            ordered = _deltas(query, "select window_start_us") + " order by all desc limit $size offset $skip"
+            ends = f"select min(window_start_us), max(window_start_us), 0 from ({ordered})"
+        [(lowest, highest, before)] = self._ask(ends, asked | place)
+        if highest is None:
+            return []
+        place["skip"] -= int(before)
+        rows = _deltas(query, f"select {_DELTA}", "window_start_us between $lowest and $highest")
+        order = "order by window_start_us desc, evidence_id"
+        paged = _with_run(f"{rows} {order} limit $size offset $skip") + order
+        return [_delta(row) for row in self._ask(paged, asked | place | {"lowest": lowest, "highest": highest})]
 
     def find_deltas(self, evidence_ids: Sequence[str]) -> list[Delta]:
         """Return the deltas of these ids that there are, by window and id."""
-        query = _deltas(DeltaQuery(), "from ({}) where evidence_id in (select unnest($ids)) order by all")
-        found = [self._delta(row) for row in self._cursor.execute(query, {"ids": list(evidence_ids)}).fetchall()]
-        return sorted(found, key=lambda one: (one.window_start, one.evidence_id))
+        rows = _deltas(DeltaQuery(), f"select {_DELTA}", "evidence_id in (select unnest($ids))")
+        order = " order by window_start_us, evidence_id, number"
+        return [_delta(row) for row in self._ask(_with_run(rows) + order, {"ids": list(evidence_ids)})]
 
     def overview(self, first: date, end: date, app_id: str | None = None) -> Overview:
         """Return both sides of the days from `first` to before `end`."""
-        judged = self._cursor.execute(
-            "select distinct number from day where event_date >= ? and event_date < ?", [first, end]
-        ).fetchall()
-        numbers = [number for (number,) in judged]
-        self._cursor.execute("commit")  # to see what is taken over now
-        lines = self._reads.keep_lines(first, end) if first < end else []
-        if app_id is None:
-            self._reads.keep_cells(numbers)
-        self._cursor.execute("begin transaction")
-        asked: dict[str, Any] = {"first": first, "end": end}
-        parts = []
-        if numbers and app_id is None:
-            parts.append(query_text("overview_judged"))
-        elif placed := [(number, place) for number in numbers if (place := self._reads.place(number, "overview_app"))]:
-            parts.append(query_text("overview_judged_app"))
-            asked |= {"paths": [str(path) for _, path in placed], "numbers": [number for number, _ in placed]}
-        if lines:
-            parts.append(
-                query_text("overview_lines").replace("/* app */", "" if app_id is None else "and app_id = $app")
-            )
-            asked |= {"loads": lines}
-        if not parts:
+        if first >= end:
             return NOTHING
+        asked: dict[str, Any] = {"first": first, "end": end}
         if app_id is not None:
             asked["app"] = app_id
-        text = " union all ".join(parts)
-        return _overview(self._cursor.execute(query_text("overview").replace("/* parts */", text), asked).fetchall())
+        parts = [query_text("overview_judged" if app_id is None else "overview_judged_app")]
+        if loads := self._loads(first, end):
+            of_app = "" if app_id is None else "and app_id = $app"
+            parts.append(query_text("overview_lines").replace("/* app */", of_app))
+            asked["loads"] = loads
+        return _overview(self._ask(query_text("overview").replace("/* parts */", " union all ".join(parts)), asked))
 
-    def _delta(self, row: Sequence[Any]) -> Delta:
-        kind, micros, currency, reason, start_us, end_us, evidence_id, confidence, number = row
-        followed = self._reads._by_number.get(number)  # noqa: SLF001 - two halves of one thing
-        return Delta(
-            kind,
-            micros,
-            currency,
-            reason,
-            _instant(start_us),
-            _instant(end_us),
-            evidence_id,
-            confidence,
-            followed.run_id if followed else "",
-        )
+    def _loads(self, first: date, end: date) -> list[int]:
+        """Return the loads that tell of days nobody has judged, once their lines are taken over."""
+        asked = {"leg": STATEMENTS, "first": first, "end": end}
+        while True:
+            found = self._ask(query_text("telling_loads"), asked)
+            missing = {
+                number: self._store.folders.run(run_id) / path
+                for number, run_id, path, is_known in found
+                if path and not is_known
+            }
+            if not missing:
+                return [number for number, *_ in found]
+            self._cursor.execute("commit")
+            self._facts.keep_lines(missing)
+            self._cursor.execute("begin transaction")  # to see what was taken over; by then others may tell
+
+    def _ask(self, query: str, asked: dict[str, Any]) -> list[Any]:
+        return self._cursor.execute(query, asked).fetchall()
 
 
-def _deltas(query: DeltaQuery, around: str) -> str:
-    """Return the query for the deltas asked for, set into `around`; its parameters are `_asked`."""
+_DELTA = "kind, amount_micros, currency, reason_code, window_start_us, window_end_us, evidence_id, confidence, number"
+
+
+def _with_run(deltas: str) -> str:
+    """Return the query for deltas with the run of each."""
+    return f"select p.* exclude (number), f.run_id from ({deltas}) p join followed f using (number) "
+
+
+def _deltas(query: DeltaQuery, selected: str, *more: str) -> str:
+    """Return the query for the deltas asked for, under `more` conditions; its parameters are `_asked`."""
     conditions = [
         condition
         for condition, value in (
@@ -415,17 +325,17 @@ def _deltas(query: DeltaQuery, around: str) -> str:
             ("window_end_us < $end_us", query.end),
             ("kind = $kind", query.kind),
             ("confidence >= $confidence::decimal(9, 6)", query.min_confidence),
+            ("app_id = $app", query.app_id),
         )
         if value is not None
     ]
-    where = " and ".join(conditions) or "true"
-    source = "delta"
-    if query.app_id is not None:
-        source, where = "delta_app", f"{where} and app_id = $app"
-    return around.format(
-        "select kind, amount_micros, currency, reason_code, window_start_us, window_end_us, evidence_id, confidence,"
-        f" number from {source} where {where}"
-    )
+    source = "current_delta" if query.app_id is None else "current_delta_app"
+    return f"{selected} from {source} where {' and '.join((*conditions, *more)) or 'true'}"
+
+
+def _delta(row: Sequence[Any]) -> Delta:
+    kind, micros, currency, reason, start_us, end_us, evidence_id, confidence, run_id = row
+    return Delta(kind, micros, currency, reason, _instant(start_us), _instant(end_us), evidence_id, confidence, run_id)
 
 
 def _asked(query: DeltaQuery) -> dict[str, Any]:
@@ -440,16 +350,20 @@ def _asked(query: DeltaQuery) -> dict[str, Any]:
 
 
 def _overview(rows: Sequence[Sequence[Any]]) -> Overview:
+    if not rows:
+        return NOTHING
     cells = tuple(
         Cell(network, int(impressions), int(paid), int(expected), format_, country)
         for network, format_, country, impressions, paid, expected, *_ in rows
     )
     expected_rows, covered_rows, unexplained = (sum(int(row[at]) for row in rows) for at in (6, 7, 8))
     expected = sum(one.expected_micros for one in cells)
-    names = {one.network for one in cells}
-    networks = [_sum(name, [one for one in cells if one.network == name]) for name in names]
+    of_network: dict[str, list[Cell]] = {}
+    for one in cells:
+        of_network.setdefault(one.network, []).append(one)
+    networks = [_sum(name, found) for name, found in of_network.items()]
     return Overview(
-        _share(covered_rows, expected_rows) if expected_rows else _HUNDRED if cells else Decimal(0),
+        _share(covered_rows, expected_rows) if expected_rows else _HUNDRED,
         _share(unexplained, expected) if expected > 0 else _HUNDRED if unexplained else Decimal(0),
         cells,
         tuple(sorted(networks, key=lambda one: (-one.paid_micros, one.network))),
@@ -469,58 +383,23 @@ def _share(part: int, whole: int) -> Decimal:
     return (Decimal(part) * _HUNDRED / Decimal(whole)).quantize(_PLACES, ROUND_HALF_UP)
 
 
-def _telling(day: date, known: Sequence[_Followed]) -> list[_Followed]:
-    """Return the runs that tell of a day: the latest that is about the whole day, else parts that do not overlap."""
-    start_us = (day - _EPOCH).days * DAY_US
-    whole = Period(start_us, start_us + DAY_US)
-    latest_first = sorted(known, key=lambda one: -one.number)
-    chosen: list[_Followed] = []
-    for one in latest_first:
-        if one.period is not None and one.period.holds(whole):
-            return [one]
-    for one in latest_first:
-        if one.period is not None and not any(other.period and other.period.overlaps(one.period) for other in chosen):
-            chosen.append(one)
-    return chosen
-
-
-def _days(period: Period | None) -> Iterator[date]:
-    if period is None:
-        return
-    first = period.start_us // DAY_US
-    for number in range(first, max(-(-period.end_us // DAY_US), first)):
-        yield _EPOCH + timedelta(days=number)
-
-
-def _span(place: Path) -> tuple[date, date] | None:
-    metadata = pq.read_metadata(place)
-    position = metadata.schema.names.index("event_date")
-    stats = [metadata.row_group(group).column(position).statistics for group in range(metadata.num_row_groups)]
-    known = [one for one in stats if one is not None and one.has_min_max]
-    if len(known) < len(stats):
-        return date.min, date.max
-    return (min(one.min for one in known), max(one.max for one in known)) if known else None
-
-
-def query_text(name: str) -> str:
-    """Return a query of `sql/reads`."""
-    return _QUERIES[name]
-
-
 def _instant(micros: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 def _micros(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
-def _read_queries() -> Mapping[str, str]:
-    """Return the queries of this module and of those beside it, each a file of `sql/reads`."""
-    folder = files("tieout.books.ads") / "sql" / "reads"
-    return {one.name.removesuffix(".sql"): one.read_text(encoding="utf-8") for one in folder.iterdir()}
-
-
-_QUERIES = _read_queries()
-
-__all__ = ["NOTHING", "Cell", "Delta", "DeltaQuery", "Look", "Overview", "Reads", "TenantReads"]
+__all__ = [
+    "NOTHING",
+    "Cell",
+    "Delta",
+    "DeltaQuery",
+    "Look",
+    "Overview",
+    "Reads",
+    "TenantReads",
+    "list_tenants",
+    "query_text",
+]

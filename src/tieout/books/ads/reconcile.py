@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from tieout.books.ads.counting import counts_reconcile
+from tieout.books.ads.current import gather_where_many
 from tieout.books.ads.expected import find_rates, own_events, view_own
 from tieout.books.ads.matching import statement_pieces
 from tieout.books.ads.moving import GRACE_DAYS, LAGS, REACH_DAYS, moved_days
@@ -115,6 +116,8 @@ def reconcile_ads(
     )
     told = done.summary
     inserted = 0 if is_dry_run or done.is_reused else told["deltas"]
+    if not is_dry_run and not done.is_reused:
+        gather_where_many(workspace.store, workspace.settings)
     return Reconciled(told["deltas"], inserted, told["by_kind"], told["not_computable"], done)
 
 

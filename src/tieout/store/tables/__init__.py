@@ -15,7 +15,7 @@ from tieout.store.tables.events import event_delivery, event_outbox, webhook_end
 from tieout.store.tables.recon import DISPUTE_STATUSES, recon_disputes, recon_review_decision
 from tieout.store.tables.review import review_decision
 from tieout.store.tables.runs import RUN_STATUSES, publication, run, run_file, run_input
-from tieout.store.tables.seals import proofs_daily_roots, proofs_log, proofs_monthly_digest
+from tieout.store.tables.seals import proofs_daily_roots, proofs_log, proofs_monthly_digest, proofs_records_dropped
 from tieout.store.tables.signing_keys import proofs_key
 from tieout.store.tables.sources import LOAD_MODES, source, source_load
 from tieout.store.tables.tenants import (
@@ -55,6 +55,7 @@ __all__ = [
     "proofs_key",
     "proofs_log",
     "proofs_monthly_digest",
+    "proofs_records_dropped",
     "publication",
     "queue_start",
     "receipt",

@@ -35,6 +35,20 @@ proofs_daily_roots = Table(
     comment="The days of a log. A restatement adds a row and changes none.",
 )
 
+proofs_records_dropped = Table(
+    "proofs_records_dropped",
+    metadata,
+    tenant_column(primary_key=True),
+    Column("book", Text, primary_key=True),
+    Column("first_leaf", BigInteger, primary_key=True, comment="of the seal of a day"),
+    Column("dropped_us", Instant, nullable=False),
+    ForeignKeyConstraint(
+        ["tenant", "book", "first_leaf"],
+        ["proofs_daily_roots.tenant", "proofs_daily_roots.book", "proofs_daily_roots.first_leaf"],
+    ),
+    comment="Seals of which retention let go of the records. Their hashes stay in the log.",
+)
+
 proofs_monthly_digest = Table(
     "proofs_monthly_digest",
     metadata,

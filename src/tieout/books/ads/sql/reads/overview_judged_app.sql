@@ -1,7 +1,6 @@
 select
   network, format, country, currency, impressions, paid_micros, expected_micros, expected_rows, covered_rows,
   explained_micros
-from read_parquet($paths, filename = true) c
-join (select unnest($paths) as filename, unnest($numbers) as number) using (filename)
+from current_cell_app
 join day using (event_date, number)
 where event_date >= $first and event_date < $end and app_id = $app
