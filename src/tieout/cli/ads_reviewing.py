@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tieout.books.ads.decisions import Ruling, Tools, list_decisions, proposed, standing
 from tieout.books.ads.reviewing import Waiting, decide_pairs, decision_as_json, list_waiting, waiting_as_json
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.core.actor import Actor
 from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK

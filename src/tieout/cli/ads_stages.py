@@ -11,9 +11,10 @@ from tieout.books.ads.expected import build_expected
 from tieout.books.ads.matching import match_ads, match_rules
 from tieout.books.ads.period import Period, PeriodRefused, check_limit, instant_text, parse_period
 from tieout.books.ads.reconcile import reconcile_ads
-from tieout.books.ads.stage import StageDone, Workspace
+from tieout.books.ads.stage import StageDone
 from tieout.books.ads.tunables import tunables_of
 from tieout.books.ads.tune import Found, tune_ads
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.core.errors import EXIT_OK
 from tieout.core.money import format_micros, from_micros

@@ -23,8 +23,8 @@ from tieout.books.ads.checkpoints import FILE, Checkpoints, failure_text
 from tieout.books.ads.period import instant_text
 from tieout.books.ads.proving import ProofsNotAvailable
 from tieout.books.ads.rehearsal import rehearsing
-from tieout.books.ads.stage import Progress, Workspace
 from tieout.books.ads.tunables import tunables_of
+from tieout.books.workspace import Progress, Workspace
 from tieout.cli.app import print_json, show_error
 from tieout.cli.progress import stepping
 from tieout.core.errors import EXIT_ERROR, EXIT_OK, TieoutError

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tieout.books.ads.period import instant_text
 from tieout.books.ads.pilot import Gate, judge_pilot, pilot_period
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.core.errors import EXIT_OK
 

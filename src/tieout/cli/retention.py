@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tieout.books.ads.retention import Retained, apply_periods
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.cli.app import print_json
 from tieout.core.errors import EXIT_OK, TieoutError
 

@@ -11,8 +11,9 @@ from tieout.api.access import Installation
 from tieout.api.gates import flag_on
 from tieout.api.recon_access import reads_or_does
 from tieout.api.section import Section
-from tieout.books.ads.proving import Bench, desk_of, keys_of
+from tieout.books.ads.proving import desk_of, keys_of
 from tieout.books.compare.accepting import store_of
+from tieout.books.workspace import Workspace
 from tieout.control.access.caller import Caller
 from tieout.control.flags.registry import VRA_ENABLED
 from tieout.control.platform import Platform
@@ -194,8 +195,8 @@ def list_keys(caller: Reader, platform: Installation) -> dict[str, Any]:
     }
 
 
-def _bench(platform: Platform, caller: Caller) -> Bench:
-    return Bench(platform.settings, store_of(platform, caller), platform.now)
+def _bench(platform: Platform, caller: Caller) -> Workspace:
+    return Workspace(platform.settings, store_of(platform, caller), platform.now)
 
 
 def _desk(platform: Platform, caller: Caller) -> Desk:

@@ -12,8 +12,8 @@ from tieout.books.ads.matching import match_ads
 from tieout.books.ads.period import DAY_US, MAX_DAYS, Period, check_limit, parse_period
 from tieout.books.ads.proving import prove_month
 from tieout.books.ads.reconcile import reconcile_ads
-from tieout.books.ads.stage import Progress, Workspace
 from tieout.books.ads.tunables import Tunables
+from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
 
 StageName = Literal["ingestion", "expected", "matching", "reconcile", "proofs"]

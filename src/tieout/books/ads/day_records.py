@@ -10,8 +10,8 @@ from sqlglot import exp
 
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import BOOK, EXPECTED, STATEMENT_LINE, Piece, pieces_of_run, touching, view
-from tieout.books.ads.stage import Workspace
 from tieout.books.ads.steps import ads_step
+from tieout.books.workspace import Workspace
 from tieout.engine.steps import Runner
 from tieout.store.runs import Run
 from tieout.store.trees import call, named, sql_of, string

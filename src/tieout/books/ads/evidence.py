@@ -16,8 +16,8 @@ from duckdb import DuckDBPyConnection
 
 from tieout.books.ads.period import period_of_window
 from tieout.books.ads.proving import desk_of, verify_day
-from tieout.books.ads.stage import Workspace
 from tieout.books.ads.steps import sql_text
+from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
 from tieout.intake.csv_careful import locate_rows
 from tieout.intake.reading import Direct, read

@@ -16,8 +16,9 @@ from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
 from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, touching, view
 from tieout.books.ads.rates import reference_rates
-from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
+from tieout.books.ads.stage import Stage, StageDone, Work, run_stage
 from tieout.books.ads.steps import ads_step
+from tieout.books.workspace import Progress, Workspace
 from tieout.engine.steps import Runner
 
 LEG = "expected"

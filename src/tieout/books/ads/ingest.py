@@ -20,7 +20,6 @@ from tieout.books.ads.counting import NO_ROWS, count_loaded, count_parsed, count
 from tieout.books.ads.identity import run_request
 from tieout.books.ads.layout import CELLS, list_layouts
 from tieout.books.ads.pieces import BOOK
-from tieout.books.ads.stage import Workspace
 from tieout.books.ads.staging import (
     SchemaDrift,
     StatementFile,
@@ -29,6 +28,7 @@ from tieout.books.ads.staging import (
     stage_statements,
 )
 from tieout.books.ads.steps import ads_step, sql_text
+from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.parse import CURRENCY_CODES
 from tieout.engine.steps import Runner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial, reduce
 from typing import Any
@@ -27,8 +27,9 @@ from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.proving import ProofsNotAvailable
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.rehearsal import rehearsing
-from tieout.books.ads.stage import StageDone, Workspace
+from tieout.books.ads.stage import StageDone
 from tieout.books.ads.tunables import tunables_of
+from tieout.books.workspace import Workspace
 from tieout.control.accepting import accept_job
 from tieout.control.access.caller import Caller
 from tieout.control.platform import Platform
@@ -53,13 +54,6 @@ SCHEDULES = (Schedule("ads-daily", "15 2 * * *", DAILY, payload={"days": DAYS}, 
 NOT_AVAILABLE = "not_available"
 
 Payload = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class _Stand:
-    settings: Settings
-    store: Store
-    now: Callable[[], datetime]
 
 
 def kinds(
@@ -221,7 +215,7 @@ def _ask_daily(connection: Connection, tenant: str, job: Job, *, now: datetime, 
 def _workspace(settings: Settings, steps: Steps) -> Workspace:
     job = steps.job
     own = replace(settings, tenant=job.tenant, actor=job.created_by or "system:worker")
-    return _Stand(own, Store(steps.state, Folders(settings.data_dir), job.tenant), steps.now)
+    return Workspace(own, Store(steps.state, Folders(settings.data_dir), job.tenant), steps.now)
 
 
 def _asked_on(job: Job) -> date:

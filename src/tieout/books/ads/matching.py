@@ -16,8 +16,9 @@ from tieout.books.ads.decisions import rulings_about
 from tieout.books.ads.expected import find_rates, own_events, repeated_hashes, view_own
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, touching, view
-from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
+from tieout.books.ads.stage import Stage, StageDone, Work, run_stage
 from tieout.books.ads.steps import ads_step, sql_text
+from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 

@@ -33,7 +33,7 @@ from tieout.books.ads.own_relation import (
     refusals_query,
 )
 from tieout.books.ads.pieces import BOOK, Piece
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
 from tieout.intake.csv_dialect import duckdb_arguments
 from tieout.intake.formats import detect

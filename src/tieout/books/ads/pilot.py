@@ -13,7 +13,7 @@ from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.proving import verify_day
 from tieout.books.ads.reads import Overview, Reads
 from tieout.books.ads.reconcile import LEG
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 
 DEFAULT_DAYS = 7
 LEAST_COVERAGE = Decimal(90)

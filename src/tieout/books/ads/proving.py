@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from tieout.books.ads.day_records import DayRecords, day_records, judged_days
 from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.rehearsal import real_of
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
 from tieout.core.sealing import open_sealer
-from tieout.core.settings import Settings
 from tieout.proofs.desk import Desk
 from tieout.proofs.keys import NoSigningKey, SigningKeys
 from tieout.proofs.sealing import IssuedDay, IssuedMonth, parse_month
@@ -21,7 +18,6 @@ from tieout.proofs.sealing import issue_month as seal_month
 from tieout.proofs.verifying import Verdict
 from tieout.proofs.verifying import verify_day as hold_day
 from tieout.proofs.verifying import verify_month as hold_month
-from tieout.store.opening import Store
 
 
 class ProofsNotAvailable(TieoutError):
@@ -29,15 +25,6 @@ class ProofsNotAvailable(TieoutError):
 
     code = "proofs_not_available"
     http_status = 501
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A workspace as an edge makes it that opened none."""
-
-    settings: Settings
-    store: Store
-    now: Callable[[], datetime]
 
 
 def keys_of(workspace: Workspace) -> SigningKeys:

@@ -16,9 +16,10 @@ from tieout.books.ads.matching import statement_pieces
 from tieout.books.ads.moving import GRACE_DAYS, LAGS, REACH_DAYS, moved_days
 from tieout.books.ads.period import DAY_US, Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, view
-from tieout.books.ads.stage import Progress, Stage, StageDone, Work, Workspace, run_stage
+from tieout.books.ads.stage import Stage, StageDone, Work, run_stage
 from tieout.books.ads.steps import ads_step
 from tieout.books.ads.tunables import Tunables
+from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.steps import Runner
 

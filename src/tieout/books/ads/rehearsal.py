@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from tieout.books.ads.pieces import BOOK
-from tieout.books.ads.stage import Workspace
-from tieout.core.settings import Settings
+from tieout.books.workspace import Workspace
 from tieout.store.opening import Store, open_store
 from tieout.store.runs import Run, Runs
 
@@ -42,16 +40,13 @@ class _StoreOver(Store):
 
 
 @dataclass(frozen=True)
-class _Stand:
-    settings: Settings
-    store: Store
-    now: Callable[[], datetime]
+class _Rehearsal(Workspace):
     under: Workspace
 
 
 def real_of(workspace: Workspace) -> Workspace:
     """Return the workspace under a rehearsal; one that is no rehearsal is its own."""
-    return workspace.under if isinstance(workspace, _Stand) else workspace
+    return workspace.under if isinstance(workspace, _Rehearsal) else workspace
 
 
 @contextmanager
@@ -67,6 +62,6 @@ def rehearsing(workspace: Workspace) -> Iterator[Workspace]:
         opened = open_store(settings, now=workspace.now())
         try:
             store = _StoreOver(opened.state, opened.folders, opened.tenant, workspace.store)
-            yield _Stand(settings, store, workspace.now, workspace)
+            yield _Rehearsal(settings, store, workspace.now, workspace)
         finally:
             opened.close()

@@ -10,8 +10,9 @@ from typing import Any
 from tieout.books.ads import expected, ingest, matching, own, reconcile
 from tieout.books.ads.period import Period
 from tieout.books.ads.pieces import BOOK, Piece, pieces_of_run
-from tieout.books.ads.stage import SUMMARY, Progress, Stage, Work, Workspace, in_scratch, summary_text
+from tieout.books.ads.stage import SUMMARY, Stage, Work, in_scratch, summary_text
 from tieout.books.compare.again import Replayed, StepDifference, step_differences
+from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
 from tieout.engine.identity import code_digest
 from tieout.engine.steps import Runner

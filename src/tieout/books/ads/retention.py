@@ -17,7 +17,7 @@ from tieout.books.ads.disputes import MODULE, Dispute, delete_dispute, list_kept
 from tieout.books.ads.period import period_of_window
 from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.proving import desk_of
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.control.audit.actions import Entry, record
 from tieout.core.actor import Actor
 from tieout.core.settings import Settings

@@ -6,9 +6,8 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 
@@ -16,12 +15,11 @@ from tieout import __version__
 from tieout.books.ads.period import Period
 from tieout.books.ads.pieces import BOOK, Piece, listing
 from tieout.books.ads.rates import PACKAGE, rates_version
-from tieout.core.settings import Settings
+from tieout.books.workspace import Progress, Workspace
 from tieout.engine.identity import code_digest
 from tieout.engine.steps import Runner
 from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
-from tieout.store.opening import Store
 from tieout.store.publish import ActiveRun, begin_run, fail_run, publish
 from tieout.store.runs import Run, RunFile, RunInput, RunRequest, Window, measure_file
 
@@ -30,21 +28,7 @@ FACT_FOLDER = "facts"
 PIECES = "pieces"
 """The input of a run that lists the files of other runs which it reads."""
 
-Progress = Callable[[str], None]
 Work = Callable[[Runner], dict[str, Any]]
-
-
-class Workspace(Protocol):
-    """What a stage works on: settings, the open store and the clock."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def store(self) -> Store: ...
-
-    @property
-    def now(self) -> Callable[[], datetime]: ...
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import duckdb
 
 from tieout.books.ads.ingest import LEG
 from tieout.books.ads.pieces import BOOK, STATEMENT_LINE, pieces_of_run, view
-from tieout.books.ads.stage import Workspace
+from tieout.books.workspace import Workspace
 from tieout.store.runs import Run
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import BOOK
 from tieout.books.ads.reconcile import LEG, reconcile_stage
-from tieout.books.ads.stage import Progress, Workspace, in_scratch
+from tieout.books.ads.stage import in_scratch
 from tieout.books.ads.tunables import Tunables, tuned
+from tieout.books.workspace import Progress, Workspace
 from tieout.engine.steps import Runner
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tieout.books.ads.ingest import Ingested, IngestRequest, NetworkNotAllowed, ingest
 from tieout.books.ads.staging import SchemaDrift
+from tieout.books.workspace import Workspace
 from tieout.control.accepting import accept_job
 from tieout.control.access.caller import Caller
 from tieout.control.platform import Platform
@@ -24,13 +24,6 @@ from tieout.work.jobs.steps import Steps
 KIND = "ads.ingest"
 QUEUE = "ingest"
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class _Stand:
-    settings: Settings
-    store: Store
-    now: Callable[[], datetime]
 
 
 def kinds(settings: Settings) -> dict[str, Kind]:
@@ -59,7 +52,7 @@ def _ingested(settings: Settings, steps: Steps) -> dict[str, Any]:
     store = Store(steps.state, Folders(settings.data_dir), job.tenant)
     try:
         with store.folders.scratch("sent") as scratch:
-            return _told(ingest(_Stand(own, store, steps.now), _request(store, job.payload, scratch)))
+            return _told(ingest(Workspace(own, store, steps.now), _request(store, job.payload, scratch)))
     except (SchemaDrift, NetworkNotAllowed) as refused:
         return {"exit_code": refused.exit_code, "outcome": refused.code, "says": str(refused)}
     except TieoutError as error:
