@@ -1,11 +1,11 @@
 -- step:  block_rare_word
--- in:    block_expected, block_reported
+-- in:    block_expected, block_reported, run
 -- out:   rare_text(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
--- why:   rows of one currency that share a word of three letters or more which at most five rows of either side have
+-- why:   rows of one currency within the window that share a word of three letters or more which at most five rows of either side have
 with
-ours_word as (select entry_no, currency, unnest(words) as word from block_expected),
-theirs_word as (select entry_no, currency, unnest(words) as word from block_reported),
+ours_word as (select entry_no, ref, currency, day, unnest(words) as word from block_expected),
+theirs_word as (select entry_no, ref, currency, day, unnest(words) as word from block_reported),
 rare_word as (
   select word
   from (
@@ -20,3 +20,5 @@ rare_word as (
 select distinct o.entry_no as ours_row, t.entry_no as theirs_row
 from (from ours_word semi join rare_word using (word)) o
 join theirs_word t using (currency, word)
+cross join run
+where may_meet(o.ref, t.ref, o.day, t.day, window_days)
