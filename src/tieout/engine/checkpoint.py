@@ -61,14 +61,14 @@ class Checkpoint:
         written: dict[str, tuple[int, str]] = {}
         con.execute("set preserve_insertion_order = true")
         for name, table in found.fetchall():
-            former, file = self._written.get(name, (None, ""))
+            former, path = self._written.get(name, (None, ""))
             if former != table:
-                file = f"{generation}/{name}.parquet"
-                con.execute(f"""copy "{name}" to '{_quoted(self.folder / file)}' (format parquet)""")
-            written[name] = (table, file)
+                path = f"{generation}/{name}.parquet"
+                con.execute(f"""copy "{name}" to '{_quoted(self.folder / path)}' (format parquet)""")
+            written[name] = (table, path)
         con.execute("set preserve_insertion_order = false")
         self._written = written
-        tables = {name: file for name, (_, file) in written.items()}
+        tables = {name: path for name, (_, path) in written.items()}
         manifest = {"tables": tables, "steps": [asdict(step) for step in steps]}
         fresh = self.folder / f"{MANIFEST}.new"
         with fresh.open("w", encoding="utf-8") as file:
@@ -76,7 +76,7 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.folder / MANIFEST)
-        used = {self.folder / file for file in tables.values()}
+        used = {self.folder / path for path in tables.values()}
         for old in self.folder.glob("tables-*/*.parquet"):
             if old not in used:
                 old.unlink(missing_ok=True)

@@ -92,6 +92,22 @@ EVIDENCE_STEPS = (
 CHANCE_STEPS = ("chance_pair", "chance_level")
 SURE_STEPS = ("sure_pair", "sure_candidate", "block_near_amount", "block_candidate", "compared_candidate")
 CONFIDENCE_STEPS = ("confident_candidate", "confident_choice")
+SPENT = (
+    "same_amount",
+    "near_amount",
+    "rare_text",
+    "same_unit",
+    "every_candidate",
+    "block_candidate",
+    "compared_candidate",
+    "weighed_candidate",
+    "pair_confidence",
+    "judged_candidate",
+    "sure_candidate",
+    "block_expected",
+    "block_reported",
+)
+"""What nothing reads any more once pairs are chosen by learned weights: the largest tables of the scored pass."""
 WEIGHTED_STEPS = ("block_near_amount", "block_candidate", "score_candidate", "scored_choice")
 ROUND_STEPS = ("live_candidate", "mutual_best")
 CHOICE_STEPS = ("score_match", "candidate")
@@ -423,6 +439,8 @@ def _choose_by_learned_weights(
     runner.run_all(_unrejected(SURE_STEPS, decided))
     judge()
     runner.run_all(CONFIDENCE_STEPS if settled is None else [*CONFIDENCE_STEPS, *ADD_SETTLED_STEPS])
+    for name in SPENT:
+        runner.con.execute(f"drop table if exists {name}")
 
 
 def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeights | None:

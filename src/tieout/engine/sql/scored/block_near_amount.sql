@@ -1,28 +1,28 @@
 -- step:  block_near_amount
--- in:    block_expected, block_reported, sure_pair, run
+-- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported, sure_pair, run
 -- out:   near_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   of the rows that no sure pair took, those of one currency within the window whose amounts, of one sign, lie within a
 --        sixth, and whose first two words have the same initials (or a side has no text). Where more than 200 pairs share
---        initials and size, what they share must tell more: a word of three letters or more that at most 16 such rows of
+--        initials and size, what they share must tell more: a word of three letters or more that at most five such rows of
 --        either side have at that size and term of the window. Among so many a pair that shares no such word is beyond
 --        hope; one that a slip of the pen kept apart is looked at among the rows that are left (second_candidate).
 --        Where a side has no text, 1000 pairs may share a size and a term
 with
 near as materialized (
-  select entry_no, ref, currency, day, term, amount_micros, size, initials, has_text, words
+  select entry_no, ref, currency, day, term, amount_micros, size, initials, has_text
   from block_expected
   anti join (select ours_row as entry_no from sure_pair) s using (entry_no)
   where amount_micros is not null
 ),
 theirs_near as materialized (
-  select entry_no, ref, currency, day, term, amount_micros, size, initials, has_text, words
+  select entry_no, ref, currency, day, term, amount_micros, size, initials, has_text
   from block_reported
   anti join (select theirs_row as entry_no from sure_pair) s using (entry_no)
   where amount_micros is not null
 ),
 sized as (
-  select * exclude (words), unnest([size - 1, size, size + 1]) as met from near
+  select *, unnest([size - 1, size, size + 1]) as met from near
 ),
 crowded as materialized (
   select currency, initials, met
@@ -35,16 +35,22 @@ crowded as materialized (
   having sum(ours) * sum(theirs) > 200
 ),
 said as (
-  select entry_no, currency, size, term, unnest(words) as word
-  from near
-  semi join (
-    select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
-  ) using (currency, initials, size)
+  select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
+  from (
+    from near
+    semi join (
+      select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
+    ) using (currency, initials, size)
+  ) n
+  join ungrouped_expected u using (entry_no)
 ),
 theirs_said as (
-  select entry_no, currency, size, term, unnest(words) as word
-  from theirs_near
-  semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
+  select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
+  from (
+    from theirs_near
+    semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
+  ) n
+  join ungrouped_reported u using (entry_no)
 ),
 word as materialized (
   select entry_no, hash(currency, word) as word, size, term, hash(hash(currency, word), size, term) as place
@@ -59,11 +65,11 @@ quiet_word as (
   from (
     select *, unnest([term - 1, term, term + 1]) as near_term
     from word
-    semi join (select place from word group by place having count(*) <= 16) using (place)
+    semi join (select place from word group by place having count(*) <= 5) using (place)
   )
 ),
 theirs_quiet_word as (
-  from theirs_word semi join (select place from theirs_word group by place having count(*) <= 16) using (place)
+  from theirs_word semi join (select place from theirs_word group by place having count(*) <= 5) using (place)
 ),
 untold as (
   select * exclude (initials), true as is_told from sized where not has_text

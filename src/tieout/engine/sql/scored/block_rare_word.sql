@@ -1,11 +1,19 @@
 -- step:  block_rare_word
--- in:    block_expected, block_reported, run
+-- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported, run
 -- out:   rare_text(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   rows of one currency within the window that share a word of three letters or more which at most five rows of either side have
 with
-ours_word as (select entry_no, ref, currency, day, unnest(words) as word from block_expected),
-theirs_word as (select entry_no, ref, currency, day, unnest(words) as word from block_reported),
+ours_word as (
+  select b.entry_no, b.ref, b.currency, b.day, unnest(u.words) as word
+  from block_expected b
+  join ungrouped_expected u using (entry_no)
+),
+theirs_word as (
+  select b.entry_no, b.ref, b.currency, b.day, unnest(u.words) as word
+  from block_reported b
+  join ungrouped_reported u using (entry_no)
+),
 rare_word as (
   select word
   from (
