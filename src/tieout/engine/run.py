@@ -90,7 +90,13 @@ EVIDENCE_STEPS = (
     "compared_candidate",
 )
 CHANCE_STEPS = ("chance_pair", "chance_level")
-SURE_STEPS = ("sure_pair", "sure_candidate", "block_near_amount", "block_candidate", "compared_candidate")
+SURE_STEPS = ("sure_pair", "sure_candidate")
+SECOND_LOOK_STEPS = ("block_candidate", "compared_candidate")
+BEGINS_TELL = (
+    "select coalesce(sum(matched) > sum(chance), true) from evidence_level"
+    " where evidence = 'text' and level between 110 and 123 and level % 10 <= 3"
+)
+"""Whether texts that begin alike, are spelt differently and share no rare word speak for a pair, as was learned."""
 CONFIDENCE_STEPS = ("confident_candidate", "confident_choice")
 SPENT = (
     "same_amount",
@@ -436,7 +442,8 @@ def _choose_by_learned_weights(
         runner.run("judged_candidate")
 
     judge()
-    runner.run_all(_unrejected(SURE_STEPS, decided))
+    near = "block_near_amount" if _says(runner.con, BEGINS_TELL) else "block_near_word"
+    runner.run_all(_unrejected([*SURE_STEPS, near, *SECOND_LOOK_STEPS], decided))
     judge()
     runner.run_all(CONFIDENCE_STEPS if settled is None else [*CONFIDENCE_STEPS, *ADD_SETTLED_STEPS])
     for name in SPENT:
