@@ -1,5 +1,5 @@
 -- step:  block_near_word
--- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported, sure_pair, run
+-- in:    block_expected, block_reported, sure_pair, run
 -- out:   near_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   takes the place of block_near_amount where texts that merely begin alike speak against a pair, as was learned. Of the
@@ -43,7 +43,7 @@ said as (
       select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
     ) using (currency, initials, size)
   ) n
-  join ungrouped_expected u using (entry_no)
+  join block_expected u using (entry_no)
 ),
 theirs_said as (
   select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
@@ -51,26 +51,23 @@ theirs_said as (
     from theirs_near
     semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
   ) n
-  join ungrouped_reported u using (entry_no)
+  join block_reported u using (entry_no)
 ),
-word as (
+quiet as (
   select entry_no, hash(currency, word) as word, size, term, hash(hash(currency, word), size, term) as place
   from said
   where length(word) >= 3
-),
-theirs_word as (
-  select entry_no, hash(hash(currency, word), size, term) as place from theirs_said where length(word) >= 3
+  qualify count(*) over (partition by place) <= 5
 ),
 quiet_word as (
   select entry_no, unnest([size - 1, size, size + 1]) as size, word, near_term as term
-  from (
-    select *, unnest([term - 1, term, term + 1]) as near_term
-    from word
-    semi join (select place from word group by place having count(*) <= 5) using (place)
-  )
+  from (select *, unnest([term - 1, term, term + 1]) as near_term from quiet)
 ),
 theirs_quiet_word as (
-  from theirs_word semi join (select place from theirs_word group by place having count(*) <= 5) using (place)
+  select entry_no, hash(hash(currency, word), size, term) as place
+  from theirs_said
+  where length(word) >= 3
+  qualify count(*) over (partition by place) <= 5
 ),
 untold as (
   select * exclude (initials), true as is_told from sized where not has_text

@@ -5,20 +5,18 @@
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 200 pairs share an amount they
 --        share the day as well, or the initials within a term; where that is still crowded, both. They lie within the window
 with
-one as (select entry_no, ref, currency, day, term, magnitude, initials from block_expected),
-theirs_one as (select entry_no, ref, currency, day, term, magnitude, initials from block_reported),
 crowded as (
   select currency, magnitude
   from (
-    select currency, magnitude, 1 as ours, 0 as theirs from one
+    select currency, magnitude, 1 as ours, 0 as theirs from block_expected
     union all
-    select currency, magnitude, 0, 1 from theirs_one
+    select currency, magnitude, 0, 1 from block_reported
   )
   group by all
   having sum(ours) * sum(theirs) > 200
 ),
-ours as (select * from one semi join crowded using (currency, magnitude)),
-theirs as (select * from theirs_one semi join crowded using (currency, magnitude)),
+ours as (select * from block_expected semi join crowded using (currency, magnitude)),
+theirs as (select * from block_reported semi join crowded using (currency, magnitude)),
 crowded_day as (
   select currency, magnitude, day
   from (
@@ -42,8 +40,8 @@ crowded_term as (
   having sum(ours) * sum(theirs) > 200
 )
 select o.entry_no as ours_row, t.entry_no as theirs_row
-from (from one anti join crowded using (currency, magnitude)) o
-join theirs_one t using (currency, magnitude)
+from (from block_expected anti join crowded using (currency, magnitude)) o
+join block_reported t using (currency, magnitude)
 cross join run
 where may_meet(o.ref, t.ref, o.day, t.day, window_days)
 union
