@@ -321,3 +321,13 @@ def _typed(side: Side, name: str) -> pa.Array:
 def permuted(side: Side, order: Sequence[int]) -> Side:
     """Return the side with its rows in another order: `order` holds positions from 0."""
     return replace(side, rows=tuple(side.rows[position] for position in order))
+
+
+def where_beginnings_tell_nothing(learned: LearnedWeights) -> LearnedWeights:
+    """Return the weights, such that texts which merely begin alike speak against a pair."""
+    is_weak = [item.evidence == "text" and 110 <= item.level <= 123 for item in learned.levels]
+    levels = [
+        replace(item, matched=1e-6, chance=0.01) if weak else item
+        for item, weak in zip(learned.levels, is_weak, strict=True)
+    ]
+    return replace(learned, levels=tuple(levels))

@@ -530,7 +530,7 @@ def test_a_copy_left_over_shows_what_it_was_taken_for() -> None:
         (1, 1, 1.0, True),
         (2, 1, 1.0, False),
     ]
-    assert "1 scored, best 1.0" in result.facts["unmatched_ours"][0]["searched"]
+    assert "1 in question, best 1.0" in result.facts["unmatched_ours"][0]["searched"]
 
 
 def test_of_equal_rows_those_without_a_reference_meet_first_and_two_references_never() -> None:

@@ -13,7 +13,16 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from tests.engine.builders import Result, decided, plan_for, reconcile, run, settling_plan, table
+from tests.engine.builders import (
+    Result,
+    decided,
+    plan_for,
+    reconcile,
+    run,
+    settling_plan,
+    table,
+    where_beginnings_tell_nothing,
+)
 from tests.engine.days import by_date, run_chain
 from tests.engine.scoring.test_learned_pass import learned_plan, world
 from tieout.engine import run as engine_run
@@ -400,6 +409,7 @@ def runs() -> list[Result]:
     more = (few[0] + "\n2026-01-01 | 7 | fuel", few[1])
     learned_of_more = reconcile(*more, scoring="learned")
     given = reconcile(*few, scoring="learned", learned=learned.outcome.learned)
+    by_word = reconcile(*few, scoring="learned", learned=where_beginnings_tell_nothing(learned.outcome.learned))
     sides = [table("amount | text | unit\n5 | Elm | I-1"), table("amount | text | unit\n5 | Elm | P-1")]
     advice = table("id | group | amount\nI-1 | P-1 | 5")
     settled = run(*sides, settling_plan(*sides, advice), advice=advice)
@@ -412,7 +422,8 @@ def runs() -> list[Result]:
     sides = world(60, 2)
     plan = learned_plan(*sides)
     after = run_chain(by_date(*sides, 2), replace(plan, learned=run(*sides, plan).outcome.learned))
-    return [unique, repeated, alone, learned, learned_of_more, given, settled, reviewed, left, one_sided, copied, after]
+    known = [unique, repeated, alone, learned, learned_of_more, given, by_word, settled]
+    return [*known, reviewed, left, one_sided, copied, after]
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)

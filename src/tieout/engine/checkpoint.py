@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -21,14 +20,18 @@ MANIFEST = "checkpoint.json"
 class Checkpoint:
     """The finished steps of one run in `folder`, with every scratch table they left.
 
-    Tables are written as Parquet in row order, so that row numbers survive; the manifest is replaced last and at
-    once, so a kill at any point leaves the former checkpoint whole. `after_s` is how much work is put at risk.
+    Tables are written as Parquet in row order, so that row numbers survive, each once: a step that makes a table anew
+    makes another table, so what the former checkpoint holds of one that is still there stays true. The manifest is
+    replaced last and at once, so a kill at any point leaves the former checkpoint whole. `after_s` is how much work is
+    put at risk.
     """
 
     folder: Path
     after_s: float
     clock: Callable[[], float] = time.monotonic
     _last: float = field(init=False)
+    _written: dict[str, tuple[int, str]] = field(init=False, default_factory=dict)
+    """The tables of the last checkpoint that this process wrote: which table of that name, and its file."""
 
     def __post_init__(self) -> None:
         self._last = self.clock()
@@ -51,17 +54,21 @@ class Checkpoint:
             self._last = self.clock()
 
     def save(self, con: duckdb.DuckDBPyConnection, steps: list[StepRecord]) -> None:
-        """Write a checkpoint: tables into a new folder, then the manifest in one rename."""
+        """Write a checkpoint: tables that are new into a new folder, then the manifest in one rename."""
         generation = f"tables-{len(steps)}"
-        target = self.folder / generation
-        target.mkdir(parents=True, exist_ok=True)
-        names = con.sql("select table_name from duckdb_tables() where not temporary order by table_name").fetchall()
-        tables = {}
+        (self.folder / generation).mkdir(parents=True, exist_ok=True)
+        found = con.sql("select table_name, table_oid from duckdb_tables() where not temporary order by table_name")
+        written: dict[str, tuple[int, str]] = {}
         con.execute("set preserve_insertion_order = true")
-        for (name,) in names:
-            tables[name] = f"{generation}/{name}.parquet"
-            con.execute(f"""copy "{name}" to '{_quoted(self.folder / tables[name])}' (format parquet)""")
+        for name, table in found.fetchall():
+            former, path = self._written.get(name, (None, ""))
+            if former != table:
+                path = f"{generation}/{name}.parquet"
+                con.execute(f"""copy "{name}" to '{_quoted(self.folder / path)}' (format parquet)""")
+            written[name] = (table, path)
         con.execute("set preserve_insertion_order = false")
+        self._written = written
+        tables = {name: path for name, (_, path) in written.items()}
         manifest = {"tables": tables, "steps": [asdict(step) for step in steps]}
         fresh = self.folder / f"{MANIFEST}.new"
         with fresh.open("w", encoding="utf-8") as file:
@@ -69,9 +76,10 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.folder / MANIFEST)
-        for old in self.folder.glob("tables-*"):
-            if old.name != generation:
-                shutil.rmtree(old, ignore_errors=True)
+        used = {self.folder / path for path in tables.values()}
+        for old in self.folder.glob("tables-*/*.parquet"):
+            if old not in used:
+                old.unlink(missing_ok=True)
 
 
 def _quoted(path: Path) -> str:

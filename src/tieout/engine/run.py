@@ -90,8 +90,30 @@ EVIDENCE_STEPS = (
     "compared_candidate",
 )
 CHANCE_STEPS = ("chance_pair", "chance_level")
-SURE_STEPS = ("sure_pair", "sure_candidate", "block_near_amount", "block_candidate", "compared_candidate")
+SURE_STEPS = ("sure_pair", "sure_candidate")
+SECOND_LOOK_STEPS = ("block_candidate", "compared_candidate")
+BEGINS_TELL = (
+    "select coalesce(sum(matched) > sum(chance), true) from evidence_level"
+    " where evidence = 'text' and level between 110 and 123 and level % 10 <= 3"
+)
+"""Whether texts that begin alike, are spelt differently and share no rare word speak for a pair, as was learned."""
 CONFIDENCE_STEPS = ("confident_candidate", "confident_choice")
+SPENT = (
+    "same_amount",
+    "near_amount",
+    "rare_text",
+    "same_unit",
+    "every_candidate",
+    "block_candidate",
+    "compared_candidate",
+    "weighed_candidate",
+    "pair_confidence",
+    "judged_candidate",
+    "sure_candidate",
+    "block_expected",
+    "block_reported",
+)
+"""What nothing reads any more once pairs are chosen by learned weights: the largest tables of the scored pass."""
 WEIGHTED_STEPS = ("block_near_amount", "block_candidate", "score_candidate", "scored_choice")
 ROUND_STEPS = ("live_candidate", "mutual_best")
 CHOICE_STEPS = ("score_match", "candidate")
@@ -420,9 +442,12 @@ def _choose_by_learned_weights(
         runner.run("judged_candidate")
 
     judge()
-    runner.run_all(_unrejected(SURE_STEPS, decided))
+    near = "block_near_amount" if _says(runner.con, BEGINS_TELL) else "block_near_word"
+    runner.run_all(_unrejected([*SURE_STEPS, near, *SECOND_LOOK_STEPS], decided))
     judge()
     runner.run_all(CONFIDENCE_STEPS if settled is None else [*CONFIDENCE_STEPS, *ADD_SETTLED_STEPS])
+    for name in SPENT:
+        runner.con.execute(f"drop table if exists {name}")
 
 
 def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeights | None:

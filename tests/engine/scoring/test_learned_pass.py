@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import date, timedelta
+from importlib.resources import files
 
+import duckdb
 import pytest
 
-from tests.engine.builders import Result, Row, Side, permuted, plan_for, run
+from tests.engine.builders import Result, Row, Side, permuted, plan_for, run, where_beginnings_tell_nothing
 from tieout.engine.plan import Plan
+from tieout.engine.scoring.pairing import HOPELESS
 
 FIRST_DAY = date(2026, 1, 30)
 MICROS = 1_000_000
@@ -153,3 +156,49 @@ def test_two_files_that_share_nothing_give_no_match() -> None:
         COLUMNS,
     )
     assert pairs(reconciled(ours, theirs), "auto") == set()
+
+
+def crowd(facts: int) -> tuple[Side, Side]:
+    """Return payments of parties whose names all begin alike, of amounts that lie close, each less a fee."""
+    rng = random.Random(12)
+    ours = []
+    for number in range(facts):
+        name = f"Alba{number % 90:02}x Foods"
+        day = FIRST_DAY + timedelta(days=rng.randrange(40))
+        ours.append(Row(day=day, currency="EUR", amount=(50_000 + rng.randrange(900)) * MICROS // 100, text=name))
+    theirs = [replace(row, day=row.day + timedelta(days=1), amount=row.amount * 98 // 100) for row in ours]
+    return Side(tuple(ours), COLUMNS), Side(tuple(theirs), COLUMNS)
+
+
+def test_in_a_crowd_of_near_amounts_and_equal_initials_a_word_that_few_share_brings_rows_together() -> None:
+    facts = 180
+    sides = crowd(facts)
+    learned = reconciled(*sides).outcome.learned
+    plan = replace(learned_plan(*sides), learned=where_beginnings_tell_nothing(learned))
+    result = run(*sides, plan)
+    by_rows = {step.rows for step in result.outcome.steps if step.name == "block_near_word"}
+    assert by_rows
+    assert max(by_rows) < facts * facts / 10
+    found = pairs(result)
+    assert len({(o, t) for o, t in found if o == t}) >= 0.95 * facts
+
+
+def test_a_row_with_no_hope_keeps_its_likeliest_candidate() -> None:
+    ours, theirs = world(120, 14)
+    stranger = replace(ours.rows[0], amount=ours.rows[0].amount * 97 // 100, text="Zz Zebra Nothing")
+    stranger = replace(stranger, day=stranger.day - timedelta(days=WINDOW_DAYS - 1))
+    ours = Side((*ours.rows, stranger), COLUMNS)
+    result = reconciled(ours, theirs)
+    kept = [row for row in result.facts["candidate"] if row["weight_pair"] is not None]
+    assert len([row for row in kept if row["score"] < 1 / 4097]) <= len(ours.rows) + len(theirs.rows)
+    asked = {name: {row[f"{name}_row"] for row in kept} for name in ("ours", "theirs")}
+    for name, rows in asked.items():
+        for row in result.facts[f"unmatched_{name}"]:
+            is_known = row[f"{name}_row"] in rows
+            assert is_known == (" 0 in question" not in row["searched"])
+
+
+def test_the_bound_of_hope_is_the_same_in_both_places() -> None:
+    con = duckdb.connect()
+    con.execute((files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8"))
+    assert con.sql(f"select is_hopeless({HOPELESS}), is_hopeless({HOPELESS} + 1)").fetchall() == [(True, False)]

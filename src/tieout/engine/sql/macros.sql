@@ -212,6 +212,18 @@ create or replace macro kept_confidence(likely) as
     least(0.9995, round(1 / (1 + exp(-0.7 * ln(0.97 / 0.03)) * pow(greatest(1 - likely, 1e-9) / likely, 0.3)), 9))
   );
 
+-- why: two amounts of one sign that lie within a sixth of the larger
+create or replace macro is_near(ours, theirs) as abs(ours::hugeint - theirs) * 6 <= greatest(abs(ours), abs(theirs));
+
+-- why: two rows that both carry a reference and did not meet by it are not paired by likeness; a row without a day lies
+--      within the window of every row
+create or replace macro may_meet(ours_ref, theirs_ref, ours_day, theirs_day, window_days) as
+  (ours_ref is null or theirs_ref is null) and coalesce(abs(date_diff('day', ours_day, theirs_day)) <= window_days, true);
+
+-- why: a candidate of at most twelve bits against it (a chance of one in four thousand) takes nothing from others, and
+--      nothing from it matters; the same bound stands in engine/scoring/pairing.py
+create or replace macro is_hopeless(weight) as weight <= -12000000;
+
 -- why: the closed list of changes that would match a row, from what asks least to what is no match at all; the place in it
 --      decides which of two changes is smaller, only then their size does
 create or replace macro change_rank(kind) as list_position(

@@ -14,7 +14,7 @@ select
       is_scored,
       'likeness among ' || (select count(*) from ungrouped_reported) || ' open rows of theirs (same currency, within '
         || window_days || ' days, amount within a sixth or a rare word in common): '
-        || coalesce(c.considered, 0) || ' scored, best '
+        || coalesce(c.considered, 0) || ' in question, best '
         || coalesce(round(c.best, 2)::varchar, 'none'),
       null
     )

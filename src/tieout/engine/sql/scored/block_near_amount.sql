@@ -1,20 +1,21 @@
 -- step:  block_near_amount
--- in:    block_expected, block_reported, sure_pair
+-- in:    block_expected, block_reported, sure_pair, run
 -- out:   near_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
--- why:   of the rows that no sure pair took, those of one currency whose amounts, of one sign, lie within a sixth, and whose first two words have the same
+-- why:   of the rows that no sure pair took, those of one currency within the window whose amounts, of one sign, lie within a sixth, and whose first two words have the same
 --        initials (or a side has no text). Where more than 200 pairs share initials and size they lie within a term of
 --        the window as well; where 1000 pairs do that too, they share the first word or lie within a hundredth. Beyond that
 --        an amount that is merely near tells nothing: only an equal one or a rare word makes a pair worth comparing
 with
 near as (
-  select *, unnest([size - 1, size, size + 1]) as met
+  select entry_no, ref, currency, day, term, amount_micros, size, fine, initials, first_word, has_text,
+    unnest([size - 1, size, size + 1]) as met
   from block_expected
   anti join (select ours_row as entry_no from sure_pair) s using (entry_no)
   where amount_micros is not null
 ),
 theirs_near as (
-  select *, size as met
+  select entry_no, ref, currency, day, term, amount_micros, size, fine, initials, first_word, has_text, size as met
   from block_reported
   anti join (select theirs_row as entry_no from sure_pair) s using (entry_no)
   where amount_micros is not null
@@ -104,30 +105,32 @@ crowded_untold_term as (
   having sum(ours) * sum(theirs) > 1000
 ),
 pair as (
-  select o.entry_no as ours_row, t.entry_no as theirs_row, o.amount_micros as ours_micros, t.amount_micros as theirs_micros
+  select o.entry_no as ours_row, t.entry_no as theirs_row, o.amount_micros as ours_micros, t.amount_micros as theirs_micros,
+    o.ref as ours_ref, t.ref as theirs_ref, o.day as ours_day, t.day as theirs_day
   from (from near anti join crowded using (currency, initials, met)) o
   join theirs_near t using (currency, initials, met)
   union all
-  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from (from term anti join crowded_term using (currency, initials, met, met_term)) o
   join theirs_term t using (currency, initials, met, met_term)
   union all
-  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from (from worded anti join crowded_word using (currency, first_word, met, met_term)) o
   join theirs_worded t using (currency, first_word, met, met_term)
   union all
-  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from (from finely anti join crowded_fine using (currency, initials, fine, met_term)) o
   join theirs_worded t using (currency, initials, fine, met_term)
   union all
-  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from (from untold anti join crowded_untold using (currency, is_told, met)) o
   join theirs_untold t using (currency, is_told, met)
   union all
-  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from (from untold_term anti join crowded_untold_term using (currency, is_told, met, met_term)) o
   join theirs_untold_term t using (currency, is_told, met, met_term)
 )
 select distinct ours_row, theirs_row
 from pair
-where abs(ours_micros::hugeint - theirs_micros) * 6 <= greatest(abs(ours_micros), abs(theirs_micros))
+cross join run
+where is_near(ours_micros, theirs_micros) and may_meet(ours_ref, theirs_ref, ours_day, theirs_day, window_days)

@@ -1,9 +1,9 @@
 -- step:  block_same_amount
--- in:    block_expected, block_reported
+-- in:    block_expected, block_reported, run
 -- out:   same_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 200 pairs share an amount they
---        share the day as well, or the initials within a term; where that is still crowded, both
+--        share the day as well, or the initials within a term; where that is still crowded, both. They lie within the window
 with
 crowded as (
   select currency, magnitude
@@ -42,20 +42,26 @@ crowded_term as (
 select o.entry_no as ours_row, t.entry_no as theirs_row
 from (from block_expected anti join crowded using (currency, magnitude)) o
 join block_reported t using (currency, magnitude)
+cross join run
+where may_meet(o.ref, t.ref, o.day, t.day, window_days)
 union
 select o.entry_no, t.entry_no
 from (from ours anti join crowded_day using (currency, magnitude, day)) o
 join theirs t using (currency, magnitude, day)
+where o.ref is null or t.ref is null
 union
 select o.entry_no, t.entry_no
 from (from near_term anti join crowded_term using (currency, magnitude, initials, met_term)) o
 join theirs_term t using (currency, magnitude, initials, met_term)
+cross join run
+where may_meet(o.ref, t.ref, o.day, t.day, window_days)
 union
 select o.entry_no, t.entry_no
 from ours o
 join theirs t using (currency, magnitude, initials, day)
+where o.ref is null or t.ref is null
 union
 select o.entry_no, t.entry_no
 from ours o
 join theirs t using (currency, magnitude, initials)
-where o.day is null or t.day is null
+where (o.day is null or t.day is null) and (o.ref is null or t.ref is null)

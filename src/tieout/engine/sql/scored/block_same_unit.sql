@@ -1,8 +1,8 @@
 -- step:  block_same_unit
--- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported
+-- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported, run
 -- out:   same_unit(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
--- why:   where no row has an amount, rows of one currency that have the same value in a column of hints (an email, a
+-- why:   where no row has an amount, rows of one currency within the window that have the same value in a column of hints (an email, a
 --        city, a birth), or the same first word and initials. Where more than 1000 pairs share such a value it is too
 --        common to tell anything. Few rows, up to a quarter of a million pairs, are all compared
 with
@@ -15,26 +15,26 @@ few as (
   from has_amount
 ),
 ours_hint as (
-  select b.entry_no, b.currency, unnest(range(1, 7)) as number,
+  select b.entry_no, b.ref, b.currency, b.day, unnest(range(1, 7)) as number,
     unnest([u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6]) as value
   from block_expected b
   join ungrouped_expected u using (entry_no)
   cross join has_amount
   where not is_known
   union all
-  select entry_no, currency, 0, initials || ' ' || first_word
+  select entry_no, ref, currency, day, 0, initials || ' ' || first_word
   from block_expected, has_amount
   where not is_known and first_word <> ''
 ),
 theirs_hint as (
-  select b.entry_no, b.currency, unnest(range(1, 7)) as number,
+  select b.entry_no, b.ref, b.currency, b.day, unnest(range(1, 7)) as number,
     unnest([u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6]) as value
   from block_reported b
   join ungrouped_reported u using (entry_no)
   cross join has_amount
   where not is_known
   union all
-  select entry_no, currency, 0, initials || ' ' || first_word
+  select entry_no, ref, currency, day, 0, initials || ' ' || first_word
   from block_reported, has_amount
   where not is_known and first_word <> ''
 ),
@@ -52,7 +52,11 @@ select o.entry_no as ours_row, t.entry_no as theirs_row
 from block_expected o
 join block_reported t using (currency)
 semi join few on is_few
+cross join run
+where may_meet(o.ref, t.ref, o.day, t.day, window_days)
 union
 select o.entry_no as ours_row, t.entry_no as theirs_row
 from (from ours_hint anti join crowded using (currency, number, value)) o
 join theirs_hint t using (currency, number, value)
+cross join run
+where may_meet(o.ref, t.ref, o.day, t.day, window_days)

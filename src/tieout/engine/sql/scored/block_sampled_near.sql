@@ -1,68 +1,64 @@
 -- step:  block_sampled_near
--- in:    block_expected, block_reported, sample_expected, sample_reported
+-- in:    block_expected, block_reported, sample_expected, sample_reported, run
 -- out:   near_amount(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   what an amount that is merely near tells is learned from the sampled rows: each meets the rows of the other side
 --        that share currency, term, size and initials (or a side has no text), or the first word, or the initials and
---        nearly the amount. A place that more than 50 rows share is left out, for the finer ones tell as much
+--        nearly the amount. A place that more than 50 rows share is left out, for the finer ones tell as much. A place is
+--        told by the hash of what is shared
 with
 one as (
-  select 'ours' as side, * from block_expected where amount_micros is not null
+  select true as is_ours, entry_no, hash(currency, initials) as initials, hash(currency, first_word) as word,
+    hash(currency) as currency, first_word <> '' as has_word, has_text, size, fine, term
+  from block_expected
+  where amount_micros is not null
   union all
-  select 'theirs', * from block_reported where amount_micros is not null
-),
-place as (
-  select side, entry_no, currency, term, amount_micros, 'initials' as kind, size, initials as word from one where has_text
-  union all
-  select side, entry_no, currency, term, amount_micros, 'word', size, first_word from one where first_word <> ''
-  union all
-  select side, entry_no, currency, term, amount_micros, 'fine', fine, initials from one where has_text
-  union all
-  select side, entry_no, currency, term, amount_micros, 'untold', size, '' from one where not has_text
-  union all
-  select side, entry_no, currency, term, amount_micros, 'any', size, '' from one
+  select false, entry_no, hash(currency, initials), hash(currency, first_word), hash(currency), first_word <> '', has_text,
+    size, fine, term
+  from block_reported
+  where amount_micros is not null
 ),
 sample as (
-  select 'ours' as side, entry_no from sample_expected
+  select true as is_ours, entry_no from sample_expected
   union all
-  select 'theirs', entry_no from sample_reported
+  select false, entry_no from sample_reported
 ),
-sampled as (from one semi join sample using (side, entry_no)),
+sampled as (
+  select *, unnest([term - 1, term, term + 1]) as near_term
+  from one
+  semi join sample using (is_ours, entry_no)
+),
 sought as (
-  select side, entry_no, currency, term, amount_micros, 'initials' as kind, size, initials as word from sampled where has_text
+  select is_ours, entry_no, near_term, 1 as kind, unnest([size - 1, size, size + 1]) as size, initials as shared from sampled where has_text
   union all
-  select side, entry_no, currency, term, amount_micros, 'word', size, first_word from sampled where first_word <> ''
+  select is_ours, entry_no, near_term, 2, unnest([size - 1, size, size + 1]), word from sampled where has_word
   union all
-  select side, entry_no, currency, term, amount_micros, 'fine', fine, initials from sampled where has_text
+  select is_ours, entry_no, near_term, 3, unnest([fine - 1, fine, fine + 1]), initials from sampled where has_text
   union all
-  select side, entry_no, currency, term, amount_micros, if(has_text, 'untold', 'any'), size, '' from sampled
+  select is_ours, entry_no, near_term, if(has_text, 4, 5), unnest([size - 1, size, size + 1]), currency from sampled
 ),
-met as (
-  select * exclude (size, term), unnest([size - 1, size, size + 1]) as size, near_term as term
-  from (select *, unnest([term - 1, term, term + 1]) as near_term from sought)
+met as materialized (select entry_no, is_ours, hash(not is_ours, kind, size, shared, near_term) as place from sought),
+place as (
+  select entry_no, hash(is_ours, 1, size, initials, term) as place from one where has_text
+  union all
+  select entry_no, hash(is_ours, 2, size, word, term) from one where has_word
+  union all
+  select entry_no, hash(is_ours, 3, fine, initials, term) from one where has_text
+  union all
+  select entry_no, hash(is_ours, 4, size, currency, term) from one where not has_text
+  union all
+  select entry_no, hash(is_ours, 5, size, currency, term) from one
 ),
-sought_place as (
-  select distinct if(side = 'ours', 'theirs', 'ours') as side, currency, kind, size, word, term from met
-),
-quiet as (
-  select side, currency, kind, size, word, term
-  from place
-  semi join sought_place using (side, currency, kind, size, word, term)
-  group by all
-  having count(*) <= 50
-),
+asked as materialized (from place semi join met using (place)),
+quiet as (from asked semi join (select place from asked group by place having count(*) <= 50) using (place)),
 pair as (
-  select
-    if(m.side = 'ours', m.entry_no, p.entry_no) as ours_row, if(m.side = 'ours', p.entry_no, m.entry_no) as theirs_row,
-    m.amount_micros, p.amount_micros as other_micros
+  select distinct if(m.is_ours, m.entry_no, p.entry_no) as ours_row, if(m.is_ours, p.entry_no, m.entry_no) as theirs_row
   from met m
-  join quiet q
-    on q.side <> m.side and q.currency = m.currency and q.kind = m.kind and q.size = m.size and q.word = m.word
-      and q.term = m.term
-  join place p
-    on p.side = q.side and p.currency = q.currency and p.kind = q.kind and p.size = q.size and p.word = q.word
-      and p.term = q.term
+  join quiet p using (place)
 )
-select distinct ours_row, theirs_row
-from pair
-where abs(amount_micros::hugeint - other_micros) * 6 <= greatest(abs(amount_micros), abs(other_micros))
+select p.ours_row, p.theirs_row
+from pair p
+join block_expected o on o.entry_no = p.ours_row
+join block_reported t on t.entry_no = p.theirs_row and t.currency = o.currency
+cross join run
+where is_near(o.amount_micros, t.amount_micros) and may_meet(o.ref, t.ref, o.day, t.day, window_days)

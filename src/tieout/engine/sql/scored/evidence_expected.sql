@@ -1,9 +1,10 @@
 -- step:  evidence_expected
--- in:    ungrouped_expected, open_expected, block_expected, equal_row, sample_expected, word_rarity
--- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, said, content, copy_no)
+-- in:    ungrouped_expected, ungrouped_reported, open_expected, block_expected, equal_row, sample_expected, word_rarity
+-- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, said, content, copy_no, amount_share)
 -- grain: one row per (entry_no)
 -- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal evidence have the same
---        content, copy_no numbers them; said stands for the values that are compared
+--        content, copy_no numbers them; said stands for the values that are compared. The share of its amount
+--        is that of the other rows that have it, at least that of pairs that have any amount in common by chance
 with
 wanted as (
   select entry_no from block_expected
@@ -31,6 +32,35 @@ coded as (
   join word_rarity using (word)
   where code is not null
   group by entry_no
+),
+amount_of as (
+  select coalesce(currency, '') as currency, amount_micros, 1 as ours, 0 as theirs from ungrouped_expected
+  union all
+  select coalesce(currency, ''), amount_micros, 0, 1 from ungrouped_reported
+),
+total as (select currency, sum(ours) as ours_rows, sum(theirs) as theirs_rows from amount_of group by currency),
+amount_size as (
+  select currency, amount_micros, sum(ours) as ours_times, sum(theirs) as theirs_times
+  from amount_of
+  where amount_micros is not null
+  group by all
+  having ours_times > 0 and theirs_times > 0
+),
+common as (
+  select currency, (sum(ours_times * theirs_times - 1) + 0.05) / any_value(ours_rows * theirs_rows) as chance_share
+  from amount_size
+  join total using (currency)
+  group by currency
+),
+amount_share as (
+  select
+    currency, amount_micros,
+    greatest(
+      (ours_times + theirs_times - 2)::double / greatest(ours_rows + theirs_rows - 2, 1), chance_share::double, 1e-7
+    ) as share
+  from amount_size
+  join total using (currency)
+  join common using (currency)
 )
 select
   r.entry_no, r.day, coalesce(r.currency, '') as currency, r.amount_micros, coalesce(r.text, '') as text,
@@ -38,8 +68,10 @@ select
   array_to_string(list_transform(string_split(coalesce(r.text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
   coalesce(coded.codes, []) as codes,
   r.unit_1, r.unit_2, r.unit_3, r.unit_4, r.unit_5, r.unit_6, hash(e.compared) as said,
-  r.content, coalesce(copy.copy_no, 1) as copy_no
+  r.content, coalesce(copy.copy_no, 1) as copy_no,
+  least(s.share, 1.0) as amount_share
 from row_of r
 join open_expected e using (entry_no)
 left join coded using (entry_no)
 left join copy using (entry_no)
+left join amount_share s on s.currency = coalesce(r.currency, '') and s.amount_micros = r.amount_micros
