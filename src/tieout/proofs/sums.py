@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from tieout.core.errors import TieoutError
 from tieout.proofs.bulk import hash_rows
+from tieout.proofs.merkle import HASH_BYTES
 
-HASH_BYTES = 32
 SUM_LEAF, SUM_NODE = b"\x02", b"\x03"
 """Other prefixes than those of the log (0 and 1), so that nothing of the one can be shown as a part of the other."""
 MAX_SUM = 2**63 - 1

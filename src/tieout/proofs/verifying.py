@@ -109,7 +109,7 @@ def _check_day(desk: Desk, sealed: SealedDay, records_of: RecordsOf) -> bool:
     _check_signed(sealed.note, day_origin(identity.origin, sealed.day), sealed.leaf_count, sealed.root, keys)
     check_checkpoint(log, keys)
     if sealed.records_dropped_at is not None:
-        _check_leaves(log, sealed)
+        _check_root(sealed, _leaves_of(log, sealed))
         _check_included(log, sealed)
         return False
     with desk.engine() as runner:
@@ -169,11 +169,7 @@ def _check_records(desk: Desk, con: DuckDBPyConnection, log: TileLog, sealed: Se
     count = sealed.leaf_count + 1
     if table.num_rows != count:
         raise _Mismatch("digest_mismatch", f"{table.num_rows:,} records are kept of {count:,} leaves.")
-    if sealed.last_leaf >= log.size:
-        raise _Mismatch(
-            "digest_mismatch", f"The log ends at leaf {log.size:,}; the day ends at {sealed.last_leaf + 1:,}."
-        )
-    kept = b"".join(log.leaves(sealed.first_leaf, sealed.last_leaf + 1))
+    kept = _leaves_of(log, sealed)
     made = hash_leaves(table.column("record").chunks)
     if kept != made:
         place = next(n for n in range(count) if _at(kept, n) != _at(made, n))
@@ -182,18 +178,21 @@ def _check_records(desk: Desk, con: DuckDBPyConnection, log: TileLog, sealed: Se
             "digest_mismatch",
             f"Leaf {sealed.first_leaf + place:,} is not the hash of its record: {_named(row['kind'], row['key'])}.",
         )
-    if merkle.root_of(kept[: sealed.leaf_count * HASH_BYTES], hash_pairs) != sealed.root:
+    _check_root(sealed, kept)
+
+
+def _check_root(sealed: SealedDay, leaves: bytes) -> None:
+    if merkle.root_of(leaves[: sealed.leaf_count * HASH_BYTES], hash_pairs) != sealed.root:
         raise _Mismatch("digest_mismatch", f"The leaves of {sealed.day} do not lead to its root.")
 
 
-def _check_leaves(log: TileLog, sealed: SealedDay) -> None:
-    """Hold the leaves of a day whose records were let go against its root."""
+def _leaves_of(log: TileLog, sealed: SealedDay) -> bytes:
+    """Return the hashes of the leaves of a day, and behind them that of the leaf that ends it."""
     if sealed.last_leaf >= log.size:
         raise _Mismatch(
             "digest_mismatch", f"The log ends at leaf {log.size:,}; the day ends at {sealed.last_leaf + 1:,}."
         )
-    if merkle.root_of(b"".join(log.leaves(sealed.first_leaf, sealed.last_leaf))) != sealed.root:
-        raise _Mismatch("digest_mismatch", f"The leaves of {sealed.day} do not lead to its root.")
+    return b"".join(log.leaves(sealed.first_leaf, sealed.last_leaf + 1))
 
 
 def _check_said(desk: Desk, sealed: SealedDay) -> None:

@@ -213,11 +213,11 @@ def test_no_tenant_lets_go_of_what_is_of_another(world):
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory):
+def template(judged_folder, tmp_path_factory):
     """Two judged days, each sealed, to be copied."""
-    folder = tmp_path_factory.mktemp("sealed")
+    folder = tmp_path_factory.mktemp("days") / "world"
+    shutil.copytree(judged_folder, folder)
     made = SealedWorld(folder)
-    made.judge_days()
     made.rotate()
     made.issue()
     made.issue(FOURTH)

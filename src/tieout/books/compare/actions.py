@@ -38,6 +38,7 @@ from tieout.engine.plan_file import plan_from_toml, plan_to_toml
 from tieout.engine.reviewed import FACT as REVIEW_FACT
 from tieout.engine.reviewed import Decisions
 from tieout.engine.run import FACTS, Outcome, PlanMisfit, execute
+from tieout.engine.why_not import Subject
 from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
 from tieout.store.publish import ActiveRun, begin_run, fail_run, publish
@@ -227,11 +228,22 @@ def run_job(job: Job, plan: Plan, *, is_final: bool = False) -> Compared:
         if former is not None and not job.request.is_fresh and former.files_dropped_at is None:
             return _reuse(workspace, active, former, plan)
         try:
-            outcome = _execute(job, active, plan, is_final=is_final)
+            fact_dir = active.work_dir / FACT_FOLDER
+            with storing(f"run {active.run_id}"):
+                fact_dir.mkdir(exist_ok=True)
+            outcome = run_engine(
+                job,
+                plan,
+                active.run_id,
+                active.work_dir,
+                fact_dir,
+                checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
+                max_refused_share=None if is_final else MAX_REFUSED_SHARE,
+            )
             on_step("publish")
             for settled in job.settling:
                 settled.result()
-            files = write_outputs(active.out_dir, active.work_dir / FACT_FOLDER, outcome, plan)
+            files = write_outputs(active.out_dir, fact_dir, outcome, plan)
             steps = [asdict(step) for step in outcome.steps]
             published = publish(runs, active, files, steps=steps, summary=outcome.summary, now=workspace.now())
         except PlanMisfit as misfit:
@@ -273,8 +285,7 @@ def _recorded_plan(run_dir: Path, plan: Plan) -> Plan:
         return plan
 
 
-def advice_of(sides: Mapping[SideName, Received]) -> Input | None:
-    """Return the advice as the engine takes it, None where none was given."""
+def _advice_of(sides: Mapping[SideName, Received]) -> Input | None:
     return sides["advice"].as_input() if "advice" in sides else None
 
 
@@ -305,13 +316,24 @@ def _run_request(job: Job, plan: Plan, decisions: tuple[RunInput, ...] = ()) -> 
     )
 
 
-def _execute(job: Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Outcome:
-    workspace, sides, on_step = job.workspace, job.sides, job.on_step
-    fact_dir = active.work_dir / FACT_FOLDER
-    with storing(f"run {active.run_id}"):
-        fact_dir.mkdir(exist_ok=True)
+def run_engine(
+    job: Job,
+    plan: Plan,
+    run_id: str,
+    work_dir: Path,
+    fact_dir: Path,
+    *,
+    checkpoint: Checkpoint | None = None,
+    max_refused_share: float | None = None,
+    subject: Subject | None = None,
+) -> Outcome:
+    """Run the engine on what was received, a file that refuses the fast way read the careful one.
+
+    Its facts are left in `fact_dir`. The options are those of `execute`.
+    """
+    sides, on_step = job.sides, job.on_step
     while True:
-        con = connect(workspace.settings, active.work_dir)
+        con = connect(job.workspace.settings, work_dir)
         try:
             with interrupts_told():
                 return execute(
@@ -319,14 +341,15 @@ def _execute(job: Job, active: ActiveRun, plan: Plan, *, is_final: bool) -> Outc
                     sides["ours"].as_input(),
                     sides["theirs"].as_input(),
                     plan,
-                    run_id=active.run_id,
+                    run_id=run_id,
                     fact_dir=fact_dir,
-                    advice=advice_of(sides),
+                    advice=_advice_of(sides),
                     settled=job.settled.pairs if job.settled else None,
                     decisions=job.decisions,
                     on_step=on_step,
-                    checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
-                    max_refused_share=None if is_final else MAX_REFUSED_SHARE,
+                    checkpoint=checkpoint,
+                    max_refused_share=max_refused_share,
+                    subject=subject,
                 )
         except FastReadFailed as failed:
             on_step(f"read {failed.side} carefully")

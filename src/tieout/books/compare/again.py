@@ -11,19 +11,17 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tieout.books.compare import BOOK
-from tieout.books.compare.actions import FACT_FOLDER, Compared, Job, Watch, advice_of, run_job, write_outputs
-from tieout.books.compare.receiving import open_settled, open_sides, read_carefully
+from tieout.books.compare.actions import FACT_FOLDER, Compared, Job, Watch, run_engine, run_job, write_outputs
+from tieout.books.compare.receiving import open_settled, open_sides
 from tieout.books.compare.request import CompareRequest
 from tieout.books.compare.standing import decisions_of, scope_of, standing_decisions
 from tieout.books.workspace import Progress, Workspace
 from tieout.engine.identity import code_digest
-from tieout.engine.loading import FastReadFailed
 from tieout.engine.plan import Plan
 from tieout.engine.plan_file import plan_from_toml
 from tieout.engine.reviewed import Decisions
-from tieout.engine.run import Outcome, execute
+from tieout.engine.run import Outcome
 from tieout.engine.why_not import Subject
-from tieout.store.duck import connect
 from tieout.store.publish import OUT_FOLDER
 from tieout.store.runs import Run, RunFile
 
@@ -131,31 +129,11 @@ def _name(file: RunFile) -> str:
 
 
 def _execute_in(job: Job, run: Run, plan: Plan, subject: Subject | None = None) -> tuple[Outcome, list[RunFile]]:
-    workspace, sides, scratch, on_step = job.workspace, job.sides, job.scratch, job.on_step
-    fact_dir, out_dir = scratch / FACT_FOLDER, scratch / OUT_FOLDER
+    fact_dir, out_dir = job.scratch / FACT_FOLDER, job.scratch / OUT_FOLDER
     fact_dir.mkdir()
     out_dir.mkdir()
-    while True:
-        con = connect(workspace.settings, scratch / "work")
-        try:
-            outcome = execute(
-                con,
-                sides["ours"].as_input(),
-                sides["theirs"].as_input(),
-                plan,
-                run_id=run.run_id,
-                fact_dir=fact_dir,
-                advice=advice_of(sides),
-                settled=job.settled.pairs if job.settled else None,
-                decisions=job.decisions,
-                on_step=on_step,
-                subject=subject,
-            )
-            return outcome, write_outputs(out_dir, fact_dir, outcome, plan)
-        except FastReadFailed as failed:
-            sides[failed.side] = read_carefully(sides[failed.side], scratch / failed.side)
-        finally:
-            con.close()
+    outcome = run_engine(job, plan, run.run_id, job.scratch / "work", fact_dir, subject=subject)
+    return outcome, write_outputs(out_dir, fact_dir, outcome, plan)
 
 
 def step_differences(recorded: list[tuple[str, str]], replayed: list[tuple[str, str]]) -> list[StepDifference]:
