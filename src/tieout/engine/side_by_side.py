@@ -30,15 +30,16 @@ def run_side_by_side(
 ) -> dict[K, T]:
     """Run every task on a cursor of `con`, `at_most` at once, and return what each returned, in the order of `tasks`.
 
-    A task starts when those that `after` names for it have ended; of several, the first in `tasks`. When one raises or
-    the process is interrupted, the queries of the others are interrupted too, and the first error is raised when
-    all have ended.
+    Each cursor has the variables of `con`. A task starts when those that `after` names for it have ended; of several,
+    the first in `tasks`. When one raises or the process is interrupted, the queries of the others are interrupted too,
+    and the first error is raised when all have ended.
     """
     place = {key: number for number, key in enumerate(tasks)}
     order = TopologicalSorter({key: after.get(key, ()) for key in tasks})
     order.prepare()
     made: dict[K, T] = {}
     failed: list[BaseException] = []
+    variables = con.sql("select name, value, type from duckdb_variables() where value <> 'NULL'").fetchall()
     ready: list[K] = []
     running: dict[Future[T], tuple[K, duckdb.DuckDBPyConnection]] = {}
     with _interrupts_noted() as interrupted, ThreadPoolExecutor(at_most) as pool:
@@ -47,6 +48,8 @@ def run_side_by_side(
             while ready and len(running) < at_most and not (failed or interrupted.is_set()):
                 key = ready.pop(0)
                 cursor = con.cursor()
+                for name, value, kind in variables:
+                    cursor.execute(f"set variable {name} = cast($value as {kind})", {"value": value})
                 # In a copy of the context: what a task traces or logs belongs to the run.
                 running[pool.submit(copy_context().run, tasks[key], cursor)] = (key, cursor)
             for future in wait(running, timeout=LOOK_AGAIN_S, return_when=FIRST_COMPLETED).done:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
@@ -21,10 +21,14 @@ from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, format_micros
 from tieout.core.tracing import span
 from tieout.engine.side_by_side import run_side_by_side
+from tieout.engine.slices import EVERYTHING, Range, slice_path, slice_paths
+from tieout.store.digest import digest_file, digest_text
 
 SPLIT_RANGES = 16
 SIDE_BY_SIDE = 3
 """How many steps run at once where they may: a core is free while a step is planned."""
+MANY_ROWS = 1_000_000
+"""With so many rows sorting the hashes of their keys saves more time than numpy takes to be there."""
 
 StepForm = Literal["table", "view", "scan", "fact", "check", "computed"]
 Compute = Callable[[duckdb.DuckDBPyConnection, str], pa.Table]
@@ -62,7 +66,8 @@ class Step:
     file of the run, read back as a view), a `check` (must yield no row), or a table that is `computed` in Python from
     the query's rows, because SQL cannot say it. A table step that says `split` (a column
     of row numbers and the relation it is in) asks for those between `$first` and `$last`, so that a result which does
-    not fit in memory at once is made in ranges: what is committed spills to the disk.
+    not fit in memory at once is made in ranges: what is committed spills to the disk. A fact that says `split` can be
+    written in slices, each by a core of its own.
     """
 
     name: str
@@ -80,13 +85,23 @@ class Step:
 class StepRecord:
     """What a step did: rows out, seconds, and a digest.
 
-    The digest of a fact is its file's SHA-256, of a table a sum over its rows in any order.
+    The digest of a fact is its file's SHA-256 (in slices: that of their digests, a line each), of a table a sum over
+    its rows in any order.
     """
 
     name: str
     rows: int
     seconds: float
     digest: str
+
+
+@dataclass(frozen=True)
+class FactFile:
+    """A file of a fact as it was written: its rows and its SHA-256."""
+
+    path: Path
+    rows: int
+    sha256: str
 
 
 def parse_step(text: str) -> Step:
@@ -161,6 +176,7 @@ class Runner:
         self.after_step = after_step
         self.is_side_by_side = is_side_by_side
         self.records: list[StepRecord] = []
+        self.fact_files: list[FactFile] = []
 
     def run(self, step: str | Step) -> StepRecord:
         """Run a step, by name or made for a plan, and assert its contract.
@@ -172,6 +188,10 @@ class Runner:
     def run_computed(self, step: str | Step, compute: Compute) -> StepRecord:
         """Run a step whose table `compute` makes, given a connection and the step's query, and assert its contract."""
         return self._run(_step_of(step), compute)
+
+    def run_in_slices(self, step: str | Step, ranges: Sequence[Range]) -> StepRecord:
+        """Run a step whose fact is `split` and write a file for each of the ranges, as many at once as threads."""
+        return self._run(_step_of(step), ranges=ranges)
 
     def run_all(self, steps: Sequence[str | Step]) -> StepRecord:
         """Run steps, by name or made for a plan, as if in order, and return the record of the last.
@@ -192,7 +212,7 @@ class Runner:
         position = len(self.records)
         return position < len(self.done) and self.done[position].name == step.name
 
-    def _run(self, step: Step, compute: Compute | None = None) -> StepRecord:
+    def _run(self, step: Step, compute: Compute | None = None, ranges: Sequence[Range] = ()) -> StepRecord:
         """Run `step`; a step run again in the same run replaces what it made before.
 
         A step that an earlier, interrupted attempt finished (`done`) is not run again: its tables and facts are there.
@@ -203,7 +223,7 @@ class Runner:
             self._reuse(step)
             self.records.append(self.done[len(self.records)])
         else:
-            self.records.append(self._make(self.con, step, compute))
+            self.records.append(self._make(self.con, step, compute, ranges))
             self.after_step(self.records)
         return self.records[-1]
 
@@ -222,15 +242,23 @@ class Runner:
             self.records += [record for place, record in made.items() if steps[place].form != "scan"]
             self.after_step(self.records)
 
-    def _make(self, con: duckdb.DuckDBPyConnection, step: Step, compute: Compute | None = None) -> StepRecord:
+    def _make(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        step: Step,
+        compute: Compute | None = None,
+        ranges: Sequence[Range] = (),
+    ) -> StepRecord:
         self.on_step(step.name)
         started = time.perf_counter()
         try:
             with span(f"step {step.name}"):
-                if compute is None:
-                    self._materialise(con, step)
-                else:
+                if compute is not None:
                     _materialise_computed(con, step, compute)
+                elif step.form == "fact":
+                    self._write_fact(con, step, ranges or (EVERYTHING,))
+                else:
+                    _materialise(con, step)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:
@@ -244,43 +272,36 @@ class Runner:
 
     def _reuse(self, step: Step) -> None:
         if step.form == "view":
-            self._materialise(self.con, step)
+            _materialise(self.con, step)
         elif step.form == "fact":
             self._view_of_fact(self.con, step)
 
-    def _materialise(self, con: duckdb.DuckDBPyConnection, step: Step) -> None:
-        if step.split is not None:
-            _materialise_split(con, step, *step.split)
-            return
-        if step.form != "fact":
-            form = "view" if step.form in ("view", "scan") else "table"
-            con.execute(f"create or replace {form} {step.out} as {step.sql}")
-            return
-        target = _quoted(self._path_of(step))
-        con.execute(f"copy ({step.sql}) to '{target}' (format parquet, compression snappy, parquet_version v2)")
+    def _write_fact(self, con: duckdb.DuckDBPyConnection, step: Step, ranges: Sequence[Range]) -> None:
+        for path in slice_paths(self.fact_dir, step.out):
+            path.unlink()
+        if len(ranges) == 1:
+            _write_slice(con, step, ranges[0], slice_path(self.fact_dir, step.out, 1))
+        else:
+            [(threads,)] = con.sql("select current_setting('threads')").fetchall()
+            tasks = {
+                number: partial(_write_slice, step=step, rows=one, path=slice_path(self.fact_dir, step.out, number))
+                for number, one in enumerate(ranges, start=1)
+            }
+            run_side_by_side(con, tasks, after={}, at_most=min(threads, len(ranges)))
         self._view_of_fact(con, step)
 
-    def _path_of(self, fact: Step) -> Path:
-        return self.fact_dir / f"{fact.out}.parquet"
-
     def _view_of_fact(self, con: duckdb.DuckDBPyConnection, step: Step) -> None:
-        target = _quoted(self._path_of(step))
-        con.execute(f"create or replace view {step.out} as from read_parquet('{target}')")
+        files = ", ".join(f"'{_quoted(path)}'" for path in slice_paths(self.fact_dir, step.out))
+        con.execute(f"create or replace view {step.out} as from read_parquet([{files}])")
 
     def _measure(self, con: duckdb.DuckDBPyConnection, step: Step) -> tuple[int, str]:
         """Return rows and digest of what a step made. Raises StepContractBroken when its grain is not what it says."""
         # As many different hashes as rows prove as many different keys, in two thirds of the time; fewer prove nothing.
         keys = ", ".join(step.grain)
-        groups = f"count(distinct hash({keys}))" if step.grain else "count(*)"
         if step.form == "fact":
-            path = self._path_of(step)
-            rows = pq.read_metadata(path).num_rows
-            distinct = (
-                con.execute(f"select {groups} from {step.out}").fetchall()[0][0] if step.grain and rows > 1 else rows
-            )
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            rows, distinct, digest = self._measure_fact(con, step, keys)
         else:
+            groups = f"count(distinct hash({keys}))" if step.grain else "count(*)"
             asked = f"select count(*), {groups}, coalesce(sum(hash(o)::hugeint), 0) from {step.out} o"
             rows, distinct, total = map(int, con.execute(asked).fetchall()[0])
             digest = f"{rows}:{total:x}"
@@ -294,6 +315,20 @@ class Runner:
             )
         return rows, digest
 
+    def _measure_fact(self, con: duckdb.DuckDBPyConnection, step: Step, keys: str) -> tuple[int, int, str]:
+        """Return the rows of a fact, the different hashes of its keys, and its digest."""
+        paths = slice_paths(self.fact_dir, step.out)
+        counts = [pq.read_metadata(path).num_rows for path in paths]
+        rows = sum(counts)
+        with ThreadPoolExecutor(1) as pool:
+            digests = pool.map(digest_file, paths)
+            distinct = _count_distinct(con, keys, step.out, rows) if step.grain and rows > 1 else rows
+            files = [FactFile(*told) for told in zip(paths, counts, digests, strict=True)]
+        self.fact_files += files
+        is_one = len(files) == 1
+        digest = files[0].sha256 if is_one else digest_text("".join(f"{file.sha256}\n" for file in files))
+        return rows, distinct, digest
+
 
 def _step_of(step: str | Step) -> Step:
     return load_step(step) if isinstance(step, str) else step
@@ -302,6 +337,29 @@ def _step_of(step: str | Step) -> Step:
 def _must_wait(later: Step, earlier: Step) -> bool:
     """Say whether a step reads or replaces what an earlier one makes, or replaces what that one reads."""
     return earlier.out in later.reads or later.out in earlier.reads or earlier.out == later.out
+
+
+def _materialise(con: duckdb.DuckDBPyConnection, step: Step) -> None:
+    if step.split is not None:
+        _materialise_split(con, step, *step.split)
+        return
+    form = "view" if step.form in ("view", "scan") else "table"
+    con.execute(f"create or replace {form} {step.out} as {step.sql}")
+
+
+def _write_slice(con: duckdb.DuckDBPyConnection, step: Step, rows: Range, path: Path) -> None:
+    asked = {"first": rows[0], "last": rows[1]} if step.split else {}
+    con.execute(
+        f"copy ({step.sql}) to '{_quoted(path)}' (format parquet, compression snappy, parquet_version v2)", asked
+    )
+
+
+def _count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, rows: int) -> int:
+    if rows > MANY_ROWS:
+        from tieout.engine.hashes import count_distinct  # noqa: PLC0415 - numpy takes 0.2 s
+
+        return count_distinct(con, keys, relation, rows)
+    return int(con.sql(f"select count(distinct hash({keys})) from {relation}").fetchall()[0][0])
 
 
 def _materialise_computed(con: duckdb.DuckDBPyConnection, step: Step, compute: Compute) -> None:

@@ -19,6 +19,7 @@ from tieout.books.ads.reconcile import UNIT
 from tieout.compose import open_workspace
 from tieout.core.money import to_micros
 from tieout.core.settings import Settings
+from tieout.engine.slices import slice_paths
 from tieout.engine.steps import Runner
 from tieout.store.publish import begin_run, publish
 from tieout.store.runs import RunInput, RunRequest, Window, measure_file
@@ -205,12 +206,14 @@ def piece(kind: str, found: Rows, folder: Path, leg: str = "own", window: str = 
 def stage_of(
     folder: Path, work: Callable[[Runner], dict[str, Any]], facts: Sequence[str], con: duckdb.DuckDBPyConnection
 ) -> tuple[dict[str, Any], dict[str, Rows], dict[str, bytes]]:
-    """Run the work of a stage in a folder; return its summary, and its facts as rows and as bytes."""
+    """Run the work of a stage in a folder; return its summary, and its facts as rows and as bytes, slices in order."""
     target = folder / "facts"
     target.mkdir(exist_ok=True)
     summary = work(Runner(con, target))
-    made = {fact: (target / f"{fact}.parquet").read_bytes() for fact in facts}
-    return summary, {fact: pq.read_table(pa.BufferReader(data)).to_pylist() for fact, data in made.items()}, made
+    files = {fact: slice_paths(target, fact) for fact in facts}
+    made = {fact: b"".join(path.read_bytes() for path in paths) for fact, paths in files.items()}
+    found = {fact: [row for path in paths for row in pq.read_table(path).to_pylist()] for fact, paths in files.items()}
+    return summary, found, made
 
 
 def connection() -> duckdb.DuckDBPyConnection:

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from operator import itemgetter
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,13 @@ from hypothesis import strategies as st
 from tests.books.ads.builders import World, complete, connection, days, instant, piece, rows, stage_of
 from tieout.books.ads import expected
 from tieout.books.ads.expected import build_expected
+from tieout.books.ads.matching import match_ads
+from tieout.books.ads.own import OwnRequest, register_own
 from tieout.books.ads.period import DAY_US, Period
+from tieout.books.ads.pieces import pieces_of_run
 from tieout.books.ads.rates import reference_rates
+from tieout.books.ads.replaying import replay_ads
+from tieout.engine import slices
 
 CON = connection()
 NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -311,6 +317,58 @@ def test_the_order_of_rows_never_matters(receipts, events, random):
         before["expected"], key=itemgetter("request_id")
     )
     assert all(made_after[fact] == made[fact] for fact in ("skipped", "fx_rate"))
+
+
+@settings(max_examples=4, deadline=None, phases=NO_SHRINK)
+@given(RECEIPTS, EVENTS)
+def test_written_in_slices_it_is_the_same_rows_in_the_same_order(receipts, events):
+    receipts, events = completed("receipt", receipts), completed("revenue_event", events)
+    summary, whole, _ = build(receipts, events)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slices, "SLICE_ROWS", 3)
+        in_slices, found, made = build(receipts, events)
+        assert build(receipts, events)[2] == made
+    assert (in_slices, found) == (summary, whole)
+
+
+def test_receipts_of_several_files_are_written_in_slices_which_later_stages_read_as_one(world, monkeypatch):
+    told = {}
+    for rows_of_slice in (slices.SLICE_ROWS, 2):
+        monkeypatch.setattr(slices, "SLICE_ROWS", rows_of_slice)
+        made = World(world.folder / f"slices-of-{rows_of_slice}")
+        for source, hour in (("one", 10), ("two", 11), ("three", 12)):
+            lines_of = [f"{source}{n} | 11-03 {hour}:0{n} | 1 | admob" for n in range(3)]
+            made.own("\n".join(["request | at | cpm | winner", *lines_of]), source=source)
+        made.own(events="request | at | usd\none1 | 11-03 10:09 | 3\nthree2 | 11-03 12:09 | 4", source="events")
+        built = build_expected(made.workspace, DAY)
+        pieces = pieces_of_run(made.workspace.store, built.done.run, "expected")
+        assert {piece.name for piece in pieces} == {"expected"}
+        matched = match_ads(made.workspace, DAY)
+        found = [row for one in pieces for row in pq.read_table(one.path).to_pylist()]
+        told[rows_of_slice] = (len(pieces), found, made.facts(matched.done, "unit"), replay(made, built))
+        made.close()
+    (one_file, whole, units, same), (files, found, units_of_slices, same_in_slices) = told.values()
+    assert (one_file, files) == (1, 5)
+    assert (found, units_of_slices) == (whole, units)
+    assert len(whole) == 9
+    assert same == same_in_slices == ()
+
+
+def replay(made, built):
+    return replay_ads(made.workspace, built.done.run).differences
+
+
+def test_receipts_without_a_place_in_a_file_are_read_once_and_written_in_one(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(slices, "SLICE_ROWS", 1)
+    given = tmp_path / "receipts.csv"
+    given.write_text(
+        "receipt_id,request_id,ts_us,placement_id,floor_cpm_micros,currency,winner_cpm_micros,winner_network,hash\n"
+        + "".join(f"{n},r{n},{instant('11-03 10:00')},p,0,USD,1000000,admob,{n}\n" for n in range(20))
+    )
+    register_own(world.workspace, OwnRequest("receipts", "csv", (given,)))
+    built = build_expected(world.workspace, DAY)
+    [only] = pieces_of_run(world.workspace.store, built.done.run, "expected")
+    assert [row["request_id"] for row in pq.read_table(only.path).to_pylist()] == [f"r{n}" for n in range(20)]
 
 
 @settings(max_examples=3, deadline=None, phases=NO_SHRINK)

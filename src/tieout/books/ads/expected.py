@@ -8,17 +8,17 @@ from datetime import date, timedelta
 from typing import Any
 
 import duckdb
-import numpy as np
-import pyarrow as pa
 
 from tieout.books.ads.counting import counts_expected
 from tieout.books.ads.own import define_macros, own_files
 from tieout.books.ads.period import DAY_US, Period
-from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, touching, view
+from tieout.books.ads.pieces import RECEIPT, REVENUE_EVENT, Piece, are_in_place, touching, view, view_in_place
 from tieout.books.ads.rates import reference_rates
 from tieout.books.ads.stage import Stage, StageDone, Work, run_stage
 from tieout.books.ads.steps import ads_step
 from tieout.books.workspace import Progress, Workspace
+from tieout.engine.hashes import repeated_hashes
+from tieout.engine.slices import EVERYTHING, slice_ranges
 from tieout.engine.steps import Runner
 
 LEG = "expected"
@@ -39,7 +39,8 @@ MOST_WORDS = 16_384
 
 PAIR_STEPS = ("dropped_receipt", "paid_event", "receipt_event", "repeated_event", "first_of_repeated")
 UNPAID_STEPS = ("unpaid_receipt", "rate_wanted", "placement_unit")
-RESULT_STEPS = ("unpaid_value", "expected_value", "expected", "skipped", "every_receipt_ends_once")
+VALUE_STEPS = ("unpaid_value", "expected_value")
+END_STEPS = ("skipped", "every_receipt_ends_once")
 
 
 @dataclass(frozen=True)
@@ -126,13 +127,6 @@ def find_rates(runner: Runner) -> None:
     runner.run(ads_step("rates", "fx_rate"))
 
 
-def repeated_hashes(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """Return the hashes that the query yields more than once, each once."""
-    hashes = con.sql(query).fetchnumpy()["hash"]
-    hashes.sort()
-    return pa.table({"hash": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
-
-
 def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int | None) -> dict[str, Any]:
     con = runner.con
     # Receipts are numbered in the order in which they are read, twice, and written in it.
@@ -142,14 +136,30 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], limit: int 
     for name, value in told.items():
         con.execute(f"set variable {name} = {value:d}")
     con.execute("create or replace table run as select ?::bigint as row_limit", [limit])
-    taken = ("every_receipt",) if limit is None else ("earliest_receipt", "first_receipts")
-    runner.run_all([ads_step("expected", name) for name in (*taken, "numbered_receipt", "earlier_request")])
+    in_period = touching(
+        (piece for piece in pieces if piece.name == "receipt"), "ts_us", period.start_us, period.end_us
+    )
+    is_placed = limit is None and are_in_place(in_period)
+    if is_placed:
+        view_in_place(con, "placed_receipt", RECEIPT, in_period)
+    runner.run_all([ads_step("expected", name) for name in (*_taken(limit, is_placed=is_placed), "earlier_request")])
     runner.run_computed(ads_step("expected", "repeated_hash"), repeated_hashes)
     _define_words(con, period)
     runner.run_all([ads_step("expected", name) for name in (*PAIR_STEPS, *UNPAID_STEPS)])
     find_rates(runner)
-    runner.run_all([ads_step("expected", name) for name in RESULT_STEPS])
+    runner.run_all([ads_step("expected", name) for name in VALUE_STEPS])
+    # Receipts that have no place in their files are read from the start each time, so that they are read once.
+    ranges = slice_ranges(con, "receipt_event", "receipt_no") if is_placed else (EVERYTHING,)
+    runner.run_in_slices(ads_step("expected", "expected"), ranges)
+    runner.run_all([ads_step("expected", name) for name in END_STEPS])
     return _summary(con, period, limit)
+
+
+def _taken(limit: int | None, *, is_placed: bool) -> tuple[str, ...]:
+    """Return the steps that say which receipts count, and that number them."""
+    if limit is not None:
+        return "earliest_receipt", "first_receipts", "numbered_receipt"
+    return "every_receipt", "receipt_by_place" if is_placed else "numbered_receipt"
 
 
 def _define_words(con: duckdb.DuckDBPyConnection, period: Period) -> None:

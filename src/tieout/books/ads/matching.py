@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from tieout.books.ads.counting import counts_match
 from tieout.books.ads.decisions import rulings_about
-from tieout.books.ads.expected import find_rates, own_events, repeated_hashes, view_own
+from tieout.books.ads.expected import find_rates, own_events, view_own
 from tieout.books.ads.period import Period, period_of_window
 from tieout.books.ads.pieces import EXPECTED, STATEMENT_LINE, Piece, pieces_of, touching, view
 from tieout.books.ads.stage import Stage, StageDone, Work, run_stage
 from tieout.books.ads.steps import ads_step, sql_text
 from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
+from tieout.engine.hashes import repeated_hashes
 from tieout.engine.steps import Runner
 
 LEG = "match"
@@ -172,7 +173,7 @@ def _work(
     con.execute(sql_text("match", "macros"))
     _tell_run(con, period, rules)
     _tell_decisions(con, decided)
-    _take_expected(runner, len([piece for piece in pieces if piece.name == "expected"]))
+    _take_expected(runner, len({piece.run_id for piece in pieces if piece.name == "expected"}))
     runner.run_all([ads_step("match", name) for name in LINE_STEPS])
     find_rates(runner)
     runner.run_all([ads_step("match", name) for name in SURE_STEPS])

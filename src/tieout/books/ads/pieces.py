@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from tieout.engine.slices import fact_of
 from tieout.store.opening import Store
 from tieout.store.runs import Run
 
@@ -82,11 +83,15 @@ EXPECTED: Mapping[str, str] = {
     "ts_us": "bigint",
 }
 
+MOST_LOOKED_AT = 64
+"""Of more files than that looking at each while a query is planned takes longer than it saves."""
+
 
 @dataclass(frozen=True)
 class Piece:
     """A file that a run published or registered: which run of which leg and window, and its digest.
 
+    `name` is that of the relation it holds, or holds a slice of.
     A file that is not Parquet in the columns of its relation is read by `query`; `span` is the first and last value of
     the column by which pieces are told apart, where the file itself does not say it.
     """
@@ -114,10 +119,15 @@ def pieces_of_run(store: Store, run: Run, *names: str) -> tuple[Piece, ...]:
     """Return the files of these names of one run."""
     return tuple(
         Piece(
-            run.window.leg, run.window.window, run.run_id, file.name, file.sha256, store.runs.file_path(run, file.name)
+            run.window.leg,
+            run.window.window,
+            run.run_id,
+            fact_of(file.name),
+            file.sha256,
+            store.runs.file_path(run, file.name),
         )
         for file in run.files
-        if file.name in names
+        if fact_of(file.name) in names
     )
 
 
@@ -158,6 +168,31 @@ def listing(pieces: Sequence[Piece]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def are_in_place(pieces: Collection[Piece]) -> bool:
+    """Tell whether each row has a place by which it is found again: Parquet files, few enough to name one by one."""
+    return len(pieces) <= MOST_LOOKED_AT and all(not piece.query for piece in pieces)
+
+
+def view_in_place(
+    con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], pieces: Iterable[Piece]
+) -> None:
+    """Make the relation `name` of the files, with `place`: the number of the row in all of them, from 0.
+
+    Of a range of places only that part of the files is read.
+    """
+    shown = ", ".join(f"{column}::{kind} as {column}" for column, kind in columns.items())
+    queries, before = [], 0
+    for piece in pieces:
+        path = str(piece.path).replace("'", "''")
+        place = f"file_row_number + {before}" if before else "file_row_number"
+        queries.append(f"select {place} as place, {shown} from read_parquet('{path}', file_row_number = true)")
+        before += pq.read_metadata(piece.path).num_rows
+    if not queries:
+        nothing = ", ".join(f"null::{kind} as {column}" for column, kind in columns.items())
+        queries = [f"select null::bigint as place, {nothing} where false"]
+    con.execute(f"create or replace view {name} as {' union all '.join(queries)}")
+
+
 def view(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], pieces: Iterable[Piece]) -> None:
     """Make the relation `name` of the files, in their order; an empty one where there are none."""
     every = list(pieces)
@@ -165,7 +200,9 @@ def view(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], 
     shown = ", ".join(f"{column}::{kind} as {column}" for column, kind in columns.items())
     queries = [f"select {shown} from ({piece.query})" for piece in every if piece.query]
     if paths:
-        queries.insert(0, f"select {shown} from read_parquet([{', '.join(paths)}])")
+        # So the footers of all files are looked at, and a filter that they show to keep every row costs nothing.
+        by_name = ", union_by_name = true" if 1 < len(paths) <= MOST_LOOKED_AT else ""
+        queries.insert(0, f"select {shown} from read_parquet([{', '.join(paths)}]{by_name})")
     if not queries:
         queries = [
             "select " + ", ".join(f"null::{kind} as {column}" for column, kind in columns.items()) + " where false"

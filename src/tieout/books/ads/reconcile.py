@@ -241,7 +241,7 @@ def _work(runner: Runner, period: Period, pieces: tuple[Piece, ...], tunables: T
     runner.run_computed(ads_step("reconcile", "moved_day"), moved_days)
     runner.run_all([ads_step("reconcile", name) for name in (*MONEY_STEPS, *STATED_STEPS)])
     find_rates(runner)
-    is_one_run = len([piece for piece in pieces if piece.name == "expected"]) < 2
+    is_one_run = len({piece.run_id for piece in pieces if piece.name == "expected"}) < 2
     runner.run(ads_step("reconcile", "measured_row" if is_one_run else "measured_request"))
     runner.run_all([ads_step("reconcile", name) for name in RULE_STEPS])
     return _summary(con)

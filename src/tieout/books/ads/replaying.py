@@ -55,7 +55,7 @@ def replay_ads(workspace: Workspace, run: Run, on_step: Progress = lambda _: Non
         again = _load_again if run.window.leg == ingest.LEG else _stage_again
         steps, files = again(workspace, run, on_step)
         differences = step_differences([(step["name"], step["digest"]) for step in run.steps], steps)
-        differences += step_differences([(file.path, file.sha256) for file in run.files], sorted(files))
+        differences += step_differences(sorted((file.path, file.sha256) for file in run.files), sorted(files))
     return Replayed(run, tuple(differences), run.code_digest == code_digest(BOOK))
 
 

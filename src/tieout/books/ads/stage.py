@@ -141,18 +141,12 @@ def summary_text(summary: Mapping[str, Any]) -> str:
 
 def _write(active: ActiveRun, runner: Runner, summary: dict[str, Any]) -> list[RunFile]:
     """Move the facts into the folder to publish, with the summary, and return what to record of each."""
-    # The step that wrote a fact has read it once for its digest, and nothing has touched it since.
-    made = {record.name: record for record in runner.records}
+    # The step that wrote a file has read it once for its digest, and nothing has touched it since.
     listed = []
     with storing(str(active.out_dir)):
-        for path in sorted((active.work_dir / FACT_FOLDER).glob("*.parquet")):
-            byte_count = path.stat().st_size
-            path.replace(active.out_dir / path.name)
-            record = made.get(path.stem)
-            listed.append(
-                RunFile(path.stem, path.name, record.rows, byte_count, record.digest)
-                if record
-                else measure_file(active.out_dir, path.name)
-            )
+        for file in sorted(runner.fact_files, key=lambda one: one.path):
+            byte_count = file.path.stat().st_size
+            file.path.replace(active.out_dir / file.path.name)
+            listed.append(RunFile(file.path.stem, file.path.name, file.rows, byte_count, file.sha256))
         (active.out_dir / SUMMARY).write_text(summary_text(summary), encoding="utf-8")
     return [*listed, measure_file(active.out_dir, SUMMARY, name=SUMMARY)]
