@@ -281,7 +281,7 @@ def _take_file(given: Path, folder: Path, number: int) -> _Taken:
 
 
 def _held(path: Path, function: Literal["read_parquet", "read_csv", "read_json"], arguments: dict[str, Any]) -> OwnFile:
-    return OwnFile(str(path), digest_file(path), path.stat().st_size, function, arguments)
+    return OwnFile(str(path), _digest(path), path.stat().st_size, function, arguments)
 
 
 def _json_arguments(path: Path) -> dict[str, Any]:

@@ -6,34 +6,38 @@
 --        its impressions is a repetition, the last lines first
 with
 candidate as (
-  select
-    line_no, event_date, network, app_id, ad_unit_id, country, format, impressions,
-    impressions = 1
-    and row_number() over (
-      partition by
-        network, event_date, app_id, ad_unit_id, country, format, paid_currency, impressions, clicks, paid_micros,
-        ivt_paid_micros, viewable_ppm
-      order by line_no
-    ) > 1 as is_alike
+  select *
   from line
   where
     request_id is null and currency = 'USD'
     and line_no not in (from repeated_line)
     and line_no not in (select line_no from request_line)
 ),
+alike as (
+  select line_no, event_date, network, app_id, ad_unit_id, country, format
+  from candidate
+  where impressions = 1
+  qualify
+    row_number() over (
+      partition by
+        network, event_date, app_id, ad_unit_id, country, format, paid_currency, clicks, paid_micros, ivt_paid_micros,
+        viewable_ppm
+      order by line_no
+    ) > 1
+),
 crowded as (
   select
     c.event_date, c.network, c.app_id, c.ad_unit_id, c.country, c.format,
     sum(c.impressions) - min(e.expected_rows) as excess
   from candidate c
+  semi join alike using (event_date, network, app_id, ad_unit_id, country, format)
   join expected_cell e using (event_date, network, app_id, ad_unit_id, country, format)
   group by all
-  having bool_or(is_alike) and excess > 0
+  having excess > 0
 )
 select line_no
-from candidate
+from alike
 join crowded using (event_date, network, app_id, ad_unit_id, country, format)
-where is_alike
 qualify
   row_number() over (
     partition by event_date, network, app_id, ad_unit_id, country, format order by line_no desc
