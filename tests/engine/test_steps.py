@@ -475,7 +475,7 @@ def test_every_step_reads_only_what_an_earlier_step_made(runs: list[Result]) -> 
 
 def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> None:
     every = [_step_of_any_run(name) for name in (*STEP_NAMES, "unmatched_ours", "unmatched_theirs")]
-    read = {name for step in every for name in step.reads}
+    read = {name for step in every for name in step.asks}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
     # Those that decide which steps follow, what the rules of application and the learning of weights read, and what a
     # made step puts together.

@@ -405,11 +405,16 @@ def _wide_columns(
 
 def replace_relation(con: duckdb.DuckDBPyConnection, form: RelationForm, name: str, query: str) -> None:
     """Create a table or a view in the place of whatever had its name: DuckDB replaces only one by its like."""
-    other = "view" if form == "table" else "table"
-    found = con.execute(f"select 1 from duckdb_{other}s() where {other}_name = ? and not temporary", [name]).fetchone()
-    if found:
+    create = f'create or replace {form} "{name}" as {query}'
+    try:
+        con.execute(create)
+    except duckdb.CatalogException:  # Rare, and to ask beforehand takes longer than to make a view.
+        other = "view" if form == "table" else "table"
+        asked = f"select 1 from duckdb_{other}s() where {other}_name = ? and not temporary"
+        if not con.execute(asked, [name]).fetchone():
+            raise
         con.execute(f'drop {other} "{name}"')
-    con.execute(f'create or replace {form} "{name}" as {query}')
+        con.execute(create)
 
 
 def _count(con: duckdb.DuckDBPyConnection, side: SideName, *, can_refuse: bool) -> _Count:

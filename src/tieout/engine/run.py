@@ -37,7 +37,7 @@ from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.steps import Runner, Step, StepRecord
 from tieout.engine.summary import summarise
-from tieout.engine.why_not import WHY_NOT_ROWS, Subject, ask_why_not
+from tieout.engine.why_not import WHY_NOT_ROWS, Subject, why_not_steps
 from tieout.intake.records import Records
 from tieout.store.trees import sql_of
 
@@ -121,6 +121,9 @@ NO_CHOICE_STEPS = ("no_scored_candidate", "no_scored_match", "no_candidate")
 RESULT_STEPS = (
     "differing",
     "difference",
+    "alike_open",
+    "copied_expected",
+    "copied_reported",
     "lone_expected",
     "lone_reported",
     "search_expected",
@@ -130,6 +133,8 @@ RESULT_STEPS = (
     "pair_delta",
     "group_delta",
     "settlement_delta",
+    "mixed_sign",
+    "reversed_row",
     "lone_delta",
     "delta",
     "match",
@@ -245,6 +250,7 @@ def execute(
         for _, loaded in (*sides, *told):
             _assert_plan_fits(con, loaded, plan, max_refused_share)
     _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice, subject)
+    runner.note_empty("told_row")
     _write_checks(con, fact_dir, (*sides, *told))
     decided = reviewed.find_decided(runner, decisions) if decisions and decisions.rulings else None
     project = partial(_project, con, plan, loaded_ours, loaded_theirs, is_apart=decided is not None)
@@ -257,9 +263,9 @@ def execute(
         "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns)),
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
     }
-    runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS)])
-    is_scored = _says(con, "select is_possible from scoring")
-    ask_why_not(runner, is_repeated=_says(con, "select is_repeated from reference_repeat"), is_scored=is_scored)
+    is_repeated = _says(con, "select is_repeated from reference_repeat")
+    asked = why_not_steps(con, is_repeated=is_repeated, is_scored=_says(con, "select is_possible from scoring"))
+    runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS), *asked])
     summary = summarise(con, plan, run_id, book, sides, told)
     if decided is not None:
         is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
@@ -288,7 +294,7 @@ def load_sides(
     is_loaded: bool = False,
 ) -> tuple[Loaded, Loaded]:
     """Load both sides and project them onto the canonical entry: the views `expected` and `reported`."""
-    con.execute((files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8"))
+    _make_macros(con, "macros")
     con.execute(differing_cells_macro(plan))
     pairs = compared_pairs(plan)
 
@@ -303,6 +309,10 @@ def load_sides(
     loaded_ours, loaded_theirs = run_side_by_side(con, loading, after={}, at_most=len(SIDES)).values()
     _project(con, plan, loaded_ours, loaded_theirs)
     return loaded_ours, loaded_theirs
+
+
+def _make_macros(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    con.execute((files("tieout.engine") / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
 
 
 def load_advice(
@@ -363,10 +373,11 @@ def _match(
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
     """
-    _match_by_reference(runner)
+    has_group = bool(plan.ours.group and plan.theirs.group)
+    _match_by_reference(runner, has_group=has_group)
     if _says(runner.con, "select is_padded from reference_padding"):
         trim_references()
-        _match_by_reference(runner)
+        _match_by_reference(runner, has_group=has_group)
     if decided is not None:
         runner.run_all(reviewed.APART_STEPS)
     settle_open_items(runner, plan)
@@ -385,6 +396,7 @@ def _match(
 
 def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: SettledPairs | None) -> None:
     """Run the scored pass, over what an earlier run settled where there is that."""
+    _make_macros(runner.con, "likeness_macros")
     runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
     if plan.rules.scoring == "learned":
         _choose_by_learned_weights(runner, plan, decided, settled)
@@ -466,12 +478,13 @@ def _has_run(runner: Runner, step: str) -> bool:
     return any(record.name == step for record in runner.records)
 
 
-def _match_by_reference(runner: Runner) -> None:
+def _match_by_reference(runner: Runner, *, has_group: bool) -> None:
     """Run the pass by reference and, beside the look at what it left open, the pass by group."""
     runner.run_all(REFERENCE_STEPS)
     is_repeated = _says(runner.con, "select is_repeated from reference_repeat")
     pairing = REPEATED_REFERENCE_STEPS if is_repeated else ("no_repeated_reference",)
-    runner.run_all([*pairing, *OPEN_STEPS])
+    grouping = {} if is_repeated or has_group else {"match_by_group": "no_group"}
+    runner.run_all([*pairing, *(grouping.get(name, name) for name in OPEN_STEPS)])
 
 
 def _says(con: duckdb.DuckDBPyConnection, question: str) -> bool:

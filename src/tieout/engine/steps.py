@@ -30,12 +30,16 @@ SIDE_BY_SIDE = 3
 MANY_ROWS = 1_000_000
 """With so many rows sorting the hashes of their keys saves more time than numpy takes to be there."""
 
+NO_ROWS = "0:0"
+"""The digest of a table without rows, which need not be read to know it."""
+
 StepForm = Literal["table", "view", "scan", "fact", "check", "computed"]
 Compute = Callable[[duckdb.DuckDBPyConnection, str], pa.Table]
 
-_HEADER = re.compile(r"^--\s*(step|in|out|grain|form|split|why):\s*(.*)$")
+_HEADER = re.compile(r"^--\s*(step|in|out|grain|form|split|empty|types|why):\s*(.*)$")
 _MORE = re.compile(r"^--\s{3,}(\S.*)$")
 _SPLIT = re.compile(r"^(\w+) of (\w+)$")
+_EMPTY = re.compile(r"^when (\w+(?: and \w+)*|\w+(?: or \w+)*)$")
 _OUT = re.compile(r"^(\w+)\(([^)]*)\)$", re.DOTALL)
 
 
@@ -68,6 +72,10 @@ class Step:
     of row numbers and the relation it is in) asks for those between `$first` and `$last`, so that a result which does
     not fit in memory at once is made in ranges: what is committed spills to the disk. A fact that says `split` can be
     written in slices, each by a core of its own.
+
+    A table or a check that says `empty` (when some relations, all of them or any one, have no rows) and the `types` of
+    its columns is then made without its query: to find nothing takes milliseconds, most of them to plan it. `empty`
+    holds the sets of relations of which one whole set must be without rows.
     """
 
     name: str
@@ -79,6 +87,18 @@ class Step:
     why: str
     sql: str
     split: tuple[str, str] | None = None
+    empty: tuple[frozenset[str], ...] = ()
+    types: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """What it reads, and what decides whether it is run at all."""
+        return frozenset(self.reads).union(*self.empty)
+
+    @property
+    def columns_alone(self) -> str:
+        """Its columns with their types, as a table without a row is declared."""
+        return ", ".join(f'"{name}" {kind}' for name, kind in zip(self.columns, self.types, strict=True))
 
 
 @dataclass(frozen=True)
@@ -123,12 +143,20 @@ def parse_step(text: str) -> Step:
     if not name or not fields.get("why") or out is None or form not in get_args(StepForm):
         raise StepContractBroken(f"The header of step {name or text[:60]!r} lacks step, out, why or has a bad form.")
     split = _SPLIT.match(fields.get("split", ""))
+    columns, types = _names(out[2]), _names(fields.get("types", ""))
+    if ("empty" in fields or types) and (form not in ("table", "check") or len(types) != len(columns)):
+        # Not a fact: which of its columns may be null, and so its bytes, the planner decides from the query.
+        raise StepContractBroken(
+            f"Step {name} may be empty: so it is a table or a check, and has one type for each column.", subject=name
+        )
     return Step(
         name=name,
         split=(split[1], split[2]) if split else None,
+        empty=_empty_when(name, fields.get("empty", "")) if types else (),
+        types=types,
         reads=_names(fields.get("in", "")),
         out=out[1],
-        columns=_names(out[2]),
+        columns=columns,
         grain=_names(re.sub(r"^one row per|[()]", "", fields.get("grain", ""))),
         form=form,  # type: ignore[arg-type]
         why=fields["why"],
@@ -138,6 +166,13 @@ def parse_step(text: str) -> Step:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _empty_when(name: str, text: str) -> tuple[frozenset[str], ...]:
+    found = _EMPTY.match(text)
+    if found is None:
+        raise StepContractBroken(f"Step {name} does not say when it is empty: {text!r}.", subject=name)
+    return tuple(frozenset(every.split(" and ")) for every in found[1].split(" or "))
 
 
 @cache
@@ -177,6 +212,11 @@ class Runner:
         self.is_side_by_side = is_side_by_side
         self.records: list[StepRecord] = []
         self.fact_files: list[FactFile] = []
+        self._empty: set[str] = set()
+
+    def note_empty(self, relation: str) -> None:
+        """Note that a table that no step has made yet has no rows."""
+        self._empty.add(relation)
 
     def run(self, step: str | Step) -> StepRecord:
         """Run a step, by name or made for a plan, and assert its contract.
@@ -220,8 +260,9 @@ class Runner:
         if step.form == "scan":
             return self._make(self.con, step)
         if self._is_done(step):
-            self._reuse(step)
-            self.records.append(self.done[len(self.records)])
+            done = self.done[len(self.records)]
+            self._reuse(step, done)
+            self.records.append(done)
         else:
             self.records.append(self._make(self.con, step, compute, ranges))
             self.after_step(self.records)
@@ -254,54 +295,82 @@ class Runner:
         try:
             with span(f"step {step.name}"):
                 if compute is not None:
-                    _materialise_computed(con, step, compute)
+                    made: int | None = _materialise_computed(con, step, compute)
                 elif step.form == "fact":
-                    self._write_fact(con, step, ranges or (EVERYTHING,))
+                    made = self._write_fact(con, step, ranges or (EVERYTHING,))
                 else:
-                    _materialise(con, step)
+                    made = self._materialise(con, step)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:
             raise _failure(step, error) from error
         _assert_columns(con, step)
-        rows, digest = (0, "") if step.form == "scan" else self._measure(con, step)
+        rows, digest = (0, "") if step.form == "scan" else self._measure(con, step, made)
         if step.form == "check" and rows:
             first = con.sql(f"from {step.out} limit 3").fetchall()
             raise StepContractBroken(f"Check {step.name} found {rows} rows that break it: {first}.", subject=step.name)
+        self._note_rows(step, rows)
         return StepRecord(step.name, rows, time.perf_counter() - started, digest)
 
-    def _reuse(self, step: Step) -> None:
+    def _reuse(self, step: Step, done: StepRecord) -> None:
         if step.form == "view":
-            _materialise(self.con, step)
+            self._materialise(self.con, step)
         elif step.form == "fact":
             self._view_of_fact(self.con, step)
+        self._note_rows(step, done.rows)
 
-    def _write_fact(self, con: duckdb.DuckDBPyConnection, step: Step, ranges: Sequence[Range]) -> None:
+    def _note_rows(self, step: Step, rows: int) -> None:
+        # What is in a view changes with what it reads.
+        (self._empty.discard if rows or step.form in ("view", "scan") else self._empty.add)(step.out)
+
+    def _is_empty(self, step: Step) -> bool:
+        """Say whether a step finds nothing, as its contract tells it, because of what has no rows."""
+        return any(relations <= self._empty for relations in step.empty)
+
+    def _materialise(self, con: duckdb.DuckDBPyConnection, step: Step) -> int | None:
+        """Make what a step yields and return its rows; None of a view, which is not counted by making it."""
+        if self._is_empty(step):
+            con.execute(f"create or replace table {step.out} ({step.columns_alone})")
+            return 0
+        if step.split is not None:
+            return _materialise_split(con, step, *step.split)
+        if step.form in ("view", "scan"):
+            con.execute(f"create or replace view {step.out} as {step.sql}")
+            return None
+        return _made(con, f"create or replace table {step.out} as {step.sql}")
+
+    def _write_fact(self, con: duckdb.DuckDBPyConnection, step: Step, ranges: Sequence[Range]) -> int:
         for path in slice_paths(self.fact_dir, step.out):
             path.unlink()
         if len(ranges) == 1:
-            _write_slice(con, step, ranges[0], slice_path(self.fact_dir, step.out, 1))
+            rows = _write_slice(con, step, ranges[0], slice_path(self.fact_dir, step.out, 1))
         else:
             [(threads,)] = con.sql("select current_setting('threads')").fetchall()
             tasks = {
                 number: partial(_write_slice, step=step, rows=one, path=slice_path(self.fact_dir, step.out, number))
                 for number, one in enumerate(ranges, start=1)
             }
-            run_side_by_side(con, tasks, after={}, at_most=min(threads, len(ranges)))
+            rows = sum(run_side_by_side(con, tasks, after={}, at_most=min(threads, len(ranges))).values())
         self._view_of_fact(con, step)
+        return rows
 
     def _view_of_fact(self, con: duckdb.DuckDBPyConnection, step: Step) -> None:
         files = ", ".join(f"'{_quoted(path)}'" for path in slice_paths(self.fact_dir, step.out))
         con.execute(f"create or replace view {step.out} as from read_parquet([{files}])")
 
-    def _measure(self, con: duckdb.DuckDBPyConnection, step: Step) -> tuple[int, str]:
-        """Return rows and digest of what a step made. Raises StepContractBroken when its grain is not what it says."""
+    def _measure(self, con: duckdb.DuckDBPyConnection, step: Step, made: int | None) -> tuple[int, str]:
+        """Return rows and digest of what a step made, `made` rows where that is known.
+
+        Raises StepContractBroken when its grain is not what it says.
+        """
         # As many different hashes as rows prove as many different keys, in two thirds of the time; fewer prove nothing.
         keys = ", ".join(step.grain)
         if step.form == "fact":
             rows, distinct, digest = self._measure_fact(con, step, keys)
+        elif made == 0:
+            return 0, NO_ROWS
         else:
-            groups = f"count(distinct hash({keys}))" if step.grain else "count(*)"
+            groups = f"count(distinct hash({keys}))" if step.grain and (made is None or made > 1) else "count(*)"
             asked = f"select count(*), {groups}, coalesce(sum(hash(o)::hugeint), 0) from {step.out} o"
             rows, distinct, total = map(int, con.execute(asked).fetchall()[0])
             digest = f"{rows}:{total:x}"
@@ -335,23 +404,14 @@ def _step_of(step: str | Step) -> Step:
 
 
 def _must_wait(later: Step, earlier: Step) -> bool:
-    """Say whether a step reads or replaces what an earlier one makes, or replaces what that one reads."""
-    return earlier.out in later.reads or later.out in earlier.reads or earlier.out == later.out
+    """Say whether a step depends on or replaces what an earlier one makes, or replaces what that one depends on."""
+    return earlier.out in later.asks or later.out in earlier.asks or earlier.out == later.out
 
 
-def _materialise(con: duckdb.DuckDBPyConnection, step: Step) -> None:
-    if step.split is not None:
-        _materialise_split(con, step, *step.split)
-        return
-    form = "view" if step.form in ("view", "scan") else "table"
-    con.execute(f"create or replace {form} {step.out} as {step.sql}")
-
-
-def _write_slice(con: duckdb.DuckDBPyConnection, step: Step, rows: Range, path: Path) -> None:
+def _write_slice(con: duckdb.DuckDBPyConnection, step: Step, rows: Range, path: Path) -> int:
     asked = {"first": rows[0], "last": rows[1]} if step.split else {}
-    con.execute(
-        f"copy ({step.sql}) to '{_quoted(path)}' (format parquet, compression snappy, parquet_version v2)", asked
-    )
+    copied = f"copy ({step.sql}) to '{_quoted(path)}' (format parquet, compression snappy, parquet_version v2)"
+    return _made(con, copied, asked)
 
 
 def _count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, rows: int) -> int:
@@ -362,29 +422,36 @@ def _count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, ro
     return int(con.sql(f"select count(distinct hash({keys})) from {relation}").fetchall()[0][0])
 
 
-def _materialise_computed(con: duckdb.DuckDBPyConnection, step: Step, compute: Compute) -> None:
+def _made(con: duckdb.DuckDBPyConnection, statement: str, values: dict[str, int] | None = None) -> int:
+    """Run a statement that makes rows and return how many it made."""
+    return int(con.execute(statement, values).fetchall()[0][0])
+
+
+def _materialise_computed(con: duckdb.DuckDBPyConnection, step: Step, compute: Compute) -> int:
     made = compute(con, step.sql)
     con.register("computed", made)
     try:
-        con.execute(f"create or replace table {step.out} as from computed")
+        return _made(con, f"create or replace table {step.out} as from computed")
     finally:
         con.unregister("computed")
 
 
-def _materialise_split(con: duckdb.DuckDBPyConnection, step: Step, column: str, relation: str) -> None:
+def _materialise_split(con: duckdb.DuckDBPyConnection, step: Step, column: str, relation: str) -> int:
     create = f"create or replace table {step.out} as {step.sql}"
     try:
-        con.execute(create, {"first": 0, "last": 2**62})
+        return _made(con, create, {"first": 0, "last": 2**62})
     except duckdb.OutOfMemoryException:
         last = con.sql(f"select coalesce(max({column}), 0) from {relation}").fetchall()[0][0]
         width = last // SPLIT_RANGES + 1
+        rows = 0
         for first in range(0, last + 1, width):
             statement = f"insert into {step.out} {step.sql}" if first else create
-            con.execute(statement, {"first": first, "last": first + width - 1})
+            rows += _made(con, statement, {"first": first, "last": first + width - 1})
+        return rows
 
 
 def _assert_columns(con: duckdb.DuckDBPyConnection, step: Step) -> None:
-    actual = tuple(con.sql(f"from {step.out} limit 0").columns)
+    actual = tuple(con.table(step.out).columns)
     if step.columns[-1:] == ("…",):
         promised = step.columns[:-1]
         actual = actual[: len(promised)]

@@ -11,7 +11,7 @@ import duckdb
 
 from tieout.core.money import from_micros
 from tieout.engine.loading import SideName
-from tieout.engine.steps import Runner, Step
+from tieout.engine.steps import Step
 
 WHY_NOT_ROWS = 1_000
 """So many unmatched rows of each side and currency, the largest by amount, are asked what would match them."""
@@ -99,41 +99,46 @@ class RuleChange:
         return f"{self.rule}={self.to_value}"
 
 
-def ask_why_not(runner: Runner, *, is_repeated: bool, is_scored: bool) -> None:
-    """Run the steps that say what would match the unmatched rows; where there is none, only an empty fact is made.
+def why_not_steps(con: duckdb.DuckDBPyConnection, *, is_repeated: bool, is_scored: bool) -> list[str | Step]:
+    """Return the steps that say what would match the unmatched rows; where there is none, only an empty fact is made.
 
     `is_repeated`: references repeat; `is_scored`: the scored pass has run. A step that has nothing to look at is not
-    run, for to plan one takes longer than a small run should.
+    run, for to plan one takes longer than a small run should. It is asked before the unmatched rows have their
+    reasons, so that these steps need not wait for all others.
     """
-    if not _has_lone_rows(runner.con):
-        runner.run("no_why_not")
-        return
-    runner.run("lone_row")
-    is_on_both, is_keyed_on_both = _met_in(runner.con)
+    sides, keyed_sides = _left_over(con, is_scored=is_scored)
+    if not sides:
+        return ["no_why_not"]
     changes = [
         name
         for name, is_run in (
-            ("near_reference", is_keyed_on_both),
+            ("near_reference", keyed_sides > 1),
             ("near_same_reference", is_repeated),
             ("near_taken", is_scored),
         )
         if is_run
     ]
     rules = ["tolerance_change", *(["surer_change"] if is_scored else [])]
-    steps: list[str | Step] = [*changes, *rules]
-    if is_scored and is_on_both:
+    steps: list[str | Step] = ["lone_row", *(["near_key"] if keyed_sides > 1 else []), *changes, *rules]
+    if is_scored and sides > 1:
         steps += LIKENESS_STEPS
         changes.append("near_likeness")
         rules.append("likeness_change")
     whole = _together("change_of_row", changes, CHANGE_COLUMNS) if changes else "no_near_change"
-    runner.run_all([*steps, whole, _together("rule_change", rules, RULE_COLUMNS), "why_not"])
+    return [*steps, whole, _together("rule_change", rules, RULE_COLUMNS), "why_not"]
 
 
-def _met_in(con: duckdb.DuckDBPyConnection) -> tuple[bool, bool]:
-    """Say whether both sides have unmatched rows, and whether both have some with a reference."""
-    found = con.execute("select count(distinct side), count(distinct side) filter (own_ref is not null) from lone_row")
-    sides, keyed = found.fetchall()[0]
-    return sides > 1, keyed > 1
+def _left_over(con: duckdb.DuckDBPyConnection, *, is_scored: bool) -> tuple[int, int]:
+    """Return how many sides have rows that no pass matched, and how many have some with a reference."""
+    rows = " union all ".join(
+        f"select '{side}' as side, ref from ungrouped_{relation}"
+        f" anti join (select {side}_row from application_row where ours_row is not null) a on a.{side}_row = entry_no"
+        + (f" anti join scored_match m on m.{side}_row = entry_no" if is_scored else "")
+        for side, relation in (("ours", "expected"), ("theirs", "reported"))
+    )
+    found = con.execute(f"select count(distinct side), count(distinct side) filter (ref is not null) from ({rows})")
+    sides, keyed_sides = found.fetchall()[0]
+    return sides, keyed_sides
 
 
 def _together(name: str, tables: Sequence[str], columns: tuple[str, ...]) -> Step:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-SQL = (files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8")
+SQL = (files("tieout.engine") / "sql" / "likeness_macros.sql").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -200,5 +200,5 @@ def test_a_row_with_no_hope_keeps_its_likeliest_candidate() -> None:
 
 def test_the_bound_of_hope_is_the_same_in_both_places() -> None:
     con = duckdb.connect()
-    con.execute((files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8"))
+    con.execute((files("tieout.engine") / "sql" / "likeness_macros.sql").read_text(encoding="utf-8"))
     assert con.sql(f"select is_hopeless({HOPELESS}), is_hopeless({HOPELESS} + 1)").fetchall() == [(True, False)]

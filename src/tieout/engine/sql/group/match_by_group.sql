@@ -2,6 +2,8 @@
 -- in:    open_expected, open_reported, run
 -- out:   entry_group(group_no, side, entry_no)
 -- grain: one row per (side, entry_no)
+-- empty: when closer_expected or closer_reported
+-- types: bigint, varchar, bigint
 -- why:   a payout and the parts it holds share a group reference; all rows of both sides behind it form one
 --        group, whatever their number. Before that, rows that share a reference and are still open on both sides were
 --        left by leftover_reference because they tie only in sum: they are a group too, with or without a group

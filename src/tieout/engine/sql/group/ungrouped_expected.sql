@@ -2,6 +2,8 @@
 -- in:    open_expected, entry_group, run
 -- out:   ungrouped_expected(entry_no, ref, day, currency, amount_micros, text, words, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6)
 -- grain: one row per (entry_no)
+-- empty: when closer_expected
+-- types: bigint, varchar, date, varchar, bigint, varchar, varchar[], varchar, varchar, varchar, varchar, varchar, varchar
 -- why:   what neither a reference nor a group settled, with its text reduced to what people repeat: lower case,
 --        letters and digits, single blanks, and its distinct words. Where the plan groups, a group reference stands in
 --        for a reference that is not there: such a row is bound as well

@@ -2,6 +2,8 @@
 -- in:    entry_group, application_row, open_expected, open_reported, run
 -- out:   group_delta(group_no, currency, ours_row, theirs_row, day, expected_micros, reported_micros, fee_micros, amount_micros, is_delta, has_gap_in_amounts)
 -- grain: one row per (group_no)
+-- empty: when entry_group
+-- types: bigint, varchar, bigint, bigint, date, hugeint, hugeint, hugeint, hugeint, boolean, boolean
 -- why:   a group ties out when its two sums do; one delta stands for the whole group. Stated fees count where they
 --        bring the sums nearer. Sums stay wider than 64 bits here. A group of which some amounts are absent has a
 --        gap in its amounts and is never silent, for an absent amount is not zero. What was settled is not here, for

@@ -1,71 +1,31 @@
 -- step:  lone_expected
--- in:    open_expected, ungrouped_expected, scored_match, application_row, told_row, repeated_reference, expected, reported, run
+-- in:    ungrouped_expected, scored_match, application_row, copied_expected, told_row, day_total, run
 -- out:   lone_expected(entry_no, reason_code)
 -- grain: one row per (entry_no)
--- why:   rows of ours that no pass matched, and what they are: a duplicate when another row of ours has the same
---        reference and amount and was matched or comes first, or without a reference the same day, amount and text
---        as one that was matched (of copies that all stand alone the first by day and content is none); timing when
---        the row lies within the window of the end of what the other side covers; else missing
+-- empty: when ungrouped_expected
+-- types: bigint, varchar
+-- why:   rows of ours that no pass matched, and what they are: a duplicate when it is a copy; timing when the row lies within
+--        the window of the end of what the other side covers; else missing
 with
 lone as (
-  select o.entry_no, o.ref, o.currency, o.amount_micros, o.day, o.text
-  from open_expected o
-  semi join ungrouped_expected u using (entry_no)
-  anti join scored_match m on m.ours_row = o.entry_no
-  anti join application_row a on a.ours_row = o.entry_no
+  select u.entry_no, u.day
+  from ungrouped_expected u
+  anti join scored_match m on m.ours_row = u.entry_no
+  anti join application_row a on a.ours_row = u.entry_no
 ),
-likely as (
-  select entry_no, ref, currency, amount_micros, null::date as day, '' as text, true as is_open
-  from lone
-  where ref is not null
+duplicate as (
+  select entry_no from copied_expected
   union all
-  select e.entry_no, e.ref, e.currency, e.amount_micros, null, '', false
-  from open_expected e
-  semi join (select ref from lone) x using (ref)
-  anti join lone l on l.entry_no = e.entry_no
-  union all
-  select e.entry_no, e.ref, e.currency, e.amount_micros, null, '', false
-  from expected e
-  semi join (select ref from lone semi join repeated_reference using (ref)) x using (ref)
-  anti join open_expected l on l.entry_no = e.entry_no
-  union all
-  select e.entry_no, null, e.currency, e.amount_micros, e.day, e.text, l.entry_no is not null
-  from open_expected e
-  semi join (select * from lone where ref is null and text <> '') x
-    on x.text = e.text and x.amount_micros = e.amount_micros and x.day = e.day
-  left join lone l on l.entry_no = e.entry_no
-  where e.ref is null
+  select entry_no from told_row where side = 'ours' and reason_code = 'duplicate'
 ),
-twin as (
-  select ref, currency, amount_micros, day, text
-  from likely
-  group by all
-  having count(*) > 1
-),
-copy as (
-  select
-    l.entry_no,
-    row_number() over (
-      partition by l.ref, l.currency, l.amount_micros, l.day, l.text order by l.is_open, o.day, o.source, l.entry_no
-    ) as nth,
-    bool_or(not l.is_open) over (partition by l.ref, l.currency, l.amount_micros, l.day, l.text) as has_match
-  from likely l
-  semi join twin t
-    on t.ref is not distinct from l.ref and t.currency = l.currency
-      and t.amount_micros is not distinct from l.amount_micros and t.day is not distinct from l.day and t.text = l.text
-  left join open_expected o on o.entry_no = l.entry_no and l.is_open
-),
-edge as (select max(day) as last_day from reported)
+edge as (select max(day) as last_day from day_total where side = 'theirs')
 select
-  e.entry_no,
+  entry_no,
   case
-    when c.nth > 1 and (e.ref is not null or c.has_match) then 'duplicate'
-    when e.entry_no in (select entry_no from told_row where side = 'ours' and reason_code = 'duplicate') then 'duplicate'
-    when window_days > 0 and date_diff('day', e.day, last_day) between -window_days and window_days - 1
-      then 'timing_lag'
+    when entry_no in (select entry_no from duplicate) then 'duplicate'
+    when window_days > 0 and date_diff('day', day, last_day) between -window_days and window_days - 1 then 'timing_lag'
     else 'missing'
   end as reason_code
-from lone e
-left join copy c on c.entry_no = e.entry_no
+from lone
 cross join edge
 cross join run

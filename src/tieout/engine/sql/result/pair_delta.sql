@@ -1,6 +1,8 @@
 -- step:  pair_delta
 -- in:    differing, difference, run
 -- out:   pair_delta(kind, amount_micros, currency, match_id, ours_row, theirs_row, reason_code, confidence, day, ours_amount_micros, theirs_amount_micros, rate_micros, volume_micros, fx_micros, timing_micros, fee_micros, duplicate_micros, missing_micros, unexpected_micros, unexplained_micros)
+-- empty: when differing
+-- types: varchar, bigint, varchar, bigint, bigint, bigint, varchar, double, date, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint
 -- why:   a pair is a delta when its amounts differ by more than the tolerance (strictly), when its currencies differ,
 --        or when another compared column differs. The gap is split in a fixed order, each part exact, the
 --        remainder to the next: fee (the change in stated fees, where that brings the amounts nearer), fx

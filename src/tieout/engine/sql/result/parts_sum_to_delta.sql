@@ -2,6 +2,8 @@
 -- in:    delta
 -- out:   parts_sum_to_delta(delta_id, amount_micros, parts_micros)
 -- form:  check
+-- empty: when delta
+-- types: varchar, bigint, hugeint
 -- why:   an explanation that does not add up to the difference is none
 select
   delta_id, amount_micros,

@@ -2,6 +2,8 @@
 -- in:    lone_expected, scored_candidate, ungrouped_reported, open_expected, run
 -- out:   search_expected(entry_no, searched)
 -- grain: one row per (entry_no)
+-- empty: when lone_expected
+-- types: bigint, varchar
 -- why:   "no match" is a claim about a population, so it names the population that was searched
 select
   l.entry_no,

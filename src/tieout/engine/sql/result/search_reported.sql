@@ -2,6 +2,8 @@
 -- in:    lone_reported, scored_candidate, ungrouped_expected, open_reported, application_row, run
 -- out:   search_reported(entry_no, searched)
 -- grain: one row per (entry_no)
+-- empty: when lone_reported
+-- types: bigint, varchar
 -- why:   "no match" is a claim about a population, so it names the population that was searched
 select
   l.entry_no,

@@ -1,6 +1,8 @@
 -- step:  settlement_delta
 -- in:    application_row, open_expected, open_reported, run
 -- out:   settlement_delta(kind, amount_micros, currency, match_id, ours_row, theirs_row, reason_code, confidence, day, ours_amount_micros, theirs_amount_micros, rate_micros, missing_micros, unexpected_micros, unexplained_micros, is_delta)
+-- empty: when application_row
+-- types: varchar, bigint, varchar, bigint, bigint, bigint, varchar, double, date, bigint, bigint, bigint, bigint, bigint, bigint, boolean
 -- why:   what stays open of an invoice and what is left of a payment after all applications; together they are the
 --        difference of the group's sums. A discount is a change of price (rate), what a partial payment leaves is
 --        still to come (missing), what was paid beyond the invoice was not expected (unexpected), and a deduction is

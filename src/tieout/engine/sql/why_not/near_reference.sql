@@ -2,6 +2,8 @@
 -- in:    lone_row, repeated_reference, open_expected, open_reported, run
 -- out:   near_reference(side, entry_no, kind, from_value, to_value, size, partner_no, rival_no, is_certain, gap_micros, lag_days)
 -- grain: one row per (side, entry_no, partner_no)
+-- empty: when near_key
+-- types: varchar, bigint, varchar, varchar, varchar, hugeint, bigint, bigint, boolean, hugeint, bigint
 -- why:   unmatched rows that both carry a reference meet as soon as one takes the other's, so what keeps them apart is how
 --        the references differ: in form alone (case, signs between, zeros in front), in one of the columns that a key
 --        is made of, by a few characters (a third of them at most, two that changed places count once) or

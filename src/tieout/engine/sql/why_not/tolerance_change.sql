@@ -2,6 +2,8 @@
 -- in:    pair_delta, repeated_reference, run
 -- out:   tolerance_change(rule, from_value, to_value, place, currency, ours_rows, theirs_rows, amount_micros, basis)
 -- grain: one row per (to_value, currency)
+-- empty: when pair_delta
+-- types: varchar, varchar, varchar, integer, varchar, bigint, bigint, hugeint, varchar
 -- why:   how many pairs, and how much money, a larger tolerance would forgive, in steps that people use. What it says is exact
 --        where every match is one to one; sums of groups, or of payments applied, may be forgiven as well (estimate)
 with
