@@ -135,6 +135,91 @@ def test_a_file_whose_step_has_another_name_is_refused(tmp_path: Path, monkeypat
         load_step("thrice")
 
 
+# Steps that have nothing to find
+
+LACKING = """
+-- step:  lacking
+-- in:    number, wanted
+-- out:   lacking(n, told)
+-- grain: one row per (n)
+-- empty: when refused and wanted
+-- types: bigint, varchar
+-- why:   shows when a step is made without its query
+select n::bigint as n, 'none' as told from number anti join wanted using (n)
+"""
+
+
+def test_a_step_is_made_without_its_query_where_all_of_one_set_have_no_rows(runner: Runner) -> None:
+    step = parse_step(LACKING)
+    assert step.empty == (frozenset({"refused", "wanted"}),)
+    assert step.asks == {"number", "wanted", "refused"}
+    runner.con.execute("create table wanted (n integer)")
+    runner.note_empty("wanted")
+    assert runner.run(step).rows == 3
+    runner.note_empty("refused")
+    record = runner.run(step)
+    assert (record.rows, record.digest) == (0, steps.NO_ROWS)
+    assert runner.con.table("lacking").dtypes == ["BIGINT", "VARCHAR"]
+
+
+def test_one_relation_without_rows_is_enough_where_the_header_says_so(runner: Runner) -> None:
+    step = parse_step(LACKING.replace("refused and wanted", "refused or wanted"))
+    assert step.empty == (frozenset({"refused"}), frozenset({"wanted"}))
+    runner.note_empty("wanted")
+    assert runner.run(step).rows == 0
+
+
+def test_what_got_rows_since_is_asked_again(runner: Runner) -> None:
+    runner.con.execute("create table wanted (n integer)")
+    runner.note_empty("wanted")
+    runner.note_empty("refused")
+    runner.run(_step("select n from number", out="refused"))
+    assert runner.run(parse_step(LACKING)).rows == 3
+
+
+def test_a_step_without_rows_by_its_query_has_the_digest_of_one_made_without(runner: Runner) -> None:
+    runner.con.execute("create table wanted as from number")
+    assert runner.run(parse_step(LACKING)).digest == steps.NO_ROWS
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("-- empty: when refused and wanted", "-- empty: refused"),
+        ("-- types: bigint, varchar\n", ""),
+        ("-- types: bigint, varchar", "-- types: bigint"),
+        ("-- grain:", "-- form:  fact\n-- grain:"),
+    ],
+)
+def test_a_header_that_tells_half_of_when_it_is_empty_is_refused(line: str, instead: str) -> None:
+    with pytest.raises(StepContractBroken, match="lacking"):
+        parse_step(LACKING.replace(line, instead))
+
+
+def test_a_step_that_says_when_it_is_empty_finds_nothing_then_by_its_query_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The runs of this module once more, each such step also by its query, which must yield no row and its types."""
+    looked_at: set[str] = set()
+    is_empty = Runner._is_empty
+
+    def checked(self: Runner, step: Step) -> bool:
+        found = is_empty(self, step)
+        if step.empty and step.form != "view":
+            by_query = self.con.cursor().sql(step.sql)
+            assert tuple(kind.lower() for kind in map(str, by_query.types)) == step.types, step.name
+            if found:
+                assert by_query.fetchall() == [], step.name
+                looked_at.add(step.name)
+        return found
+
+    monkeypatch.setattr(Runner, "_is_empty", checked)
+    every_kind_of_run()
+    reconcile("id | amount\nA | 1\nB | 2", "id | amount\nB | 2\nA | 1")
+    reconcile("id | amount\nA | 1\nQWERTY | 2", "id | amount\nA | 1\n0815-4711 | 700")
+    assert looked_at == {name for name in STEP_NAMES if load_step(name).empty}
+
+
 # Contracts
 
 
@@ -400,6 +485,10 @@ def test_every_run_asserts_that_money_and_rows_are_conserved(runs: list[Result])
 
 @pytest.fixture(scope="module")
 def runs() -> list[Result]:
+    return every_kind_of_run()
+
+
+def every_kind_of_run() -> list[Result]:
     """Runs in which references are unique, repeat, leave nothing to the other passes; weights are learned, or given."""
     unique = reconcile("id | amount\nA | 1\nB | 2\n- | 3\n- | 100", "id | amount\nA | 1\nC | 2\n- | 3\n- | 99")
     repeated = reconcile("id | amount\nA | 1\nA | 2", "id | amount\nA | 1\nA | 1\nA | 1")

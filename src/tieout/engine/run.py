@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -29,6 +28,7 @@ from tieout.engine.loading import (
     refused_by_column,
     refused_rows,
 )
+from tieout.engine.macros import add_likeness_macros, add_macros
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
 from tieout.engine.projection import EntryShape, blank_reference, compared_pairs, entry_projection, entry_shape
@@ -294,7 +294,7 @@ def load_sides(
     is_loaded: bool = False,
 ) -> tuple[Loaded, Loaded]:
     """Load both sides and project them onto the canonical entry: the views `expected` and `reported`."""
-    _make_macros(con, "macros")
+    add_macros(con)
     con.execute(differing_cells_macro(plan))
     pairs = compared_pairs(plan)
 
@@ -309,10 +309,6 @@ def load_sides(
     loaded_ours, loaded_theirs = run_side_by_side(con, loading, after={}, at_most=len(SIDES)).values()
     _project(con, plan, loaded_ours, loaded_theirs)
     return loaded_ours, loaded_theirs
-
-
-def _make_macros(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    con.execute((files("tieout.engine") / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
 
 
 def load_advice(
@@ -396,7 +392,7 @@ def _match(
 
 def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: SettledPairs | None) -> None:
     """Run the scored pass, over what an earlier run settled where there is that."""
-    _make_macros(runner.con, "likeness_macros")
+    add_likeness_macros(runner.con)
     runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
     if plan.rules.scoring == "learned":
         _choose_by_learned_weights(runner, plan, decided, settled)

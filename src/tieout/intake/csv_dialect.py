@@ -363,7 +363,7 @@ def _quotes(text: str, delimiter: str) -> list[tuple[str, str]]:
     """Return the pairs of quote and escape that the text may use, likeliest first."""
     d = re.escape(delimiter)
     if '"' not in text:
-        has_single = re.search(rf"(?:^|{d})'[^'\r\n]*'(?={d}|\r|$)", text, re.MULTILINE)
+        has_single = "'" in text and re.search(rf"(?:^|{d})'[^'\r\n]*'(?={d}|\r|$)", text, re.MULTILINE)
         return [("'", ""), ('"', "")] if has_single else [('"', "")]
     found = [('"', ""), ("", "")]
     if re.search(rf'\\"(?!\s*(?:{d}|[\r\n]|\Z))', text) and not re.search(r'""(?!"|[,;\t|\r\n])', text):
@@ -403,7 +403,7 @@ def _score(rows: Sequence[list[str] | Refusal]) -> float:
 
 def _is_clean(cell: str) -> bool:
     """Tell a cell that is one value from one in which two seem stuck together by another delimiter."""
-    if any(d in cell for d in ";\t|") or cell.startswith('"'):
+    if ";" in cell or "\t" in cell or "|" in cell or cell.startswith('"'):
         return False
     return "," not in cell or kind_of(cell) is not CellKind.CODED
 

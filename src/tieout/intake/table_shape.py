@@ -190,7 +190,7 @@ def find_table(rows: Sequence[Cells]) -> TableStart | None:
     The width is that of the most cells; the header is the row above the data that is filled like the data but
     typed unlike it. Where each row down from the first looks like the others, the table has no header.
     """
-    occupied = [i for i, row in enumerate(rows) if any(cell.strip() for cell in row)]
+    occupied = [i for i, row in enumerate(rows) if any(map(str.strip, row))]
     if not occupied:
         return None
     width = _dominant_width([rows[i] for i in occupied])
@@ -316,7 +316,7 @@ def _body(rows: Sequence[Cells], occupied: Sequence[int], width: int) -> list[Ce
 
 def _sure(rows: list[Cells]) -> list[Cells]:
     """Return rows without those that begin like a footer or are filled by less than half of what is usual."""
-    fills = [sum(1 for cell in row if cell.strip()) for row in rows]
+    fills = [len(row) - list(map(str.strip, row)).count("") for row in rows]
     usual = sorted(fills)[len(fills) // 2]
     sure = [
         row
@@ -332,18 +332,21 @@ def _thin(rows: list[Cells]) -> list[Cells]:
 
 
 def _column_kinds(body: Sequence[Cells], width: int) -> tuple[CellKind, ...]:
-    return tuple(_dominant_kind([kind_of(row[i]) for row in body if i < len(row)]) for i in range(width))
+    return tuple(map(_dominant_kind, _kinds_by_column(body, width)))
+
+
+def _kinds_by_column(rows: Sequence[Cells], width: int) -> list[list[CellKind]]:
+    return [[kind_of(row[i]) for row in rows if i < len(row)] for i in range(width)]
 
 
 def _dominant_kind(kinds: Sequence[CellKind]) -> CellKind:
-    counts: Counter[CellKind] = Counter(kind for kind in kinds if kind is not CellKind.ABSENT)
-    present = sum(counts.values())
+    present = len(kinds) - kinds.count(CellKind.ABSENT)
     if not present:
         return CellKind.ABSENT
     for kind in _STRONG:
-        if counts[kind] >= 0.7 * present:
+        if kinds.count(kind) >= 0.7 * present:
             return kind
-    coded = counts[CellKind.CODED] + counts[CellKind.NUMBER] + counts[CellKind.DATE]
+    coded = sum(map(kinds.count, (CellKind.CODED, *_STRONG)))
     return CellKind.CODED if coded >= 0.9 * present else CellKind.TEXT
 
 
@@ -464,13 +467,10 @@ def _profile(
     tag = _record_tag(rows, occupied, header, width) if header is not None else ""
     kept = [row for row in data if (not tag or row[0] == tag)] or list(data)
     sure = _sure(kept)
-    kinds = _column_kinds(sure, width)
-    filled = tuple(
-        sum(1 for row in sure if i < len(row) and kind_of(row[i]) is not CellKind.ABSENT) >= 0.95 * len(sure)
-        for i in range(width)
-    )
+    found = _kinds_by_column(sure, width)
+    filled = tuple(len(kinds) - kinds.count(CellKind.ABSENT) >= 0.95 * len(sure) for kinds in found)
     cells = tuple(rows[header][:width]) if header is not None else ()
-    return TableProfile(cells, kinds, filled, tag)
+    return TableProfile(cells, tuple(map(_dominant_kind, found)), filled, tag)
 
 
 def _record_tag(rows: Sequence[Cells], occupied: Sequence[int], header: int | None, width: int) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from importlib.resources import files
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-SQL = (files("tieout.engine") / "sql" / "likeness_macros.sql").read_text(encoding="utf-8")
+from tieout.engine.macros import add_likeness_macros
 
 
 @pytest.fixture(scope="module")
 def engine() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    con.execute(SQL)
+    add_likeness_macros(con)
     return con
 
 
@@ -36,7 +35,7 @@ def by_hand(likely: float) -> float:
 @settings(max_examples=50)
 def test_three_tenths_of_the_log_odds_beyond_a_bound_count(likely: float) -> None:
     con = duckdb.connect()
-    con.execute(SQL)
+    add_likeness_macros(con)
     assert kept(con, likely)[0] == pytest.approx(by_hand(likely), abs=1e-8)
 
 

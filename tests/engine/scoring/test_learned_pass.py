@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import date, timedelta
-from importlib.resources import files
 
 import duckdb
 import pytest
 
 from tests.engine.builders import Result, Row, Side, permuted, plan_for, run, where_beginnings_tell_nothing
+from tieout.engine.macros import add_likeness_macros
 from tieout.engine.plan import Plan
 from tieout.engine.scoring.pairing import HOPELESS
 
@@ -200,5 +200,5 @@ def test_a_row_with_no_hope_keeps_its_likeliest_candidate() -> None:
 
 def test_the_bound_of_hope_is_the_same_in_both_places() -> None:
     con = duckdb.connect()
-    con.execute((files("tieout.engine") / "sql" / "likeness_macros.sql").read_text(encoding="utf-8"))
+    add_likeness_macros(con)
     assert con.sql(f"select is_hopeless({HOPELESS}), is_hopeless({HOPELESS} + 1)").fetchall() == [(True, False)]

@@ -30,6 +30,7 @@ from tieout.books.ads.staging import (
 from tieout.books.ads.steps import ads_step, sql_text
 from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
+from tieout.engine.macros import add_macros
 from tieout.engine.parse import CURRENCY_CODES
 from tieout.engine.steps import Runner
 from tieout.intake.csv_dialect import CsvHints
@@ -306,7 +307,7 @@ def _run_steps(
     con = connect(workspace.settings, scratch / "duckdb")
     try:
         with interrupts_told(), storing(f"load {request.load_id}"):
-            con.execute((files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8"))
+            add_macros(con, "plain_number", "to_micros")
             con.execute(sql_text("statements", "macros"))
             max_rows = workspace.settings.ads_max_rows if request.max_rows is None else request.max_rows
             staged = stage_statements(con, found, scratch, max_rows)

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +34,7 @@ from tieout.books.ads.own_relation import (
 from tieout.books.ads.pieces import BOOK, Piece
 from tieout.books.workspace import Workspace
 from tieout.core.errors import TieoutError
+from tieout.engine.macros import add_macros
 from tieout.intake.csv_dialect import duckdb_arguments
 from tieout.intake.formats import detect
 from tieout.intake.reading import Direct, read
@@ -224,7 +224,7 @@ def view_own(
 
 def define_macros(con: duckdb.DuckDBPyConnection) -> None:
     """Define the macros that the relations are read with."""
-    con.execute((files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8"))
+    add_macros(con, "plain_number", "to_micros")
 
 
 def _check(request: OwnRequest) -> None:

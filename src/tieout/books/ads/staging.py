@@ -20,6 +20,7 @@ from tieout.intake.formats import NoTableFound
 from tieout.intake.reading import Direct, ReadOptions, read
 from tieout.intake.records import LINE, ROW_NO, Records
 from tieout.intake.records_file import too_many_rows
+from tieout.intake.text_encoding import chunks_of
 from tieout.store.artifacts import Artifact
 from tieout.store.trees import call, cast, column, integer, is_present, named, sql_of, string
 
@@ -180,7 +181,8 @@ def _add_rows(con: duckdb.DuckDBPyConnection, number: int, file: StatementFile) 
 def _cells_query(number: int, file: StatementFile, types: Mapping[str, str]) -> exp.Select:
     layout, source = file.fit.layout, file.source
     row_no, line = _numbers(source)
-    cells = [named(_cell(cell, file, types), cell) for cell in CELLS]
+    is_bare = _is_bare(source)
+    cells = [named(_cell(cell, file, types, is_bare=is_bare), cell) for cell in CELLS]
     query = exp.select(
         named(cast(integer(number), "INTEGER"), "file_no"),
         named(row_no, "row_no"),
@@ -204,17 +206,42 @@ def _numbers(source: Direct | Records) -> tuple[exp.Expr, exp.Expr]:
     return exp.Window(this=exp.func("row_number")), no_line
 
 
-def _cell(cell: str, file: StatementFile, types: Mapping[str, str]) -> exp.Expr:
+def _cell(cell: str, file: StatementFile, types: Mapping[str, str], *, is_bare: bool) -> exp.Expr:
     fit = file.fit
     if cell in fit.columns:
         name = fit.columns[cell]
-        return call("nullif", call("trim", as_received(name, types[name]), string(_BLANKS)), string(""))
+        return column(name) if is_bare else _stripped(name, types[name])
     if cell in fit.document:
         said = exp.select(call("max", column(fit.document[cell]))).from_(source_relation(file.source))
         return said.subquery()
     if cell in fit.constants:
         return string(fit.constants[cell])
     return cast(exp.null(), "VARCHAR")
+
+
+def _stripped(name: str, source_type: str) -> exp.Expr:
+    """Return the text of a column without blanks around it, null where nothing is left."""
+    stripped = call("nullif", call("trim", as_received(name, source_type), string(_BLANKS)), string(""))
+    return call("if_bare", column(name), stripped) if source_type == "VARCHAR" else stripped
+
+
+def _is_bare(source: Direct | Records) -> bool:
+    """Say whether the rows are a CSV's without any blank or quote, and ASCII: then no cell has blanks around it.
+
+    To look for them takes a tenth of the time that it takes to look at the ends of each cell.
+    """
+    if isinstance(source, Records) or source.dialect is None or source.dialect.newline == "\r":
+        return False
+    dialect = source.dialect
+    signs = {" ", "\t", dialect.quote} - {"", dialect.delimiter}
+    with source.path.open("rb") as file:
+        for _ in range(dialect.skip_lines):
+            file.readline()
+        first_row = file.tell()
+    return all(
+        chunk.isascii() and not any(sign.encode() in chunk for sign in signs)
+        for chunk in chunks_of(source.path, first_row)
+    )
 
 
 def _check_row_count(con: duckdb.DuckDBPyConnection, file: StatementFile) -> None:

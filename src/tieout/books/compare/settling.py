@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 
 import duckdb
 from sqlglot import exp
@@ -16,6 +15,7 @@ from tieout.books.compare.settled import InferOptions, UnknownColumn, find_name
 from tieout.books.compare.statements import drop_all, rows_of
 from tieout.books.compare.wording import count, decided, percent
 from tieout.core.errors import TieoutError
+from tieout.engine.macros import add_macros
 from tieout.engine.parse import parse_expression
 from tieout.engine.plan import ColumnType, Decision, Plan, Settlement, SidePlan, SignedColumn
 from tieout.engine.settlement.party import Parties, take_apart
@@ -88,7 +88,7 @@ def with_settlement(
         )
     if advice is None and (plan.ours.key or plan.ours.group):
         return plan
-    con.execute((files("tieout.engine") / "sql" / "macros.sql").read_text(encoding="utf-8"))
+    add_macros(con)
     ours, theirs = _relation(con, "ours_sample"), _relation(con, "theirs_sample")
     window_days = options.window_days if options.window_days is not None else max(plan.rules.window_days, WINDOW_DAYS)
     if advice is None:

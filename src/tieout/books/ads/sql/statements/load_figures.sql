@@ -14,8 +14,8 @@ select
   sum(clicks)::hugeint as clicks,
   sum(paid_micros)::hugeint as paid_micros,
   sum(ivt_micros)::hugeint as ivt_micros,
-  count(*) filter (paid <> cast(paid as decimal(38, 6))) as rounded_rows,
-  coalesce(sum(paid - cast(paid as decimal(38, 6))), 0)::decimal(38, 12) as rounded_away
+  count(*) filter (paid <> cast(paid_micros as decimal(19, 0)) * 0.000001::decimal(7, 6)) as rounded_rows,
+  coalesce(sum(paid - cast(paid_micros as decimal(19, 0)) * 0.000001::decimal(7, 6)), 0)::decimal(38, 12) as rounded_away
 from read_cell
 where len(refusals) = 0
 group by currency
