@@ -22,7 +22,7 @@ from tieout.books.ads.ingest import IngestRequest, ingest
 from tieout.books.ads.layout import CELLS
 from tieout.books.ads.steps import ads_step, sql_text
 from tieout.books.workspace import Workspace
-from tieout.engine.macros import add_macros, macro_texts
+from tieout.engine.macros import add_macros
 
 WIDE = Context(prec=60, Emax=MAX_EMAX)
 
@@ -40,20 +40,6 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 def read(con: duckdb.DuckDBPyConnection, expression: str, said: Sequence[str]) -> list[Any]:
     rows = con.execute(f"select {expression} from (select unnest($1::varchar[]) as said)", [list(said)]).fetchall()
     return [value for (value,) in rows]
-
-
-def test_a_macro_of_the_engine_is_defined_alone_and_all_of_them_are() -> None:
-    con = duckdb.connect()
-    add_macros(con, "to_micros")
-    assert con.sql("select to_micros(1.5::decimal(18, 6))").fetchall() == [(1_500_000,)]
-    with pytest.raises(duckdb.CatalogException):
-        con.sql("select plain_number(1.5)")
-    add_macros(con)
-    names = con.sql(
-        "select distinct function_name from duckdb_functions() where function_type like '%macro'"
-    ).fetchall()
-    assert set(macro_texts()) <= {name for (name,) in names}
-    assert len(macro_texts()) > 30
 
 
 # Refusals
