@@ -1,6 +1,7 @@
 """The stages of the ads book on one day of a made-up world: statements, expected, match and reconcile, each a run.
 
-Our own files are registered before the clock starts, as they are once when they arrive; `own_s` says what that took.
+The statements of the day are taken in two at a time, as by two threads of a worker. Our own files are registered before
+the clock starts, as they are once when they arrive; `own_s` says what that took.
 """
 
 import argparse
@@ -8,8 +9,10 @@ import json
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,12 @@ from tieout.books.ads.own import OwnRequest, register_own
 from tieout.books.ads.period import parse_period
 from tieout.books.ads.reconcile import reconcile_ads
 from tieout.books.ads.tunables import Tunables
+from tieout.books.workspace import Workspace
 from tieout.compose import open_workspace
 from tieout.core.settings import Settings
+
+LOADS_AT_ONCE = 2
+"""As many as the threads of a worker that take loads in."""
 
 
 def main() -> None:
@@ -71,14 +78,14 @@ def main() -> None:
         )
 
 
-def _ingest(workspace: Any, world: Path, day: str) -> None:
-    for load in json.loads((world / "loads.json").read_text())["loads"]:
-        if load["load_id"] == day:
-            path = world / load["file"]
-            ingest(
-                workspace,
-                IngestRequest(load["network"], day, load["report_id"], (path,), restates=load["restates"]),
-            )
+def _ingest(workspace: Workspace, world: Path, day: str) -> None:
+    loads = [load for load in json.loads((world / "loads.json").read_text())["loads"] if load["load_id"] == day]
+    requests = [
+        IngestRequest(load["network"], day, load["report_id"], (world / load["file"],), restates=load["restates"])
+        for load in loads
+    ]
+    with ThreadPoolExecutor(LOADS_AT_ONCE) as pool:
+        list(pool.map(partial(ingest, workspace), requests))
 
 
 if __name__ == "__main__":
