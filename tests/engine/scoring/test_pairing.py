@@ -128,3 +128,28 @@ def test_the_choice_weighs_most_of_all_pairings(rows: list[tuple[int, int, int]]
     found = sum(bits for (_, _, bits), held in zip(rows, made["is_chosen"].to_pylist(), strict=True) if held)
     best = max(sum(rows[number][2] for number in pairing) for pairing in every_pairing([row[:2] for row in rows]))
     assert found == best
+
+
+SOME = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(-4, 12)), unique_by=lambda e: e[:2], max_size=9
+)
+
+
+@given(here=SOME, far=SOME)
+def test_a_confidence_does_not_depend_on_what_is_far_away(
+    here: list[tuple[int, int, int]], far: list[tuple[int, int, int]]
+) -> None:
+    apart = [(ours + 100, theirs + 100, bits) for ours, theirs, bits in far]
+    alone = choose_pairs(edges_table([(o, t, float(bits)) for o, t, bits in here]), 0.1)
+    beside = choose_pairs(edges_table([(o, t, float(bits)) for o, t, bits in [*here, *apart]]), 0.1)
+    assert beside.slice(0, len(here)).to_pylist() == alone.to_pylist()
+
+
+@pytest.mark.parametrize("size", [2, 3, 40])
+def test_a_ring_that_is_slow_to_settle_holds_up_none_beside_it(size: int) -> None:
+    """All share as much of every row in a ring of equals; a pair alone beside it is exact."""
+    ring = [(row, (row + step) % size) for row in range(size) for step in (0, 1)]
+    ours, theirs = (np.array([*(edge[side] for edge in ring), size]) for side in (0, 1))
+    found = marginals(ours, theirs, np.array([*[256.0] * len(ring), 3.0]))
+    assert found[-1] == 0.75
+    assert np.ptp(found[:-1]) < 1e-6

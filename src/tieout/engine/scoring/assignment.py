@@ -110,6 +110,14 @@ def assign(ours: Integers, theirs: Integers, weight: Integers, *, edge_budget: i
     )
 
 
+def component_of(ours: Integers, theirs: Integers) -> Integers:
+    """Return for each edge the number of its connected component; row numbers from 0 name rows of either side."""
+    if not len(ours):
+        return ours
+    rows = int(ours.max()) + 1
+    return _connect(ours, rows + theirs, rows + int(theirs.max()) + 1, "weak")[1][ours]
+
+
 def _check(ours: Integers, theirs: Integers, weight: Integers) -> None:
     if not len(ours) == len(theirs) == len(weight):
         raise ValueError(f"{len(ours)} rows of ours, {len(theirs)} of theirs, {len(weight)} weights: not one an edge")

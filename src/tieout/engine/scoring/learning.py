@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tieout.engine.plan import PAIR, LearnedWeights, Level
+from tieout.engine.scoring.numbering import numbered
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -182,15 +183,17 @@ def _read(sample: Sample) -> tuple[_Pairs, list[_Evidence]]:
         code = code * (len(USUAL[name]) + 1) + place
     _, first, pattern = np.unique(code, return_index=True, return_inverse=True)
     share = _column(table, "amount_share")
-    rows = np.stack([_column(table, "ours_rows"), _column(table, "theirs_rows")])
-    sizes, size = np.unique(rows, axis=1, return_inverse=True)
+    ours_rows, theirs_rows = (_column(table, f"{side}_rows") for side in ("ours", "theirs"))
+    _, one_of, size = np.unique(
+        ours_rows * (theirs_rows.max(initial=0) + 1) + theirs_rows, return_index=True, return_inverse=True
+    )
     pairs = _Pairs(
-        ours=_numbered(table, "ours_row"),
-        theirs=_numbered(table, "theirs_row"),
+        ours=numbered(_column(table, "ours_row")),
+        theirs=numbered(_column(table, "theirs_row")),
         pattern=pattern,
         rarity=np.where(np.isnan(share), 1.0, 1.0 / np.where(np.isnan(share), 1.0, share)),
         size=size,
-        sizes=(sizes[0].astype(np.float64), sizes[1].astype(np.float64)),
+        sizes=(ours_rows[one_of].astype(np.float64), theirs_rows[one_of].astype(np.float64)),
         is_ours=_column(table, "is_ours_sampled").astype(bool),
         is_theirs=_column(table, "is_theirs_sampled").astype(bool),
     )
@@ -260,10 +263,6 @@ def _chance_to_belong(pairs: _Pairs, ratio: Floats, match_share: float) -> Float
 
 def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return np.asarray(table.column(name).to_numpy(zero_copy_only=False))
-
-
-def _numbered(table: pa.Table, name: str) -> Whole:
-    return np.asarray(np.unique(_column(table, name), return_inverse=True)[1], np.int64)
 
 
 def _total(sizes: pa.Table, name: str) -> float:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tieout.engine.scoring.assignment import assign
+from tieout.engine.scoring.assignment import assign, component_of
+from tieout.engine.scoring.numbering import numbered
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -26,7 +27,7 @@ HOPELESS = -12 * MICROBITS
 LARGEST_CONFIDENCE = 1 - 1e-9
 """What is told of a pair is less (`kept_confidence`): evidence is less independent than the model has it."""
 ROUNDS = 100
-SETTLED = 1e-6
+SETTLED = 1e-9
 PLACES = 9
 
 
@@ -49,7 +50,7 @@ def choose_pairs(edges: pa.Table, review_threshold: float) -> pa.Table:
 def _choose(edges: pa.Table, review_threshold: float) -> tuple[Floats, Flags]:
     weight, ours, theirs = (_column(edges, name) for name in ("weight", "ours_row", "theirs_row"))
     ratio = np.exp2(np.minimum(weight / MICROBITS, LARGEST_BITS))
-    confidence = _over_copies(edges, marginals(_numbered(ours), _numbered(theirs), ratio))
+    confidence = _over_copies(edges, marginals(numbered(ours), numbered(theirs), ratio))
     chosen = assign(ours, theirs, weight).chosen
     free = ~np.isin(ours, ours[chosen]) & ~np.isin(theirs, theirs[chosen]) & (confidence >= review_threshold)
     if free.any():
@@ -59,29 +60,48 @@ def _choose(edges: pa.Table, review_threshold: float) -> tuple[Floats, Flags]:
 
 
 def marginals(ours: Whole, theirs: Whole, ratio: Floats) -> Floats:
-    """Return for each pair the share of all one-to-one pairings, by weight, that hold it; rows are numbered from 0."""
+    """Return for each pair the share of all one-to-one pairings, by weight, that hold it; rows are numbered from 0.
+
+    A component of the graph is done when no message in it moves any more, and left out from then on: nearly all
+    are after two rounds, and none depends on how long another takes.
+    """
+    shares = np.zeros(len(ratio))
+    place = np.arange(len(ratio))
+    label = component_of(ours, theirs)
     from_ours, from_theirs = np.ones(len(ratio)), np.ones(len(ratio))
-    for _ in range(ROUNDS):
-        to_ours = ratio * from_theirs
-        others = np.maximum(np.bincount(ours, to_ours)[ours] - to_ours, 0.0) if len(ratio) else to_ours
-        now_ours = 1.0 / (1.0 + others)
-        to_theirs = ratio * now_ours
-        others = np.maximum(np.bincount(theirs, to_theirs)[theirs] - to_theirs, 0.0) if len(ratio) else to_theirs
-        now_theirs = 1.0 / (1.0 + others)
-        moved = max(np.abs(now_ours - from_ours).max(initial=0.0), np.abs(now_theirs - from_theirs).max(initial=0.0))
+    for turn in range(1, ROUNDS + 1):
+        now_ours = _less_taken(ours, ratio * from_theirs)
+        now_theirs = _less_taken(theirs, ratio * now_ours)
+        moved = np.maximum(np.abs(now_ours - from_ours), np.abs(now_theirs - from_theirs))
         from_ours, from_theirs = now_ours, now_theirs
-        if moved < SETTLED:
+        is_moving = np.zeros(len(label) and int(label.max()) + 1, np.bool_)
+        is_moving[label[moved >= SETTLED]] = True
+        is_done = ~is_moving[label] if turn < ROUNDS else np.ones(len(label), np.bool_)
+        held = (ratio * from_ours * from_theirs)[is_done]
+        shares[place[is_done]] = held / (1.0 + held)
+        if is_done.all():
             break
-    held = ratio * from_ours * from_theirs
-    return np.asarray(held / (1.0 + held))
+        if is_done.any():
+            place, ours, theirs, label = (one[~is_done] for one in (place, ours, theirs, label))
+            ratio, from_ours, from_theirs = (one[~is_done] for one in (ratio, from_ours, from_theirs))
+            ours, theirs, label = (numbered(one) for one in (ours, theirs, label))
+    return shares
+
+
+def _less_taken(rows: Whole, wanted: Floats) -> Floats:
+    """Return for each pair how far its row is free of what its other pairs want: 1 where it has none."""
+    if not len(rows):
+        return wanted
+    others = np.maximum(np.bincount(rows, wanted)[rows] - wanted, 0.0)
+    return np.asarray(1.0 / (1.0 + others))
 
 
 def _over_copies(edges: pa.Table, shares: Floats) -> Floats:
     """Return how sure it is that rows of such content belong together: which of equal copies it is tells nothing."""
     if not len(shares):
         return shares
-    ours_content, theirs_content = (_numbered(_column(edges, f"{side}_content")) for side in ("ours", "theirs"))
-    classes = _numbered(ours_content * (theirs_content.max() + 1) + theirs_content)
+    ours_content, theirs_content = (numbered(_column(edges, f"{side}_content")) for side in ("ours", "theirs"))
+    classes = numbered(ours_content * (theirs_content.max() + 1) + theirs_content)
     together = np.bincount(classes, shares)[classes]
     several = np.flatnonzero(np.bincount(classes)[classes] > 1)
     copies = np.ones(len(shares))
@@ -95,13 +115,9 @@ def _distinct_rows(rows: Whole, classes: Whole) -> Floats:
     """Return for each pair how many rows its class of pairs has."""
     if not len(rows):
         return np.zeros(0)
-    numbered = _numbered(rows)
-    seen = np.unique(classes * (numbered.max() + 1) + numbered) // (numbered.max() + 1)
+    numbers = numbered(rows)
+    seen = np.unique(classes * (numbers.max() + 1) + numbers) // (numbers.max() + 1)
     return np.bincount(seen).astype(np.float64)[classes]
-
-
-def _numbered(values: Whole) -> Whole:
-    return np.asarray(np.unique(values, return_inverse=True)[1], np.int64)
 
 
 def _column(table: pa.Table, name: str) -> Whole:

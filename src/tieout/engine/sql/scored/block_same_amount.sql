@@ -44,24 +44,26 @@ from (from block_expected anti join crowded using (currency, magnitude)) o
 join block_reported t using (currency, magnitude)
 cross join run
 where may_meet(o.ref, t.ref, o.day, t.day, window_days)
-union
-select o.entry_no, t.entry_no
-from (from ours anti join crowded_day using (currency, magnitude, day)) o
-join theirs t using (currency, magnitude, day)
-where o.ref is null or t.ref is null
-union
-select o.entry_no, t.entry_no
-from (from near_term anti join crowded_term using (currency, magnitude, initials, met_term)) o
-join theirs_term t using (currency, magnitude, initials, met_term)
-cross join run
-where may_meet(o.ref, t.ref, o.day, t.day, window_days)
-union
-select o.entry_no, t.entry_no
-from ours o
-join theirs t using (currency, magnitude, initials, day)
-where o.ref is null or t.ref is null
-union
-select o.entry_no, t.entry_no
-from ours o
-join theirs t using (currency, magnitude, initials)
-where (o.day is null or t.day is null) and (o.ref is null or t.ref is null)
+union all
+(
+  select o.entry_no, t.entry_no
+  from (from ours anti join crowded_day using (currency, magnitude, day)) o
+  join theirs t using (currency, magnitude, day)
+  where o.ref is null or t.ref is null
+  union
+  select o.entry_no, t.entry_no
+  from (from near_term anti join crowded_term using (currency, magnitude, initials, met_term)) o
+  join theirs_term t using (currency, magnitude, initials, met_term)
+  cross join run
+  where may_meet(o.ref, t.ref, o.day, t.day, window_days)
+  union
+  select o.entry_no, t.entry_no
+  from ours o
+  join theirs t using (currency, magnitude, initials, day)
+  where o.ref is null or t.ref is null
+  union
+  select o.entry_no, t.entry_no
+  from ours o
+  join theirs t using (currency, magnitude, initials)
+  where (o.day is null or t.day is null) and (o.ref is null or t.ref is null)
+)

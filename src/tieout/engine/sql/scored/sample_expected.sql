@@ -5,14 +5,25 @@
 -- why:   weights are learned from at most 5,000 rows of a side: enough to see what one match in a thousand does. They
 --        are chosen by what they hold and, among equals, by copy, so the order of the file never decides
 with
-numbered as (
-  select
-    entry_no,
-    hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as content,
-    row_number() over (partition by content order by entry_no) as copy_no
+told as materialized (
+  select entry_no, hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as content
   from unequal_expected
+),
+repeated as (select content from told group by content having count(*) > 1),
+numbered as (
+  select entry_no, content, 1 as copy_no
+  from told
+  anti join repeated using (content)
+  union all
+  select entry_no, content, row_number() over (partition by content order by entry_no)
+  from told
+  semi join repeated using (content)
+),
+chosen as (
+  from numbered
+  order by hash(content, copy_no), content, copy_no
+  limit 5000
 )
 select row_number() over (order by hash(content, copy_no), content, copy_no) - 1 as place, entry_no
-from numbered
-order by hash(content, copy_no), content, copy_no
-limit 5000
+from chosen
+order by place
