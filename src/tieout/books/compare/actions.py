@@ -105,6 +105,7 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
         on_step("receive")
         taking = {side: pool.submit(take, workspace, request, side, scratch) for side in request.given}
         sides = {side: future.result() for side, future in taking.items()}
+        pool.submit(code_digest)  # cached: to read all sources takes longer than many a step
         settle = workspace.store.artifacts.settle
         settling = tuple(pool.submit(settle, side.artifact.artifact_id) for side in sides.values())
         watch.lap("receive")
