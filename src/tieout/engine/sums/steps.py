@@ -45,19 +45,12 @@ def find_sums_among_loose_rows(runner: Runner, plan: Plan, *, is_decided: bool) 
 
 def _sum_rows(con: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> pa.Table:
     asked = con.sql(query).to_arrow_table().to_pydict()
-    pairs: dict[Row, Pair] = {}
     with _no_collection():
-        proposals = list(_proposals(asked, rules, pairs))
-        chosen = choose(proposals, pairs, rules.auto_threshold, rules.review_threshold)
+        found = {proposal.whole: (proposal, begin) for proposal, begin in _proposals(asked, rules)}
+        proposals = [proposal for proposal, _ in found.values()]
+        chosen = choose(proposals, _pairs(asked), rules.auto_threshold, rules.review_threshold)
     offsets = con.execute("select ours_offset, theirs_offset from run").fetchall()[0]
-    amounts = {
-        (bool(is_ours), row): micros
-        for is_ours, row, micros in zip(
-            [not one for one in asked["is_ours"]], asked["part_row"], asked["part_micros"], strict=True
-        )
-    }
-    currency = dict(zip(zip(asked["is_ours"], asked["whole_row"], strict=True), asked["currency"], strict=True))
-    rows = [row for one in chosen for row in _rows_of(one, amounts, currency[one.proposal.whole], offsets)]
+    rows = [row for one in chosen for row in _rows_of(one, asked, found[one.proposal.whole][1], offsets)]
     columns = list(zip(*rows, strict=True)) or [()] * len(APPLICATION_SCHEMA)
     arrays = [pa.array(values, kind) for values, kind in zip(columns, APPLICATION_SCHEMA.types, strict=True)]
     return pa.table(arrays, schema=APPLICATION_SCHEMA)
@@ -75,8 +68,8 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _proposals(asked: dict[str, list[Any]], rules: Rules, pairs: dict[Row, Pair]) -> Iterator[Proposal]:
-    """Yield what each row of the query is a sum of, and note the pairs of the rows on the way."""
+def _proposals(asked: dict[str, list[Any]], rules: Rules) -> Iterator[tuple[Proposal, int]]:
+    """Yield what each row of the query is a sum of, and the place of its first candidate."""
     starts = _starts(asked["is_ours"], asked["whole_row"])
     steps = _steps(asked["currency"], asked["part_micros"], asked["whole_micros"])
     for begin, end in pairwise(starts):
@@ -98,11 +91,7 @@ def _proposals(asked: dict[str, list[Any]], rules: Rules, pairs: dict[Row, Pair]
         sums = find_sums(whole, parts)
         if sums is None:
             continue
-        _note_pair(pairs, (is_ours, row), asked["whole_paired_with"][begin], asked["whole_pair_chance"][begin])
-        for at in range(begin, end):
-            part = (not is_ours, asked["part_row"][at])
-            _note_pair(pairs, part, asked["part_paired_with"][at], asked["part_pair_chance"][at])
-        yield Proposal((is_ours, row), tuple(asked["part_row"][begin:end]), sums)
+        yield Proposal((is_ours, row), tuple(asked["part_row"][begin:end]), sums), begin
 
 
 def _starts(is_ours: list[bool], rows: list[int]) -> list[int]:
@@ -122,23 +111,32 @@ def _steps(currency: list[str], *amounts: list[int]) -> dict[str, int]:
     }
 
 
-def _note_pair(pairs: dict[Row, Pair], row: Row, partner: int | None, chance: float | None) -> None:
-    if partner is not None and chance is not None:
-        pairs[row] = Pair((not row[0], partner), chance)
+def _pairs(asked: dict[str, list[Any]]) -> dict[Row, Pair]:
+    """Return the partner that each row of the query has so far, of those that have one."""
+    pairs: dict[Row, Pair] = {}
+    for part in ("whole", "part"):
+        told = (asked[name] for name in ("is_ours", f"{part}_row", f"{part}_paired_with", f"{part}_pair_chance"))
+        for is_whole_ours, row, partner, chance in zip(*told, strict=True):
+            if partner is not None:
+                is_ours = is_whole_ours == (part == "whole")
+                pairs[is_ours, row] = Pair((not is_ours, partner), chance)
+    return pairs
 
 
 def _rows_of(
-    one: Chosen, amounts: dict[Row, int], currency: str, offsets: tuple[int, int]
+    one: Chosen, asked: dict[str, list[Any]], begin: int, offsets: tuple[int, int]
 ) -> Iterator[tuple[object, ...]]:
     is_ours, row = one.proposal.whole
     sums = one.proposal.sums
+    candidates = slice(begin, begin + len(one.proposal.parts))
+    amounts = dict(zip(one.proposal.parts, asked["part_micros"][candidates], strict=True))
+    currency = asked["currency"][begin]
     outcome = "auto" if one.is_auto else "review"
     reason = _reason(one, offsets)
     for part in one.parts:
         ours, theirs = (row, part) if is_ours else (part, row)
         match_id = row if is_ours else one.parts[0]
-        applied = amounts[not is_ours, part]
-        values = (match_id, ours, theirs, applied, currency, "sum", sums.verdict, sums.alternatives)
+        values = (match_id, ours, theirs, amounts[part], currency, "sum", sums.verdict, sums.alternatives)
         yield (*values, outcome, one.confidence, reason)
 
 
