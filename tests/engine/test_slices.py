@@ -99,9 +99,13 @@ def test_slices_see_the_variables_of_the_run(runner: Runner) -> None:
     assert runner.con.sql("select sum(twice) from kept").fetchall() == [(14850,)]
 
 
-@pytest.mark.parametrize("many", [10, steps.MANY_ROWS])
-def test_a_key_in_two_slices_breaks_the_contract(runner: Runner, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+@pytest.mark.parametrize(("many", "most"), [(10, steps.MOST_SORTED), (10, 20), (steps.MANY_ROWS, steps.MOST_SORTED)])
+def test_a_key_in_two_slices_breaks_the_contract(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, many: int, most: int
+) -> None:
+    """By hashes that are sorted, by more than are, and by fewer."""
     monkeypatch.setattr(steps, "MANY_ROWS", many)
+    monkeypatch.setattr(steps, "MOST_SORTED", most)
     with pytest.raises(StepContractBroken, match="promised one row per \\(n\\) and has several for \\(50,\\)"):
         runner.run_in_slices(step(), [(0, 50), (50, 99)])
 
@@ -116,10 +120,7 @@ def test_a_slice_that_fails_stops_the_step(runner: Runner) -> None:
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=60))
 def test_hashes_are_counted_as_the_engine_counts_them(numbers: list[int]) -> None:
     CON.execute("create or replace table told as select unnest(?::bigint[]) as n", [numbers])
-    assert hashes.count_distinct(CON, "n", "told", len(numbers)) == len(set(numbers))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashes, "MOST_SORTED", 0)
-        assert hashes.count_distinct(CON, "n", "told", len(numbers)) == len(set(numbers))
+    assert hashes.count_distinct(CON, "n", "told") == len(set(numbers))
     repeated = hashes.repeated_hashes(CON, "select hash(n) as hash from told").column("hash").to_pylist()
     wanted = CON.sql("select hash(n) from told group by n having count(*) > 1").fetchall()
     assert sorted(repeated) == sorted(value for (value,) in wanted)

@@ -205,7 +205,7 @@ def test_a_step_that_says_when_it_is_empty_finds_nothing_then_by_its_query_eithe
 
     def checked(self: Runner, step: Step) -> bool:
         found = is_empty(self, step)
-        if step.empty and step.form != "view":
+        if step.empty:
             by_query = self.con.cursor().sql(step.sql)
             assert tuple(kind.lower() for kind in map(str, by_query.types)) == step.types, step.name
             if found:

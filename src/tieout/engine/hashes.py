@@ -9,9 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-MOST_SORTED = 1 << 25
-"""With more hashes than that, 256 MiB, they are left to the engine, which spills what does not fit."""
-
 Hashes = npt.NDArray[np.uint64]
 
 
@@ -21,10 +18,8 @@ def repeated_hashes(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     return pa.table({"hash": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
 
 
-def count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, rows: int) -> int:
-    """Return how many different hashes the keys of so many rows have: at most as many as there are keys."""
-    if rows > MOST_SORTED:
-        return int(con.sql(f"select count(distinct hash({keys})) from {relation}").fetchall()[0][0])
+def count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str) -> int:
+    """Return how many different hashes the keys of a relation have: at most as many as there are keys."""
     hashes = _sorted_hashes(con, f"select hash({keys}) as hash from {relation}")
     return len(hashes) - int(np.count_nonzero(hashes[1:] == hashes[:-1]))
 

@@ -29,6 +29,8 @@ SIDE_BY_SIDE = 3
 """How many steps run at once where they may: a core is free while a step is planned."""
 MANY_ROWS = 1_000_000
 """With so many rows sorting the hashes of their keys saves more time than numpy takes to be there."""
+MOST_SORTED = 1 << 25
+"""With more hashes than that, 256 MiB, they are left to the engine, which spills what does not fit."""
 
 NO_ROWS = "0:0"
 """The digest of a table without rows, which need not be read to know it."""
@@ -415,10 +417,10 @@ def _write_slice(con: duckdb.DuckDBPyConnection, step: Step, rows: Range, path: 
 
 
 def _count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, rows: int) -> int:
-    if rows > MANY_ROWS:
+    if MANY_ROWS < rows <= MOST_SORTED:
         from tieout.engine.hashes import count_distinct  # noqa: PLC0415 - numpy takes 0.2 s
 
-        return count_distinct(con, keys, relation, rows)
+        return count_distinct(con, keys, relation)
     return int(con.sql(f"select count(distinct hash({keys})) from {relation}").fetchall()[0][0])
 
 

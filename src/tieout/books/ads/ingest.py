@@ -307,7 +307,7 @@ def _run_steps(
     con = connect(workspace.settings, scratch / "duckdb")
     try:
         with interrupts_told(), storing(f"load {request.load_id}"):
-            add_macros(con, "plain_number", "to_micros")
+            add_macros(con, "to_micros")
             con.execute(sql_text("statements", "macros"))
             max_rows = workspace.settings.ads_max_rows if request.max_rows is None else request.max_rows
             staged = stage_statements(con, found, scratch, max_rows)

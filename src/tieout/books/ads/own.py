@@ -224,7 +224,7 @@ def view_own(
 
 def define_macros(con: duckdb.DuckDBPyConnection) -> None:
     """Define the macros that the relations are read with."""
-    add_macros(con, "plain_number", "to_micros")
+    add_macros(con, "to_micros")
 
 
 def _check(request: OwnRequest) -> None:
