@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.engine.builders import Result, Row, Side, permuted, plan_for, run
 from tests.engine.oracle import PARTS
-from tieout.engine.plan import Weights
+from tieout.engine.plan import Compared, Weights
+from tieout.engine.projection import agrees_by_day
 
 few_runs = settings(max_examples=5, deadline=None, derandomize=True, database=None)
 """A run takes a good part of a second whatever its size, so examples are few and their worlds are full."""
@@ -88,6 +89,27 @@ def test_in_each_currency_expected_less_reported_is_the_sum_of_what_is_explained
         of_deltas = sum(d["amount_micros"] or 0 for d in result.facts["delta"] if d["currency"] == currency)
         assert expected[currency] - reported[currency] == explained
         assert explained == of_deltas + line["tolerated_micros"]
+
+
+@few_runs
+@given(worlds(), st.booleans())
+def test_each_day_has_the_money_and_the_rows_of_either_side(
+    world: tuple[Side, Side, dict[str, Any]], has_day_compared: bool
+) -> None:
+    """Where days are compared, one side is read for the sums of both."""
+    ours, theirs, chosen = world
+    plan = plan_for(ours, theirs, **chosen)
+    if has_day_compared:
+        plan = replace(plan, compared=(*plan.compared, Compared("day", "day", "day", "date")))
+    assert agrees_by_day(plan) == has_day_compared
+    found = run(ours, theirs, plan).facts["daily"]
+    for side, money, count in ((ours, "expected_micros", "ours_rows"), (theirs, "reported_micros", "theirs_rows")):
+        micros, rows = Counter[Any](), Counter[Any]()
+        for row in side.rows:
+            micros[row.day, row.currency or ""] += row.amount or 0
+            rows[row.day, row.currency or ""] += 1
+        told = {(line["day"], line["currency"]): (line[money], line[count]) for line in found if line[count]}
+        assert told == {place: (micros[place], rows[place]) for place in rows}
 
 
 @few_runs

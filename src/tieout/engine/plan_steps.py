@@ -9,7 +9,7 @@ from sqlglot import exp
 from tieout.engine.plan import Compared, Plan
 from tieout.engine.projection import compared_pairs
 from tieout.engine.steps import Step
-from tieout.store.trees import call, cast, column, integer, sql_of, string
+from tieout.store.trees import call, cast, column, integer, named, sql_of, string
 
 _CELL = (
     'STRUCT("position" INTEGER, "column" VARCHAR, ours_value VARCHAR, theirs_value VARCHAR, difference_micros BIGINT)'
@@ -26,12 +26,12 @@ def differing_cells_macro(plan: Plan) -> str:
     cells += [_cell_of(position, item) for position, item in enumerate(compared_pairs(plan), start=1)]
     amounts = ("expected_micros", "reported_micros", "is_other_currency")
     parameters = ", ".join((*amounts, "expected", "reported", *_TOLERANCE, "window_days"))
-    body = sql_of(cast(exp.Array(expressions=cells), f"{_CELL}[]"))
+    body = sql_of(cast(exp.Array(expressions=cells), f"{_CELL}[]"), is_spent=True)
     return f"create or replace macro differing_cells({parameters}) as {body}"
 
 
 def _row_number(offset: str, number: exp.Expr, name: str) -> exp.Expr:
-    return exp.alias_(exp.Add(this=number, expression=column(offset)), name)
+    return named(exp.Add(this=number, expression=column(offset)), name)
 
 
 def _field(struct: str, name: str, table: str | None = None) -> exp.Expr:
@@ -63,7 +63,7 @@ def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]
         column("reason_code", "l"),
         column("searched", "s"),
         *[column(name, "e") for name in ("amount_micros", "currency", "day")],
-        exp.alias_(cast(column("ref", "e"), "VARCHAR"), "ref"),
+        named(cast(column("ref", "e"), "VARCHAR"), "ref"),
         column("text", "e"),
     ]
     taken = set(names)
@@ -72,12 +72,12 @@ def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]
         while label.lower() in taken:
             label += "_"
         taken.add(label.lower())
-        values.append(exp.alias_(_field("source", f"f{i}", "e"), label, quoted=True))
-    query = exp.select(*values).from_(exp.alias_(exp.to_table(lone), "l", table=True))
+        values.append(named(_field("source", f"f{i}", "e"), label))
+    query = exp.Select().select(*values, copy=False).from_(exp.to_table(lone, alias="l"), copy=False)
     for relation, alias in ((opened, "e"), (search, "s")):
         same_row = exp.EQ(this=column("entry_no", alias), expression=column("entry_no", "l"))
-        query = query.join(exp.alias_(exp.to_table(relation), alias, table=True), on=same_row)
-    query = query.join(exp.to_table("run"), join_type="cross").order_by(column(names[0]))
+        query.join(exp.to_table(relation, alias=alias), on=same_row, copy=False)
+    query.join(exp.to_table("run"), join_type="cross", copy=False).order_by(column(names[0]), copy=False)
     return Step(
         name=f"unmatched_{side}",
         reads=(lone, opened, search, "run"),
@@ -86,5 +86,5 @@ def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]
         grain=(f"{side}_row",),
         form="fact",
         why=f"rows of {side} that no pass paired with a row of {other}, why, and where was searched",
-        sql=sql_of(query),
+        sql=sql_of(query, is_spent=True),
     )

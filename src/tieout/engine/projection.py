@@ -21,7 +21,7 @@ from tieout.engine.parse import (
     says_nothing_expression,
 )
 from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
-from tieout.store.trees import call, cast, column, is_present, try_cast
+from tieout.store.trees import call, cast, column, is_present, named, try_cast
 
 REJECTED = "__rejected"
 MAY_BE_LARGE = 32_768
@@ -400,25 +400,28 @@ def entry_projection(
     )
     group_ref = _joined_text(side.group, side, source_types, REF_SEPARATOR, all_needed=True, days=shape.group_days)
     units: list[exp.Expr] = [_spelling(name, side, source_types) for name in side.units[:UNIT_COUNT]]
-    units += [cast(exp.null(), "VARCHAR")] * (UNIT_COUNT - len(units))
-    query = exp.select(
-        exp.alias_(row_no, "entry_no"),
-        exp.alias_(ref, "ref"),
-        exp.alias_(group_ref, "group_ref"),
-        exp.alias_(day, "day"),
-        exp.alias_(occurred, "occurred_us"),
-        exp.alias_(_currency(side, source_types), "currency"),
-        exp.alias_(_amount_micros(side, source_types, typed), "amount_micros"),
-        exp.alias_(_micros(side.quantity, side, source_types, typed), "quantity_micros"),
-        exp.alias_(_micros(side.fee, side, source_types, typed, side.amount_exponent), "fee_micros"),
-        exp.alias_(_rate_nanos(side.fx_rate, source_types), "fx_rate_nanos"),
-        exp.alias_(_joined_text(side.text, side, source_types, " ", all_needed=False), "text"),
-        *[exp.alias_(unit, f"unit_{i}") for i, unit in enumerate(units, start=1)],
-        exp.alias_(struct, "compared"),
-        exp.alias_(_source(side), "source"),
-    ).from_(exp.to_table(rows))
+    units += [cast(exp.null(), "VARCHAR") for _ in range(UNIT_COUNT - len(units))]
+    selected = {
+        "entry_no": row_no.copy(),
+        "ref": ref,
+        "group_ref": group_ref,
+        "day": day,
+        "occurred_us": occurred,
+        "currency": _currency(side, source_types),
+        "amount_micros": _amount_micros(side, source_types, typed),
+        "quantity_micros": _micros(side.quantity, side, source_types, typed),
+        "fee_micros": _micros(side.fee, side, source_types, typed, side.amount_exponent),
+        "fx_rate_nanos": _rate_nanos(side.fx_rate, source_types),
+        "text": _joined_text(side.text, side, source_types, " ", all_needed=False),
+        **{f"unit_{i}": unit for i, unit in enumerate(units, start=1)},
+        "compared": struct,
+        "source": _source(side),
+    }
+    # Nothing in these trees stands in two places, so none of it need be copied, which took as long as all the rest.
+    query = exp.Select().select(*(named(value, name) for name, value in selected.items()), copy=False)
+    query.from_(exp.to_table(rows), copy=False)
     if has_rejects:
-        query = query.where(exp.EQ(this=column(REJECTED), expression=exp.Literal.number(0)))
+        query.where(exp.EQ(this=column(REJECTED), expression=exp.Literal.number(0)), copy=False)
     return query
 
 
@@ -529,6 +532,15 @@ def entry_shape(plan: Plan, ours_types: dict[str, str], theirs_types: dict[str, 
         key_days=_days_beside_instants(plan, ours.key, theirs.key),
         group_days=_days_beside_instants(plan, ours.group, theirs.group),
     )
+
+
+def agrees_by_day(plan: Plan) -> bool:
+    """Say whether a pair whose compared values agree is of one day on both sides."""
+    ours, theirs = plan.ours, plan.theirs
+    if ours.date is None or theirs.date is None:
+        return ours.date is theirs.date
+    is_compared = any((item.ours, item.theirs) == (ours.date, theirs.date) for item in compared_pairs(plan))
+    return is_compared and ours.columns[ours.date].kind == theirs.columns[theirs.date].kind
 
 
 def _is_integer_key(side: SidePlan, types: dict[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -31,7 +32,14 @@ from tieout.engine.loading import (
 from tieout.engine.macros import add_likeness_macros, add_macros
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
 from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
-from tieout.engine.projection import EntryShape, blank_reference, compared_pairs, entry_projection, entry_shape
+from tieout.engine.projection import (
+    EntryShape,
+    agrees_by_day,
+    blank_reference,
+    compared_pairs,
+    entry_projection,
+    entry_shape,
+)
 from tieout.engine.reviewed import Decided, Decisions
 from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
@@ -58,6 +66,7 @@ REPEATED_REFERENCE_STEPS = (
 OPEN_STEPS = (
     "closer_expected",
     "closer_reported",
+    "differing_by_reference",
     "reference_is_padded",
     "open_expected",
     "open_reported",
@@ -65,7 +74,6 @@ OPEN_STEPS = (
     "ungrouped_expected",
     "ungrouped_reported",
     "scoring_is_possible",
-    "day_total",
 )
 CANDIDATE_STEPS = (
     "match_equal",
@@ -119,7 +127,7 @@ ROUND_STEPS = ("live_candidate", "mutual_best")
 CHOICE_STEPS = ("score_match", "candidate")
 NO_CHOICE_STEPS = ("no_scored_candidate", "no_scored_match", "no_candidate")
 RESULT_STEPS = (
-    "differing",
+    "day_total",
     "difference",
     "alike_open",
     "copied_expected",
@@ -219,6 +227,7 @@ def execute(
     checkpoint: Checkpoint | None = None,
     max_refused_share: float | None = None,
     subject: Subject | None = None,
+    has_macros: bool = False,
 ) -> Outcome:
     """Run the leg and write its facts into `fact_dir` as Parquet.
 
@@ -226,7 +235,7 @@ def execute(
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
     With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit. `settled` is what the
     run left that this one comes after, `decisions` are those of reviewers that count in the run. With `subject` that
-    row alone is asked what would match it.
+    row alone is asked what would match it. `has_macros` says that `con` has those of `add_macros` already.
     """
     on_step = _one_at_a_time(on_step)
     if plan.rules.scoring != "learned" or plan.learned is None or (decisions and decisions.rulings):
@@ -237,7 +246,9 @@ def execute(
         if checkpoint:
             checkpoint.consider(con, records)
 
-    loaded_ours, loaded_theirs = load_sides(con, ours, theirs, plan, on_step, is_loaded=bool(done))
+    loaded_ours, loaded_theirs = load_sides(
+        con, ours, theirs, plan, on_step, is_loaded=bool(done), has_macros=has_macros
+    )
     loaded_advice = load_advice(con, advice, plan, on_step, is_loaded=bool(done))
     is_small = loaded_ours.taken + loaded_theirs.taken <= SMALL_ROWS
     runner = Runner(con, fact_dir, on_step, done, after_step, is_side_by_side=is_small)
@@ -257,15 +268,22 @@ def execute(
     if decided is not None:
         project()
     *left, match_step = _match(runner, plan, partial(project, is_trimmed=True), decided, settled)
-    _write_quarantine(con, fact_dir, plan, (*sides, *told))
+    is_scored = _says(con, "select is_possible from scoring")
     made: dict[str, str | Step] = {
         "match": match_step,
+        "day_total": "day_total_of_one_side" if agrees_by_day(plan) else "day_total",
         "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns)),
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
     }
+    has_likeness = is_scored or decided is not None
+    pairs = ("differing_by_score", "differing") if has_likeness else ("differing_of_references",)
     is_repeated = _says(con, "select is_repeated from reference_repeat")
-    asked = why_not_steps(con, is_repeated=is_repeated, is_scored=_says(con, "select is_possible from scoring"))
-    runner.run_all([*left, *(made.get(name, name) for name in RESULT_STEPS), *asked])
+    asked = why_not_steps(con, is_repeated=is_repeated, is_scored=is_scored)
+    with ThreadPoolExecutor(1) as aside:
+        # No step reads what was refused, so it is written beside them.
+        written = aside.submit(_write_quarantine, con.cursor(), fact_dir, plan, (*sides, *told))
+        runner.run_all([*left, *pairs, *(made.get(name, name) for name in RESULT_STEPS), *asked])
+        written.result()
     summary = summarise(con, plan, run_id, book, sides, told)
     if decided is not None:
         is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
@@ -292,9 +310,11 @@ def load_sides(
     on_step: Callable[[str], None] = lambda _: None,
     *,
     is_loaded: bool = False,
+    has_macros: bool = False,
 ) -> tuple[Loaded, Loaded]:
     """Load both sides and project them onto the canonical entry: the views `expected` and `reported`."""
-    add_macros(con)
+    if not has_macros:
+        add_macros(con)
     con.execute(differing_cells_macro(plan))
     pairs = compared_pairs(plan)
 
@@ -335,7 +355,7 @@ def load_advice(
         shape=EntryShape(is_ref_integer=False, has_amount=False, is_amount_plain=False, has_currency=False),
         is_ref_bare=False,
     )
-    con.execute(f"create or replace view advice as {sql_of(query)}")
+    con.execute(f"create or replace view advice as {sql_of(query, is_spent=True)}")
     return loaded
 
 
@@ -369,19 +389,19 @@ def _match(
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
     """
-    has_group = bool(plan.ours.group and plan.theirs.group)
-    _match_by_reference(runner, has_group=has_group)
+    _match_by_reference(runner, plan)
     if _says(runner.con, "select is_padded from reference_padding"):
         trim_references()
-        _match_by_reference(runner, has_group=has_group)
+        _match_by_reference(runner, plan)
     if decided is not None:
         runner.run_all(reviewed.APART_STEPS)
-    settle_open_items(runner, plan)
-    if decided is not None and plan.settlement is not None:  # which made anew what was set apart
-        runner.run_all(reviewed.APART_STEPS)
+    if plan.settlement is not None:
+        settle_open_items(runner, plan, plan.settlement)
+        if decided is not None:  # it made anew what was set apart
+            runner.run_all(reviewed.APART_STEPS)
     add = [] if decided is None else [reviewed.ADD_STEP]
-    is_grouped = _says(runner.con, "select count(*) from entry_group")
     if not _says(runner.con, "select is_possible from scoring"):
+        is_grouped = _says(runner.con, "select count(*) from entry_group")
         return [*NO_CHOICE_STEPS, *add, "match" if is_grouped or add else "match_of_references"]
     _score(runner, plan, decided, settled)
     runner.run_all(add)
@@ -474,13 +494,17 @@ def _has_run(runner: Runner, step: str) -> bool:
     return any(record.name == step for record in runner.records)
 
 
-def _match_by_reference(runner: Runner, *, has_group: bool) -> None:
+def _match_by_reference(runner: Runner, plan: Plan) -> None:
     """Run the pass by reference and, beside the look at what it left open, the pass by group."""
     runner.run_all(REFERENCE_STEPS)
     is_repeated = _says(runner.con, "select is_repeated from reference_repeat")
     pairing = REPEATED_REFERENCE_STEPS if is_repeated else ("no_repeated_reference",)
+    has_group = bool(plan.ours.group and plan.theirs.group)
     grouping = {} if is_repeated or has_group else {"match_by_group": "no_group"}
-    runner.run_all([*pairing, *(grouping.get(name, name) for name in OPEN_STEPS)])
+    steps = [*pairing, *(grouping.get(name, name) for name in OPEN_STEPS)]
+    if plan.settlement is None:
+        steps.append("no_application_row")
+    runner.run_all(steps)
 
 
 def _says(con: duckdb.DuckDBPyConnection, question: str) -> bool:
@@ -516,7 +540,7 @@ def _project(
             shape=shape,
             is_ref_bare=blank is not None and not con.execute(sql_of(blank)).fetchall(),
         )
-        con.execute(f"create or replace view {view + '_as_read' * is_apart} as {sql_of(query)}")
+        con.execute(f"create or replace view {view + '_as_read' * is_apart} as {sql_of(query, is_spent=True)}")
     if is_apart:
         reviewed.set_accepted_apart(con)
 

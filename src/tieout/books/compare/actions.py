@@ -33,6 +33,7 @@ from tieout.books.workspace import Progress, Workspace
 from tieout.engine.checkpoint import Checkpoint
 from tieout.engine.identity import code_digest
 from tieout.engine.loading import FastReadFailed, Input, SideName, sample_relation
+from tieout.engine.macros import add_macros
 from tieout.engine.plan import Plan
 from tieout.engine.plan_file import plan_from_toml, plan_to_toml
 from tieout.engine.reviewed import FACT as REVIEW_FACT
@@ -75,7 +76,8 @@ class Job:
 
     `settling` are the received files on their way to the disk, where they must be before the run is published.
     A run that comes after another has that one's `window`, and what that one `settled`.
-    `decisions` are those of reviewers that count, None where there are none.
+    `decisions` are those of reviewers that count, None where there are none. `engine` is opened beside receiving for
+    the first run of the engine, and closed in `pool`, where there are these.
     """
 
     workspace: Workspace
@@ -87,6 +89,8 @@ class Job:
     window: Window | None = None
     settled: KeptPairs | None = None
     decisions: Decisions | None = None
+    engine: Future[duckdb.DuckDBPyConnection] | None = None
+    pool: ThreadPoolExecutor | None = None
 
 
 def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = lambda _: None) -> Compared:
@@ -101,8 +105,9 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
         reading = {**reading_of_plan(request.plan), **request.reading}
         request = replace(request, reading=reading, plan=with_reading(request.plan, reading))
     watch = Watch()
-    with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=2) as pool:
+    with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=4) as pool:
         on_step("receive")
+        engine = pool.submit(_open_engine, workspace, scratch)
         taking = {side: pool.submit(take, workspace, request, side, scratch) for side in request.given}
         sides = {side: future.result() for side, future in taking.items()}
         pool.submit(code_digest)  # cached: to read all sources takes longer than many a step
@@ -110,7 +115,7 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
         settling = tuple(pool.submit(settle, side.artifact.artifact_id) for side in sides.values())
         watch.lap("receive")
         decisions = standing_decisions(workspace, scope_of(sides["ours"].name, sides["theirs"].name))
-        job = Job(workspace, request, sides, scratch, on_step, settling, decisions=decisions)
+        job = Job(workspace, request, sides, scratch, on_step, settling, decisions=decisions, engine=engine, pool=pool)
         plan = request.plan or _infer(job)
         watch.lap("infer")
         try:
@@ -121,7 +126,7 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
             on_step(f"infer again: {misfit}")
             plan = _infer(job, is_whole=True)
             watch.lap("infer")
-            done = run_job(job, plan, is_final=True)
+            done = run_job(replace(job, engine=None), plan, is_final=True)
         watch.lap("engine")
     return replace(done, timings=watch.timings())
 
@@ -236,7 +241,6 @@ def run_job(job: Job, plan: Plan, *, is_final: bool = False) -> Compared:
                 job,
                 plan,
                 active.run_id,
-                active.work_dir,
                 fact_dir,
                 checkpoint=Checkpoint(active.work_dir / CHECKPOINT_FOLDER, workspace.settings.checkpoint_after_s),
                 max_refused_share=None if is_final else MAX_REFUSED_SHARE,
@@ -317,11 +321,21 @@ def _run_request(job: Job, plan: Plan, decisions: tuple[RunInput, ...] = ()) -> 
     )
 
 
+def _open_engine(workspace: Workspace, scratch: Path) -> duckdb.DuckDBPyConnection:
+    con = connect(workspace.settings, scratch / "engine")
+    add_macros(con)
+    return con
+
+
+def _close_engine(con: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.Error):  # an interrupt may leave a step at work, which then ends by itself
+        con.close()
+
+
 def run_engine(
     job: Job,
     plan: Plan,
     run_id: str,
-    work_dir: Path,
     fact_dir: Path,
     *,
     checkpoint: Checkpoint | None = None,
@@ -332,9 +346,10 @@ def run_engine(
 
     Its facts are left in `fact_dir`. The options are those of `execute`.
     """
-    sides, on_step = job.sides, job.on_step
+    sides, on_step, engine = job.sides, job.on_step, job.engine
     while True:
-        con = connect(job.workspace.settings, work_dir)
+        con = engine.result() if engine else _open_engine(job.workspace, job.scratch)
+        engine = None
         try:
             with interrupts_told():
                 return execute(
@@ -351,13 +366,16 @@ def run_engine(
                     checkpoint=checkpoint,
                     max_refused_share=max_refused_share,
                     subject=subject,
+                    has_macros=True,
                 )
         except FastReadFailed as failed:
             on_step(f"read {failed.side} carefully")
             sides[failed.side] = read_carefully(sides[failed.side], job.scratch / failed.side)
         finally:
-            with suppress(duckdb.Error):  # an interrupt may leave a step at work, which then ends by itself
-                con.close()
+            if job.pool:
+                job.pool.submit(_close_engine, con)  # to free its memory takes as long as to publish the run
+            else:
+                _close_engine(con)
 
 
 def write_outputs(out_dir: Path, fact_dir: Path, outcome: Outcome, plan: Plan) -> list[RunFile]:

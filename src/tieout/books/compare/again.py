@@ -132,7 +132,7 @@ def _execute_in(job: Job, run: Run, plan: Plan, subject: Subject | None = None) 
     fact_dir, out_dir = job.scratch / FACT_FOLDER, job.scratch / OUT_FOLDER
     fact_dir.mkdir()
     out_dir.mkdir()
-    outcome = run_engine(job, plan, run.run_id, job.scratch / "work", fact_dir, subject=subject)
+    outcome = run_engine(job, plan, run.run_id, fact_dir, subject=subject)
     return outcome, write_outputs(out_dir, fact_dir, outcome, plan)
 
 

@@ -39,12 +39,8 @@ REFUSED_SCHEMA = pa.schema([("line_no", pa.int64()), ("reason", pa.string())])
 _COLUMNS = ("entry_no", "day", "currency", "amount_micros", "party", "reference", "text")
 
 
-def settle_open_items(runner: Runner, plan: Plan) -> None:
-    """Apply payments to invoices among what no reference and no group settled, where the plan says how."""
-    settlement = plan.settlement
-    if settlement is None:
-        runner.run("no_application_row")
-        return
+def settle_open_items(runner: Runner, plan: Plan, settlement: Settlement) -> None:
+    """Apply payments to invoices among what no reference and no group settled, as the plan says how."""
     runner.run_all(
         [
             _open_items("open_invoice", "expected", plan.ours, settlement.ours_party, settlement.ours_reference),

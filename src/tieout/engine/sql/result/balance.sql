@@ -1,5 +1,5 @@
 -- step:  balance
--- in:    daily, delta, differing, group_delta, settlement_delta
+-- in:    day_total, delta, differing, group_delta, settlement_delta
 -- out:   balance(currency, expected_micros, reported_micros, delta_micros, tolerated_micros, rate_micros, volume_micros, fx_micros, timing_micros, fee_micros, duplicate_micros, missing_micros, unexpected_micros, unexplained_micros)
 -- grain: one row per (currency)
 -- form:  fact
@@ -7,8 +7,9 @@
 --        of the gaps that the tolerance forgave
 with
 side as (
-  select currency, sum(expected_micros) as expected, sum(reported_micros) as reported
-  from daily
+  select
+    currency, sum(micros) filter (side = 'ours') as expected, sum(micros) filter (side = 'theirs') as reported
+  from day_total
   group by all
 ),
 part as (

@@ -1,13 +1,30 @@
 -- step:  delta
--- in:    pair_delta, group_delta, settlement_delta, lone_delta, run
+-- in:    pair_delta, differing, difference, group_delta, settlement_delta, lone_delta, run
 -- out:   delta(delta_id, kind, amount_micros, currency, match_id, ours_row, theirs_row, reason_code, confidence, day, ours_amount_micros, theirs_amount_micros, rate_micros, volume_micros, fx_micros, timing_micros, fee_micros, duplicate_micros, missing_micros, unexpected_micros, unexplained_micros)
 -- grain: one row per (delta_id)
 -- form:  fact
--- why:   every difference, each with the parts that sum to it, numbered in file order. A group that ties out with
---        some amounts absent is a mismatch of value. Sums of a group that need more than 64 bits are left out; the
+-- why:   every difference, each with the parts that sum to it, numbered in file order. A pair whose amounts agree and
+--        another compared column does not is a mismatch of value, and so is a group that ties out with some amounts absent. Sums of a group that need more than 64 bits are left out; the
 --        difference itself must fit
-with every as (
+with
+columns_of as (
+  select match_id - ours_offset as match_id, string_agg("column", ',' order by "column") as column_names
+  from difference, run
+  group by all
+),
+every as (
   from pair_delta
+  union all by name
+  select
+    'value_mismatch' as kind, 0::bigint as amount_micros, expected_currency as currency, match_id, ours_row, theirs_row,
+    'columns:' || column_names as reason_code, confidence, coalesce(expected_day, reported_day) as day,
+    expected_micros as ours_amount_micros, reported_micros as theirs_amount_micros, 0::bigint as rate_micros,
+    0::bigint as volume_micros, 0::bigint as fx_micros, 0::bigint as timing_micros, 0::bigint as fee_micros,
+    0::bigint as duplicate_micros, 0::bigint as missing_micros, 0::bigint as unexpected_micros,
+    0::bigint as unexplained_micros
+  from differing
+  join columns_of using (match_id)
+  where expected_currency = reported_currency and abs(gap_micros) <= allowed_micros
   union all by name
   select
     case when not is_delta then 'value_mismatch' when amount_micros > 0 then 'underpay' else 'overpay' end as kind,

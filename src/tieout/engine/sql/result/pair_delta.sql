@@ -1,24 +1,18 @@
 -- step:  pair_delta
--- in:    differing, difference, run
+-- in:    differing
 -- out:   pair_delta(kind, amount_micros, currency, match_id, ours_row, theirs_row, reason_code, confidence, day, ours_amount_micros, theirs_amount_micros, rate_micros, volume_micros, fx_micros, timing_micros, fee_micros, duplicate_micros, missing_micros, unexpected_micros, unexplained_micros)
--- empty: when differing
+-- empty: when differing_by_reference and scored_match
 -- types: varchar, bigint, varchar, bigint, bigint, bigint, varchar, double, date, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint
--- why:   a pair is a delta when its amounts differ by more than the tolerance (strictly), when its currencies differ,
---        or when another compared column differs. The gap is split in a fixed order, each part exact, the
+-- why:   a pair is a delta in its amount when that differs by more than the tolerance (strictly) or when its currencies
+--        differ. The gap is split in a fixed order, each part exact, the
 --        remainder to the next: fee (the change in stated fees, where that brings the amounts nearer), fx
 --        (change of rate on our amount, rounded toward zero; all of it where only our amount was converted, and then
 --        there is no volume), volume (change in quantity at our rate, rounded toward zero), rate (what is left where
 --        both quantities are known), else unexplained. A part beyond a trillion units explains nothing and is 0.
 with
-columns_of as (
-  select match_id - ours_offset as match_id, string_agg("column", ',' order by "column") as column_names
-  from difference, run
-  group by all
-),
 gap as (
   select * exclude (expected_compared, reported_compared)
   from differing
-  left join columns_of using (match_id)
 ),
 fee as (
   select
@@ -98,9 +92,3 @@ from (
   from gap
   where expected_currency <> reported_currency
 )
-union all
-select
-  'value_mismatch', 0, expected_currency, match_id, ours_row, theirs_row, 'columns:' || column_names, confidence,
-  coalesce(expected_day, reported_day), expected_micros, reported_micros, 0, 0, 0, 0, 0, 0, 0, 0, 0
-from gap
-where expected_currency = reported_currency and abs(gap_micros) <= allowed_micros and column_names is not null
