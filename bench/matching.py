@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from bench import matching_sets, measure, peers
+from bench import matching_sets, measure, peers, worlds
 from bench.brief import PAYMENTS, PEOPLE, REMITTANCE, answer_of
 from bench.exact_key import describe_machine, list_versions, publish
 from bench.matching_sets import FOLDER, DataSet
@@ -364,7 +364,8 @@ def gather(chosen: argparse.Namespace) -> tuple[list[DataSet], list[str]]:
     if "worlds" in chosen.sets:
         for rows in chosen.rows:
             print(f"making a world of {rows:,}", file=sys.stderr)
-            found.append(matching_sets.world(rows))
+            days = max(1, rows // chosen.rows_a_day) if chosen.rows_a_day else worlds.World.days
+            found.append(matching_sets.world(rows, days=days))
     return found, absent
 
 
@@ -373,6 +374,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     sets = ("bank", "people", "cash", "worlds")
     parser.add_argument("--sets", nargs="+", choices=sets, default=list(sets))
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000], help="sizes of the worlds")
+    parser.add_argument(
+        "--rows-a-day", type=int, metavar="N", help="worlds of as many days as this asks for, not all of 120"
+    )
     parser.add_argument(
         "--data", type=Path, help=f"folder with {matching_sets.PEOPLE_FILE}, {matching_sets.CASH_FILES}"
     )

@@ -97,12 +97,12 @@ def cash_application(data: Path) -> list[DataSet]:
     return found
 
 
-def world(rows: int, seed: int = 1) -> DataSet:
+def world(rows: int, seed: int = 1, days: int = worlds.World.days) -> DataSet:
     """Return a made-up world, made anew unless its files are there from the same DuckDB and the same world."""
     import duckdb  # noqa: PLC0415 (as in worlds)
 
-    asked = worlds.World(rows=rows, seed=seed)
-    folder = FOLDER / f"world-{rows}-{seed}"
+    asked = worlds.World(rows=rows, seed=seed, days=days)
+    folder = FOLDER / f"world-{rows}-{seed}-{days}"
     stamp, mark = folder / "made", f"{duckdb.__version__} {asked}"
     files = worlds.files_of(folder)
     if not stamp.is_file() or stamp.read_text() != mark:
@@ -117,7 +117,8 @@ def world(rows: int, seed: int = 1) -> DataSet:
         most_lag_days=len(asked.lag_weights) - 1 + 4,
         drift=0.05,
     )
-    return DataSet(f"world of {rows:,}", brief, files.truth)
+    over = "" if days == worlds.World.days else f", {days:,} days"
+    return DataSet(f"world of {rows:,}{over}", brief, files.truth)
 
 
 def _write_csv(path: Path, columns: tuple[str, ...], rows: list[dict]) -> Path:
