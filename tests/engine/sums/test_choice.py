@@ -2,24 +2,100 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieout.engine.sums.choice import Chosen, Pair, Proposal, Row, choose
-from tieout.engine.sums.search import FoundSum, Sums
+from tieout.engine.sums.choice import NOBODY, Proposals, Rows, choose
 
 many_runs = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+Row = tuple[bool, int]
+
+
+@dataclass(frozen=True)
+class Pair:
+    partner: Row
+    chance: float
+
+
+@dataclass(frozen=True)
+class Proposal:
+    whole: Row
+    parts: tuple[int, ...]
+    odds: float
+    is_unique: bool
+
+    @property
+    def rows(self) -> frozenset[Row]:
+        return frozenset({self.whole, *((not self.whole[0], part) for part in self.parts)})
+
+
+@dataclass(frozen=True)
+class Chosen:
+    proposal: Proposal
+    confidence: float
+    is_auto: bool
+    is_contested: bool
 
 
 def proposal(
-    whole: int, parts: tuple[int, ...], odds: float, *, is_ours: bool = True, complete: bool = True
+    whole: int, parts: tuple[int, ...], odds: float, *, is_ours: bool = True, is_unique: bool = True
 ) -> Proposal:
     """Return a whole that just these parts reach."""
-    return Proposal((is_ours, whole), parts, Sums((FoundSum(tuple(range(len(parts))), odds),), 1, complete))
+    return Proposal((is_ours, whole), parts, odds, is_unique)
 
 
 def chosen(proposals: list[Proposal], pairs: dict[Row, Pair] | None = None) -> list[Chosen]:
-    return choose(proposals, pairs or {}, 0.8, 0.1)
+    arrays = Proposals(
+        np.array([one.whole[0] for one in proposals], np.bool_),
+        _rows([one.whole for one in proposals], pairs or {}),
+        np.array([0, *accumulate(len(one.parts) for one in proposals)], np.int64),
+        _rows([(not one.whole[0], part) for one in proposals for part in one.parts], pairs or {}),
+        np.array([one.odds for one in proposals], np.float64),
+        np.array([one.is_unique for one in proposals], np.bool_),
+    )
+    choice = choose(arrays, 0.8, 0.1)
+    told = (choice.confidence, choice.is_auto, choice.is_contested)
+    return [
+        Chosen(proposals[at], *values)
+        for at, *values in zip(choice.number.tolist(), *(each.tolist() for each in told), strict=True)
+    ]
+
+
+def _rows(rows: list[Row], pairs: dict[Row, Pair]) -> Rows:
+    nobody = Pair((True, NOBODY), 0.0)
+    return Rows(
+        np.array([row for _, row in rows], np.int64),
+        np.array([pairs.get(row, nobody).partner[1] for row in rows], np.int64),
+        np.array([pairs.get(row, nobody).chance for row in rows], np.float64),
+    )
+
+
+def chosen_one_by_one(proposals: list[Proposal], pairs: dict[Row, Pair]) -> list[Chosen]:
+    """Choose as the rule is said: each sum is judged beside its rivals, and the surest first takes its rows."""
+    judged = [_judged(one, proposals, pairs) for one in proposals]
+    spent: set[Row] = set()
+    taken = []
+    for one in sorted(judged, key=lambda one: (-one.confidence, len(one.proposal.rows), one.proposal.whole)):
+        rows = one.proposal.rows
+        held = [pairs[row].chance for row in rows if row in pairs]
+        is_lost = not one.is_auto and any(chance >= min(0.8, one.confidence) for chance in held)
+        if one.confidence >= 0.1 and not rows & spent and not is_lost:
+            spent |= rows
+            taken.append(one)
+    return sorted(taken, key=lambda one: proposals.index(one.proposal))
+
+
+def _judged(one: Proposal, proposals: list[Proposal], pairs: dict[Row, Pair]) -> Chosen:
+    beside = sum(other.odds for other in proposals if other is not one and other.rows & one.rows)
+    outside = [pairs[row].chance for row in one.rows if row in pairs and pairs[row].partner not in one.rows]
+    beside += max((chance / max(1.0 - chance, 1e-9) for chance in outside), default=0.0)
+    own = min(one.odds, 1e9)
+    confidence = round(own / (1.0 + own + beside), 9)
+    return Chosen(one, confidence, confidence >= 0.8 and one.is_unique, beside > 0.01 * own)
 
 
 def test_a_likely_sum_is_taken_a_doubtful_one_proposed_an_unlikely_one_left() -> None:
@@ -33,7 +109,7 @@ def test_sums_that_want_one_row_take_from_each_other_and_the_likelier_is_propose
 
 
 def test_a_search_that_was_cut_short_is_never_taken() -> None:
-    assert [one.is_auto for one in chosen([proposal(1, (1, 2), 1e9, complete=False)])] == [False]
+    assert [one.is_auto for one in chosen([proposal(1, (1, 2), 1e9, is_unique=False)])] == [False]
 
 
 def test_a_pair_inside_a_sum_is_no_rival() -> None:
@@ -51,21 +127,39 @@ def test_a_doubtful_sum_does_not_break_a_sure_pair_even_inside_it() -> None:
     assert chosen([proposal(1, (1, 2), 1.0)], inside) == []
 
 
-@many_runs
-@given(
-    st.lists(
-        st.tuples(
-            st.booleans(), st.integers(1, 8), st.sets(st.integers(1, 8), min_size=2, max_size=4), st.floats(0, 1e6)
-        ),
-        max_size=12,
-        unique_by=lambda one: one[:2],
+some_proposals = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.integers(1, 8),
+        st.sets(st.integers(1, 8), min_size=2, max_size=4),
+        st.one_of(st.sampled_from([0.5, 4.0, 1e10]), st.floats(0, 1e6)),
+        st.booleans(),
     ),
-    st.randoms(use_true_random=False),
-)
-def test_no_row_is_used_twice_and_order_does_not_matter(made: list[tuple], rng) -> None:
-    proposals = [proposal(whole, tuple(sorted(parts)), odds, is_ours=side) for side, whole, parts, odds in made]
+    max_size=12,
+    unique_by=lambda one: one[:2],
+).map(lambda made: [Proposal((side, whole), tuple(sorted(parts)), *more) for side, whole, parts, *more in made])
+
+
+@many_runs
+@given(some_proposals, st.randoms(use_true_random=False))
+def test_no_row_is_used_twice_and_order_does_not_matter(proposals: list[Proposal], rng) -> None:
     taken = chosen(proposals)
-    rows = [row for one in taken for row in one.proposal.best]
+    rows = [row for one in taken for row in one.proposal.rows]
     assert len(rows) == len(set(rows))
     again = chosen(rng.sample(proposals, len(proposals)))
     assert {(one.proposal.whole, one.is_auto) for one in again} == {(one.proposal.whole, one.is_auto) for one in taken}
+
+
+@many_runs
+@given(
+    some_proposals,
+    st.lists(
+        st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.05, 0.3, 0.6, 0.9, 1.0])),
+        max_size=6,
+        unique_by=(lambda pair: pair[0], lambda pair: pair[1]),
+    ),
+)
+def test_all_are_judged_at_once_as_one_by_one(proposals: list[Proposal], paired: list[tuple[int, int, float]]) -> None:
+    pairs = {(True, ours): Pair((False, theirs), chance) for ours, theirs, chance in paired}
+    pairs |= {(False, theirs): Pair((True, ours), chance) for ours, theirs, chance in paired}
+    assert chosen(proposals, pairs) == chosen_one_by_one(proposals, pairs)

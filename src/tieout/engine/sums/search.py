@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from math import gcd, prod
+from operator import add
 
 import numpy as np
 import numpy.typing as npt
@@ -92,14 +93,19 @@ class Sums:
     @cached_property
     def alternatives(self) -> int:
         """How many other sets are worth speaking of."""
-        every = sum(one.odds for one in self.found)
+        every = _sum([one.odds for one in self.found])
         return sum(one.odds >= LEAST_SHARE * every for one in self.found[1:])
 
     @property
     def verdict(self) -> str:
-        if not self.is_complete:
-            return f"budget reached after {self.nodes:,} nodes"
-        return f"{self.alternatives + 1} alternatives" if self.alternatives else "unique"
+        return verdict_of(self.alternatives, self.nodes, is_complete=self.is_complete)
+
+
+def verdict_of(alternatives: int, nodes: int, *, is_complete: bool) -> str:
+    """Say in words what is known of other sets."""
+    if not is_complete:
+        return f"budget reached after {nodes:,} nodes"
+    return f"{alternatives + 1} alternatives" if alternatives else "unique"
 
 
 def find_sums(whole: Whole, parts: Sequence[Part]) -> Sums | None:
@@ -133,7 +139,7 @@ def _find(whole: Whole, parts: Sequence[Part], places: Sequence[int], *, has_fee
     odds = [
         chance / _of_set(whole, target, amounts, members, share) for members, chance in zip(sets, chances, strict=True)
     ]
-    every = sum(odds)
+    every = _sum(odds)
     found = [
         FoundSum(tuple(places[kept[at]] for at in members), one / (1.0 + every - one))
         for members, one in zip(sets, odds, strict=True)
@@ -207,6 +213,11 @@ def _odds(weights: Sequence[float], sets: Sequence[tuple[int, ...]]) -> list[flo
         WHOLE_ODDS * EACH_MORE ** (len(members) - 1) * prod(ratio[at] for at in members) / polynomial[len(members)]
         for members in sets
     ]
+
+
+def _sum(values: Sequence[float]) -> float:
+    """Add up in order, as arrays do: Python's own sum rounds otherwise from 3.12 on."""
+    return reduce(add, values, 0.0)
 
 
 def _chance_share(whole: Whole, target: int) -> float:

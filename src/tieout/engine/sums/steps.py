@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tieout.engine.plan import Plan, Rules
@@ -18,8 +15,11 @@ from tieout.engine.reviewed import with_candidates
 from tieout.engine.scoring.pairing import choose_pairs
 from tieout.engine.settlement.steps import APPLICATION_SCHEMA
 from tieout.engine.steps import Runner
-from tieout.engine.sums.choice import Chosen, Pair, Proposal, Row, choose
-from tieout.engine.sums.search import Part, Whole, find_sums
+from tieout.engine.sums.at_once import AllSums, Parts, Wholes, find_all_sums, runs
+from tieout.engine.sums.choice import NOBODY, Choice, Proposals, Rows, choose
+
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
 
 SEARCH_STEPS = ("loose_row", "loose_word", "part_candidate")
 SUM_STEPS = ("choice_beside_sums", "add_sum", "add_sum_group")
@@ -43,116 +43,144 @@ def find_sums_among_loose_rows(runner: Runner, plan: Plan, *, is_decided: bool) 
     runner.run_all(SECOND_STEPS)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """The rows of the query: wholes, and the candidates of all of them one after another."""
+
+    wholes: Wholes
+    parts: Parts
+    is_ours: Flags
+    currency: pa.Array
+    whole_rows: Rows
+    part_rows: Rows
+
+
 def _sum_rows(con: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> pa.Table:
-    asked = con.sql(query).to_arrow_table().to_pydict()
-    with _no_collection():
-        found = {proposal.whole: (proposal, begin) for proposal, begin in _proposals(asked, rules)}
-        proposals = [proposal for proposal, _ in found.values()]
-        chosen = choose(proposals, _pairs(asked), rules.auto_threshold, rules.review_threshold)
+    asked = _asked(con.sql(query).to_arrow_table().combine_chunks(), rules)
+    found = find_all_sums(asked.wholes, asked.parts)
+    starts, members = found.likeliest
+    proposals = Proposals(
+        asked.is_ours[found.whole],
+        asked.whole_rows.some(found.whole),
+        starts,
+        asked.part_rows.some(members),
+        found.odds[found.first[:-1]],
+        found.is_unique,
+    )
+    choice = choose(proposals, rules.auto_threshold, rules.review_threshold)
     offsets = con.execute("select ours_offset, theirs_offset from run").fetchall()[0]
-    rows = [row for one in chosen for row in _rows_of(one, asked, found[one.proposal.whole][1], offsets)]
-    columns = list(zip(*rows, strict=True)) or [()] * len(APPLICATION_SCHEMA)
-    arrays = [pa.array(values, kind) for values, kind in zip(columns, APPLICATION_SCHEMA.types, strict=True)]
-    return pa.table(arrays, schema=APPLICATION_SCHEMA)
+    return _told(asked, found, proposals, choice, offsets)
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the collector of circles from looking through what is made: no circle is among it, and it took a third."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+def _asked(rows: pa.Table, rules: Rules) -> _Asked:
+    is_ours, whole_row = (rows.column(name).to_numpy() for name in ("is_ours", "whole_row"))
+    is_first = np.ones(len(whole_row), np.bool_)
+    is_first[1:] = (np.diff(whole_row) != 0) | (is_ours[1:] != is_ours[:-1])
+    begin = np.flatnonzero(is_first)
+    first = rows.take(pa.array(begin))
+    wholes = Wholes(
+        first.column("whole_micros").to_numpy(),
+        first.column("whole_fee").to_numpy(),
+        first.column("amount_share").to_numpy(),
+        _steps(rows)[begin],
+        np.array([_tolerance(one, rules) for one in first.column("whole_micros").to_pylist()], np.int64),
+        np.append(begin, len(whole_row)),
+    )
+    parts = Parts(*(rows.column(name).to_numpy() for name in ("part_micros", "weight", "part_fee", "is_other_sign")))
+    currency = first.column("currency").combine_chunks()
+    return _Asked(wholes, parts, is_ours[begin], currency, _rows(first, "whole"), _rows(rows, "part"))
 
 
-def _proposals(asked: dict[str, list[Any]], rules: Rules) -> Iterator[tuple[Proposal, int]]:
-    """Yield what each row of the query is a sum of, and the place of its first candidate."""
-    starts = _starts(asked["is_ours"], asked["whole_row"])
-    steps = _steps(asked["currency"], asked["part_micros"], asked["whole_micros"])
-    for begin, end in pairwise(starts):
-        is_ours, row, amount = (asked[name][begin] for name in ("is_ours", "whole_row", "whole_micros"))
-        whole = Whole(
-            amount,
-            asked["whole_fee"][begin],
-            asked["amount_share"][begin],
-            steps[asked["currency"][begin]],
-            max(rules.tolerance_micros, abs(amount) * rules.tolerance_ppm // 1_000_000),
-        )
-        parts = [
-            Part(*values)
-            for values in zip(
-                *(asked[name][begin:end] for name in ("part_micros", "weight", "part_fee", "is_other_sign")),
-                strict=True,
-            )
-        ]
-        sums = find_sums(whole, parts)
-        if sums is None:
-            continue
-        yield Proposal((is_ours, row), tuple(asked["part_row"][begin:end]), sums), begin
+def _rows(rows: pa.Table, name: str) -> Rows:
+    return Rows(
+        rows.column(f"{name}_row").to_numpy(),
+        rows.column(f"{name}_paired_with").fill_null(NOBODY).to_numpy(),
+        rows.column(f"{name}_pair_chance").fill_null(0.0).to_numpy(),
+    )
 
 
-def _starts(is_ours: list[bool], rows: list[int]) -> list[int]:
-    """Return where each whole begins among its candidates, and where the last one ends."""
-    if not rows:
-        return [0]
-    changed = (np.diff(np.array(rows, np.int64)) != 0) | (np.diff(np.array(is_ours, np.int8)) != 0)
-    return [0, *(np.flatnonzero(changed) + 1).tolist(), len(rows)]
+def _tolerance(amount: int, rules: Rules) -> int:
+    return max(rules.tolerance_micros, abs(amount) * rules.tolerance_ppm // 1_000_000)
 
 
-def _steps(currency: list[str], *amounts: list[int]) -> dict[str, int]:
-    """Return the smallest change that the amounts of each currency have: a cent, as a rule."""
-    of = np.array(currency)
-    return {
-        one: int(np.gcd.reduce([np.gcd.reduce(np.array(values, np.int64)[of == one]) for values in amounts]))
-        for one in sorted(set(currency))
-    }
+def _steps(rows: pa.Table) -> Numbers:
+    """Return for each row the smallest change that the amounts of its currency have: a cent, as a rule."""
+    currency = rows.column("currency").combine_chunks().dictionary_encode()
+    of = currency.indices.to_numpy()
+    amounts = [rows.column(name).to_numpy() for name in ("whole_micros", "part_micros")]
+    steps = [
+        np.gcd.reduce([np.gcd.reduce(values[of == one]) for values in amounts])
+        for one in range(len(currency.dictionary))
+    ]
+    return np.asarray(np.array(steps, np.int64)[of])
 
 
-def _pairs(asked: dict[str, list[Any]]) -> dict[Row, Pair]:
-    """Return the partner that each row of the query has so far, of those that have one."""
-    pairs: dict[Row, Pair] = {}
-    for part in ("whole", "part"):
-        told = (asked[name] for name in ("is_ours", f"{part}_row", f"{part}_paired_with", f"{part}_pair_chance"))
-        for is_whole_ours, row, partner, chance in zip(*told, strict=True):
-            if partner is not None:
-                is_ours = is_whole_ours == (part == "whole")
-                pairs[is_ours, row] = Pair((not is_ours, partner), chance)
-    return pairs
+def _told(asked: _Asked, found: AllSums, proposals: Proposals, choice: Choice, offsets: tuple[int, int]) -> pa.Table:
+    """Return a row for each part of the sums that were chosen, in the order of wholes and parts."""
+    chosen = choice.number
+    count = proposals.count[chosen]
+    at, begin = runs(proposals.starts[chosen], count)
+    of = np.repeat(np.arange(len(chosen)), count)
+    at = at[np.lexsort((proposals.parts.row[at], of))]
+    part, whole, is_ours = proposals.parts.row[at], proposals.whole.row[chosen], proposals.is_ours[chosen]
+    of_sums: list[pa.Array] = [
+        asked.currency.take(pa.array(found.whole[chosen])),
+        pa.array([found.verdict(one) for one in chosen.tolist()], pa.string()),
+        pa.array(found.alternatives[chosen], pa.int32()),
+        pa.array(["auto" if one else "review" for one in choice.is_auto.tolist()], pa.string()),
+        pa.array(choice.confidence),
+        pa.array(_reasons(asked, found, choice, offsets), pa.string()),
+    ]
+    currency, verdict, alternatives, outcome, confidence, reason = (one.take(pa.array(of)) for one in of_sums)
+    columns = [
+        pa.array(np.where(is_ours, whole, part[begin])[of]),
+        pa.array(np.where(is_ours[of], whole[of], part)),
+        pa.array(np.where(is_ours[of], part, whole[of])),
+        pa.array(asked.parts.amount[found.likeliest[1][at]]),
+        currency,
+        pa.repeat("sum", len(of)),
+        verdict,
+        alternatives,
+        outcome,
+        confidence,
+        reason,
+    ]
+    return pa.table(columns, schema=APPLICATION_SCHEMA)
 
 
-def _rows_of(
-    one: Chosen, asked: dict[str, list[Any]], begin: int, offsets: tuple[int, int]
-) -> Iterator[tuple[object, ...]]:
-    is_ours, row = one.proposal.whole
-    sums = one.proposal.sums
-    candidates = slice(begin, begin + len(one.proposal.parts))
-    amounts = dict(zip(one.proposal.parts, asked["part_micros"][candidates], strict=True))
-    currency = asked["currency"][begin]
-    outcome = "auto" if one.is_auto else "review"
-    reason = _reason(one, offsets)
-    for part in one.parts:
-        ours, theirs = (row, part) if is_ours else (part, row)
-        match_id = row if is_ours else one.parts[0]
-        values = (match_id, ours, theirs, amounts[part], currency, "sum", sums.verdict, sums.alternatives)
-        yield (*values, outcome, one.confidence, reason)
+def _reasons(asked: _Asked, found: AllSums, choice: Choice, offsets: tuple[int, int]) -> list[str]:
+    """Say what speaks for each sum and, where a person must decide, what would settle it."""
+    chosen = choice.number
+    traits = zip(
+        np.diff(found.likeliest[0])[chosen].tolist(),
+        asked.is_ours[found.whole[chosen]].tolist(),
+        found.has_fees[chosen].tolist(),
+        (found.alternatives[chosen] > 0).tolist(),
+        found.is_complete[chosen].tolist(),
+        choice.is_contested.tolist(),
+        choice.is_auto.tolist(),
+        strict=True,
+    )
+    reasons = []
+    for number, (many, is_ours, has_fees, *doubts) in zip(chosen.tolist(), traits, strict=True):
+        has_others, is_complete, is_contested, is_auto = doubts
+        told = f"{many} rows of {'theirs' if is_ours else 'ours'} that name the same party sum to it"
+        told += " before fees" if has_fees else ""
+        if has_others:
+            row = _telling_row(asked, found, number) + offsets[1 if is_ours else 0]
+            told += f"; so do others; whether row {row} belongs to it would settle it"
+        elif not is_complete:
+            told += "; not every set was looked at; a reference on its rows would settle it"
+        elif is_contested:
+            told += "; another match wants one of its rows; a reference on them would settle it"
+        elif not is_auto:
+            told += "; chance may make such a sum; a reference on its rows would settle it"
+        reasons.append(told)
+    return reasons
 
 
-def _reason(one: Chosen, offsets: tuple[int, int]) -> str:
-    """Say what speaks for a sum and, where a person must decide, what would settle it."""
-    is_ours, _ = one.proposal.whole
-    many = f"{len(one.parts)} rows of {'theirs' if is_ours else 'ours'}"
-    told = [f"{many} that name the same party sum to it" + (" before fees" if one.proposal.sums.has_fees else "")]
-    if one.proposal.sums.alternatives:
-        other = {one.proposal.parts[at] for at in one.proposal.sums.found[1].places}
-        telling = min(set(one.parts) ^ other) + offsets[1 if is_ours else 0]
-        told.append(f"so do others; whether row {telling} belongs to it would settle it")
-    elif not one.proposal.sums.is_complete:
-        told.append("not every set was looked at; a reference on its rows would settle it")
-    elif one.is_contested:
-        told.append("another match wants one of its rows; a reference on them would settle it")
-    elif not one.is_auto:
-        told.append("chance may make such a sum; a reference on its rows would settle it")
-    return "; ".join(told)
+def _telling_row(asked: _Asked, found: AllSums, number: int) -> int:
+    """Return the first row that is in one of the two likeliest sets alone."""
+    likeliest = int(found.first[number])
+    differing = np.setxor1d(found.members_of(likeliest), found.members_of(likeliest + 1))
+    return int(asked.part_rows.row[differing].min())
