@@ -1,6 +1,16 @@
 -- What the scored pass and its steps share: how alike two rows are. Made when that pass begins, for to make them takes
 -- as long as some small steps, and most runs of references have no use for them.
 
+-- why: the first letters of the first two words; '' without a text
+create or replace macro initials_of(text) as
+  coalesce(left(text, 1) || if(contains(text, ' '), substr(text, instr(text, ' ') + 1, 1), ''), '');
+
+-- why: the first word of three letters or more; '' where there is none. It is the first of all words as a rule
+create or replace macro long_word_of(text) as
+  coalesce(
+    if(length(split_part(text, ' ', 1)) >= 3, split_part(text, ' ', 1), regexp_extract(text, '[^ ]{3,}')), ''
+  );
+
 -- why: the gap of two amounts as a share of the larger
 create or replace macro gap_share(ours, theirs) as abs(ours::double - theirs) / greatest(abs(ours), abs(theirs));
 
@@ -33,7 +43,7 @@ create or replace macro time_level(lag_days) as
 
 -- why: the rarities of the words that two texts share, together; a word's code ends in its rarity
 create or replace macro shared_rarity(ours_codes, theirs_codes) as
-  coalesce(list_sum(list_transform(list_intersect(ours_codes, theirs_codes), lambda c: c % 16777216)), 0) / 100000;
+  coalesce(list_sum(list_transform(ours_codes, lambda c: if(list_contains(theirs_codes, c), c % 16777216, 0))), 0) / 100000;
 
 -- why: how alike two texts are spelled, as they stand or with their words in order, from 0 to 1 (equal), by Jaro and Winkler;
 --      null where a side has no text

@@ -5,14 +5,29 @@
 -- empty: when closer_reported
 -- types: bigint, varchar, date, varchar, bigint, varchar, varchar[], varchar, varchar, varchar, varchar, varchar, varchar
 -- why:   what neither a reference nor a group settled, with its text reduced to what people repeat: lower case,
---        letters and digits, single blanks, and its distinct words. Where the plan groups, a group reference stands in
---        for a reference that is not there: such a row is bound as well
+--        letters and digits, single blanks, and its distinct words. Most texts are so but for case and accents,
+--        and to see that takes a tenth of what it takes to replace nothing. Where the plan groups, a group reference
+--        stands in for a reference that is not there: such a row is bound as well
+with
+lower_case as (
+  select * replace (lower(strip_accents(text)) as text)
+  from open_reported
+  anti join (select entry_no from entry_group where side = 'theirs') g using (entry_no)
+),
+reduced as (
+  select
+    * replace (
+      case
+        when regexp_full_match(text, '[\p{L}\p{N}]+( [\p{L}\p{N}]+)*') then text
+        else trim(regexp_replace(text, '[^\p{L}\p{N}]+', ' ', 'g'))
+      end as text
+    )
+  from lower_case
+),
+worded as (select *, list_sort(string_split(text, ' ')) as words from reduced)
 select
-  entry_no, coalesce(ref::varchar, if(has_group, group_ref, null)) as ref, day, currency, amount_micros,
-  trim(regexp_replace(lower(strip_accents(text)), '[^\p{L}\p{N}]+', ' ', 'g')) as text,
-  list_sort(list_distinct(string_split(
-    trim(regexp_replace(lower(strip_accents(text)), '[^\p{L}\p{N}]+', ' ', 'g')), ' '))) as words,
+  entry_no, coalesce(ref::varchar, if(has_group, group_ref, null)) as ref, day, currency, amount_micros, text,
+  list_filter(words, lambda word, place: place = 1 or word <> words[place - 1]) as words,
   unit_1, unit_2, unit_3, unit_4, unit_5, unit_6
-from open_reported
-anti join (select entry_no from entry_group where side = 'theirs') g using (entry_no)
+from worded
 cross join run

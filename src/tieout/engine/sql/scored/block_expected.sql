@@ -16,8 +16,8 @@ select
   coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), -1000000000) as term, amount_micros, abs(amount_micros) as magnitude,
   sign(amount_micros) * cast(floor(ln(greatest(abs(amount_micros), 1)) * 5) as bigint) as size,
   sign(amount_micros) * cast(floor(ln(greatest(abs(amount_micros), 1)) * 100) as bigint) as fine,
-  array_to_string(list_transform(string_split(coalesce(text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
-  coalesce(list_filter(string_split(coalesce(text, ''), ' '), lambda w: length(w) >= 3)[1], '') as first_word,
+  initials_of(text) as initials,
+  long_word_of(text) as first_word,
   words, coalesce(text, '') <> '' as has_text
 from (select * from ungrouped_expected anti join (from equal_row where is_match) m on m.ours_row = entry_no), run
 where is_scored and (select count(*) from unreferenced) > 0

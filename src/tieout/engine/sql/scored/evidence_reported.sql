@@ -35,7 +35,7 @@ coded as (
 select
   r.entry_no, r.day, coalesce(r.currency, '') as currency, r.amount_micros, coalesce(r.text, '') as text,
   array_to_string(r.words, ' ') as words_in_order,
-  array_to_string(list_transform(string_split(coalesce(r.text, ''), ' ')[1:2], lambda w: left(w, 1)), '') as initials,
+  initials_of(r.text) as initials,
   coalesce(coded.codes, []) as codes,
   r.unit_1, r.unit_2, r.unit_3, r.unit_4, r.unit_5, r.unit_6, hash(e.compared) as said,
   r.content, coalesce(copy.copy_no, 1) as copy_no
