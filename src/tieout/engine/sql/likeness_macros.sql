@@ -21,7 +21,7 @@ create or replace macro amount_level(ours, theirs, share) as
     when ours = theirs then 0
     when ours = -theirs then 20
     when sign(ours) <> sign(theirs) then 21
-    when (ours::hugeint - theirs) % 9 = 0
+    when ours % 9 = theirs % 9
       and list_sort(string_split(abs(ours)::varchar, '')) = list_sort(string_split(abs(theirs)::varchar, '')) then 10
     else
       if(ours > theirs, 1, -1) * case

@@ -6,6 +6,7 @@
 --        amount, nearly an amount, a rare word or, without amounts, a hint. Two rows that both carry a reference and did not meet by it are not
 --        paired by likeness. Rows that met as equals are settled; a copy of such a row is held against what it was
 --        taken for. Rows of sure pairs are settled too, and rows that are no longer among those to look at
+--        (as marks, for a semi join would hold the pairs, which are more than the rows)
 with
 pair as (
   from same_amount
@@ -18,10 +19,10 @@ pair as (
 ),
 open_pair as (
   from pair
-  semi join (select entry_no as ours_row from block_expected) bo using (ours_row)
-  semi join (select entry_no as theirs_row from block_reported) bt using (theirs_row)
   anti join (select ours_row from sure_pair) o using (ours_row)
   anti join (select theirs_row from sure_pair) t using (theirs_row)
+  where coalesce(ours_row in (select entry_no from block_expected), false)
+    and coalesce(theirs_row in (select entry_no from block_reported), false)
 )
 select distinct ours_row, theirs_row from open_pair
 union all
