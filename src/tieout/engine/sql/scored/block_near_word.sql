@@ -8,7 +8,8 @@
 --        initials and size, what they share must tell more: a word of three letters or more that at most five such rows of
 --        either side have at that size and term of the window. Among so many a pair that shares no such word is beyond
 --        hope; one that a slip of the pen kept apart is looked at among the rows that are left (second_candidate).
---        Where a side has no text, 1000 pairs may share a size and a term
+--        Where a side has no text, 1000 pairs may share a size and a term. What is
+--        crowded is counted by size and term before they are set beside their neighbours
 with
 near as (
   select entry_no, ref, currency, day, term, amount_micros, size, initials, has_text
@@ -22,90 +23,105 @@ theirs_near as (
   anti join (select theirs_row as entry_no from sure_pair) s using (entry_no)
   where amount_micros is not null
 ),
-sized as (
-  select *, unnest([size - 1, size, size + 1]) as met from near
-),
 crowded as (
   select currency, initials, met
   from (
-    select currency, initials, met, 1 as ours, 0 as theirs from sized
+    select currency, initials, unnest([size - 1, size, size + 1]) as met, ours, 0 as theirs
+    from (select currency, initials, size, count(*) as ours from near group by all)
     union all
-    select currency, initials, size, 0, 1 from theirs_near
+    select currency, initials, size, 0, count(*) from theirs_near group by all
   )
   group by all
   having sum(ours) * sum(theirs) > 200
 ),
-said as (
-  select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
-  from (
-    from near
-    semi join (
-      select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
-    ) using (currency, initials, size)
-  ) n
-  join block_expected u using (entry_no)
-),
-theirs_said as (
-  select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
-  from (
-    from theirs_near
-    semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
-  ) n
-  join block_reported u using (entry_no)
-),
-quiet as (
+said as not materialized (
   select entry_no, hash(currency, word) as word, size, term, hash(hash(currency, word), size, term) as place
-  from said
+  from (
+    select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
+    from (
+      from near
+      semi join (
+        select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
+      ) using (currency, initials, size)
+    ) n
+    join block_expected u using (entry_no)
+  )
   where length(word) >= 3
-  qualify count(*) over (partition by place) <= 5
+),
+theirs_said as not materialized (
+  select entry_no, hash(hash(currency, word), size, term) as place
+  from (
+    select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
+    from (
+      from theirs_near
+      semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
+    ) n
+    join block_reported u using (entry_no)
+  )
+  where length(word) >= 3
 ),
 quiet_word as (
   select entry_no, unnest([size - 1, size, size + 1]) as size, word, near_term as term
-  from (select *, unnest([term - 1, term, term + 1]) as near_term from quiet)
+  from (
+    select *, unnest([term - 1, term, term + 1]) as near_term
+    from said
+    anti join (select place from said group by place having count(*) > 5) using (place)
+  )
 ),
 theirs_quiet_word as (
-  select entry_no, hash(hash(currency, word), size, term) as place
   from theirs_said
-  where length(word) >= 3
-  qualify count(*) over (partition by place) <= 5
+  anti join (select place from theirs_said group by place having count(*) > 5) using (place)
 ),
-untold as (
-  select * exclude (initials), true as is_told from sized where not has_text
-  union all
-  select * exclude (initials), false from sized where has_text
+told as (
+  select entry_no, currency, term, amount_micros, size, not has_text as is_told
+  from near
+  where (not has_text) in (select has_text from theirs_near)
 ),
-theirs_untold as (
-  select entry_no, ref, currency, day, term, amount_micros, size as met, has_text as is_told from theirs_near
+theirs_told as (
+  select entry_no, currency, term, amount_micros, size, has_text as is_told
+  from theirs_near
+  where (not has_text) in (select has_text from near)
 ),
-crowded_untold as (
+crowded_told as (
   select currency, is_told, met
   from (
-    select currency, is_told, met, 1 as ours, 0 as theirs from untold
+    select currency, is_told, unnest([size - 1, size, size + 1]) as met, ours, 0 as theirs
+    from (select currency, is_told, size, count(*) as ours from told group by all)
     union all
-    select currency, is_told, met, 0, 1 from theirs_untold
+    select currency, is_told, size, 0, count(*) from theirs_told group by all
   )
   group by all
   having sum(ours) * sum(theirs) > 200
 ),
-untold_term as (
-  select * exclude (term), unnest([term - 1, term, term + 1]) as term
-  from untold
-  semi join crowded_untold using (currency, is_told, met)
-),
-theirs_untold_term as (from theirs_untold semi join crowded_untold using (currency, is_told, met)),
-crowded_untold_term as (
-  select currency, is_told, met, term
+crowded_told_term as (
+  select currency, is_told, met, met_term
   from (
-    select currency, is_told, met, term, 1 as ours, 0 as theirs from untold_term
+    select *, unnest([term - 1, term, term + 1]) as met_term
+    from (
+      select currency, is_told, term, unnest([size - 1, size, size + 1]) as met, ours, 0 as theirs
+      from (select currency, is_told, term, size, count(*) as ours from told group by all)
+    )
     union all
-    select currency, is_told, met, term, 0, 1 from theirs_untold_term
+    select currency, is_told, term, size, 0, count(*), term from theirs_told group by all
   )
+  semi join crowded_told using (currency, is_told, met)
   group by all
   having sum(ours) * sum(theirs) > 1000
 ),
+theirs_met as (
+  select *, unnest([met - 1, met, met + 1]) as size from (select * rename (size as met) from theirs_told)
+),
+theirs_met_term as (
+  select * exclude (met_term), unnest([met_term - 1, met_term, met_term + 1]) as term
+  from (select * rename (term as met_term) from theirs_met)
+  semi join crowded_told using (currency, is_told, met)
+  anti join crowded_told_term using (currency, is_told, met, met_term)
+),
 pair as (
   select o.entry_no as ours_row, t.entry_no as theirs_row
-  from (from sized anti join crowded using (currency, initials, met)) o
+  from (
+    from (select *, unnest([size - 1, size, size + 1]) as met from near) anti join crowded using (currency, initials, met)
+  ) o
   join theirs_near t on t.currency = o.currency and t.initials = o.initials and t.size = o.met
   where is_near(o.amount_micros, t.amount_micros)
   union
@@ -114,13 +130,13 @@ pair as (
   join theirs_quiet_word t on t.place = hash(o.word, o.size, o.term)
   union
   select o.entry_no, t.entry_no
-  from (from untold anti join crowded_untold using (currency, is_told, met)) o
-  join theirs_untold t using (currency, is_told, met)
+  from (from theirs_met anti join crowded_told using (currency, is_told, met)) t
+  join told o using (currency, is_told, size)
   where is_near(o.amount_micros, t.amount_micros)
   union
   select o.entry_no, t.entry_no
-  from (from untold_term anti join crowded_untold_term using (currency, is_told, met, term)) o
-  join theirs_untold_term t using (currency, is_told, met, term)
+  from theirs_met_term t
+  join told o using (currency, is_told, size, term)
   where is_near(o.amount_micros, t.amount_micros)
 )
 select p.ours_row, p.theirs_row
