@@ -14,19 +14,18 @@ met as (
     unit_level(o.unit_1, t.unit_1) as unit_1_level, unit_level(o.unit_2, t.unit_2) as unit_2_level,
     unit_level(o.unit_3, t.unit_3) as unit_3_level, unit_level(o.unit_4, t.unit_4) as unit_4_level,
     unit_level(o.unit_5, t.unit_5) as unit_5_level, unit_level(o.unit_6, t.unit_6) as unit_6_level,
-    o.currency, o.amount_share, o.said <> t.said as disagrees, o.content as ours_content, t.content as theirs_content,
+    o.ours_rows, o.theirs_rows, o.amount_share, o.said <> t.said as disagrees, o.content as ours_content, t.content as theirs_content,
     o.copy_no as ours_copy, t.copy_no as theirs_copy
   from block_candidate c
-  join evidence_expected o on o.entry_no = c.ours_row
+  join (from evidence_expected left join currency_size using (currency)) o on o.entry_no = c.ours_row
   join evidence_reported t on t.entry_no = c.theirs_row
 )
 select
-  ours_row, theirs_row, greatest(coalesce(z.ours_rows, 0), 1) as ours_rows,
-  greatest(coalesce(z.theirs_rows, 0), 1) as theirs_rows,
+  ours_row, theirs_row, greatest(coalesce(ours_rows, 0), 1) as ours_rows,
+  greatest(coalesce(theirs_rows, 0), 1) as theirs_rows,
   amount_level(ours_micros, theirs_micros, gap_share) as amount_level, time_level(days) as time_level,
   text_level(spelling, begins_alike, rarity) as text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level,
   unit_5_level, unit_6_level, if(ours_micros = theirs_micros, amount_share, null) as amount_share,
   abs(ours_micros::hugeint - theirs_micros) as gap_micros, abs(days) as lag_days, disagrees, ours_content,
   theirs_content, ours_copy, theirs_copy
 from met
-left join currency_size z using (currency)
