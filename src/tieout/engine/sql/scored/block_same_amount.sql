@@ -18,13 +18,9 @@ theirs_one as (
 ),
 crowded as (
   select place
-  from (
-    select place, 1 as ours, 0 as theirs from one
-    union all
-    select place, 0, 1 from theirs_one
-  )
-  group by place
-  having sum(ours) * sum(theirs) > 200
+  from (select place, count(*) as ours_rows from one group by place)
+  join (select place, count(*) as theirs_rows from theirs_one group by place) using (place)
+  where ours_rows * theirs_rows > 200
 ),
 ours as (
   select *, hash(place, day) as day_place, hash(place, initials) as named_place
@@ -38,13 +34,9 @@ theirs as (
 ),
 crowded_day as (
   select day_place
-  from (
-    select day_place, 1 as ours, 0 as theirs from ours
-    union all
-    select day_place, 0, 1 from theirs
-  )
-  group by day_place
-  having sum(ours) * sum(theirs) > 200
+  from (select day_place, count(*) as ours_rows from ours group by day_place)
+  join (select day_place, count(*) as theirs_rows from theirs group by day_place) using (day_place)
+  where ours_rows * theirs_rows > 200
 ),
 near_term as (
   select entry_no, ref, day, hash(named_place, met_term) as term_place
@@ -53,13 +45,9 @@ near_term as (
 theirs_term as (select entry_no, ref, day, hash(named_place, term) as term_place from theirs),
 crowded_term as (
   select term_place
-  from (
-    select term_place, 1 as ours, 0 as theirs from near_term
-    union all
-    select term_place, 0, 1 from theirs_term
-  )
-  group by term_place
-  having sum(ours) * sum(theirs) > 200
+  from (select term_place, count(*) as ours_rows from near_term group by term_place)
+  join (select term_place, count(*) as theirs_rows from theirs_term group by term_place) using (term_place)
+  where ours_rows * theirs_rows > 200
 )
 select o.entry_no as ours_row, t.entry_no as theirs_row
 from (from one anti join crowded using (place)) o
