@@ -3,7 +3,8 @@
 -- out:   rare_text(ours_row, theirs_row)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   rows of one currency within the window that share a word of three letters or more which at most five rows of either side have.
---        Words are told apart by their hash, which is grouped and joined in two thirds of the time of the words
+--        Words are told apart by their hash, which is grouped and joined in two thirds of the time of the words. What is
+--        rare is picked before the sides meet, as the planner may not know: all rows that share a common word are too many
 with
 ours_word as (
   select entry_no, hash(word) as word
@@ -19,9 +20,10 @@ rare_word as (
   from (select word from ours_word group by word having count(*) <= 5)
   semi join (select word from theirs_word group by word having count(*) <= 5) using (word)
 ),
+ours_rare as materialized (from ours_word semi join rare_word using (word)),
 pair as (
   select distinct o.entry_no as ours_row, t.entry_no as theirs_row
-  from (from ours_word semi join rare_word using (word)) o
+  from ours_rare o
   join theirs_word t using (word)
 )
 select p.ours_row, p.theirs_row

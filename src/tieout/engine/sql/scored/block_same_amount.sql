@@ -4,7 +4,8 @@
 -- grain: one row per (ours_row, theirs_row)
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 200 pairs share an amount they
 --        share the day as well, or the initials within a term; where that is still crowded, both. They lie within the window.
---        What rows share is told by its hash: one number is grouped and joined in half the time of its parts
+--        What rows share is told by its hash: one number is grouped and joined in half the time of its parts. What is
+--        crowded is left out before the sides meet, as the planner may not know
 with
 one as (
   select entry_no, ref, day, term, initials, hash(currency, magnitude) as place
@@ -48,21 +49,24 @@ crowded_term as (
   from (select term_place, count(*) as ours_rows from near_term group by term_place)
   join (select term_place, count(*) as theirs_rows from theirs_term group by term_place) using (term_place)
   where ours_rows * theirs_rows > 200
-)
+),
+quiet as materialized (from one anti join crowded using (place)),
+quiet_day as materialized (from ours anti join crowded_day using (day_place)),
+quiet_term as materialized (from near_term anti join crowded_term using (term_place))
 select o.entry_no as ours_row, t.entry_no as theirs_row
-from (from one anti join crowded using (place)) o
+from quiet o
 join theirs_one t using (place)
 cross join run
 where may_meet(o.ref, t.ref, o.day, t.day, window_days)
 union all
 (
   select o.entry_no, t.entry_no
-  from (from ours anti join crowded_day using (day_place)) o
+  from quiet_day o
   join theirs t using (day_place)
   where o.day is not null and (o.ref is null or t.ref is null)
   union
   select o.entry_no, t.entry_no
-  from (from near_term anti join crowded_term using (term_place)) o
+  from quiet_term o
   join theirs_term t using (term_place)
   cross join run
   where may_meet(o.ref, t.ref, o.day, t.day, window_days)
