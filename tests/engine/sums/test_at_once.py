@@ -51,7 +51,8 @@ def told_of(found: AllSums, wholes: Wholes) -> dict[int, Sums]:
     return sums
 
 
-def is_told_the_same(asked: Asked) -> bool:
+def check_told_the_same(asked: Asked) -> bool:
+    """Hold what all are told at once against what each is told by itself; return whether any is a sum."""
     wholes, parts = arrays_of(asked)
     found = find_all_sums(wholes, parts)
     told = told_of(found, wholes)
@@ -108,7 +109,7 @@ def _signed(whole: Whole, parts: list[Part], sign: int) -> tuple[Whole, list[Par
 @many_runs
 @given(st.lists(cases(), max_size=12))
 def test_each_whole_is_told_what_it_is_told_by_itself(asked: Asked) -> None:
-    is_told_the_same(asked)
+    check_told_the_same(asked)
 
 
 @many_runs
@@ -118,7 +119,7 @@ def test_how_many_are_searched_together_changes_nothing(asked: Asked, tail: int,
         changed.setattr(at_once, "TAIL", tail)
         changed.setattr(at_once, "SUMS_AT_ONCE", 1)
         changed.setattr(at_once, "MOST_PARTIAL", most_partial)
-        is_told_the_same(asked)
+        check_told_the_same(asked)
 
 
 def _spread(rng: random.Random, wholes: int) -> Asked:
@@ -135,7 +136,7 @@ def _spread(rng: random.Random, wholes: int) -> Asked:
 
 
 def test_amounts_of_many_sizes_are_told_the_same() -> None:
-    assert is_told_the_same(_spread(random.Random(5), 300))
+    assert check_told_the_same(_spread(random.Random(5), 300))
 
 
 def test_wholes_with_amounts_of_many_sizes_are_never_asked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,4 +151,4 @@ def test_wholes_with_amounts_of_many_sizes_are_never_asked_one_by_one(monkeypatc
 def test_of_no_wholes_nothing_is_told() -> None:
     wholes, parts = arrays_of([])
     assert not len(find_all_sums(wholes, parts).whole)
-    assert not is_told_the_same([(Whole(CENT), []), (Whole(3 * CENT), [Part(CENT, 8.0)])])
+    assert not check_told_the_same([(Whole(CENT), []), (Whole(3 * CENT), [Part(CENT, 8.0)])])

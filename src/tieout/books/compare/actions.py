@@ -76,8 +76,8 @@ class Job:
 
     `settling` are the received files on their way to the disk, where they must be before the run is published.
     A run that comes after another has that one's `window`, and what that one `settled`.
-    `decisions` are those of reviewers that count, None where there are none. `engine` is opened beside receiving for
-    the first run of the engine, and closed in `pool`, where there are these.
+    `decisions` are those of reviewers that count, None where there are none. `engine` is the connection for the first
+    run of the engine, where it was opened ahead; `pool` closes connections beside other work, where there is one.
     """
 
     workspace: Workspace

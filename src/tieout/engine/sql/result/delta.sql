@@ -4,8 +4,8 @@
 -- grain: one row per (delta_id)
 -- form:  fact
 -- why:   every difference, each with the parts that sum to it, numbered in file order. A pair whose amounts agree and
---        another compared column does not is a mismatch of value, and so is a group that ties out with some amounts absent. Sums of a group that need more than 64 bits are left out; the
---        difference itself must fit
+--        another compared column does not is a mismatch of value, and so is a group that ties out with some amounts
+--        absent. Sums of a group that need more than 64 bits are left out; the difference itself must fit
 with
 columns_of as (
   select match_id - ours_offset as match_id, string_agg("column", ',' order by "column") as column_names

@@ -4,8 +4,8 @@
 -- empty: when differing_by_reference and scored_match
 -- types: varchar, bigint, varchar, bigint, bigint, bigint, varchar, double, date, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint
 -- why:   a pair is a delta in its amount when that differs by more than the tolerance (strictly) or when its currencies
---        differ. The gap is split in a fixed order, each part exact, the
---        remainder to the next: fee (the change in stated fees, where that brings the amounts nearer), fx
+--        differ. The gap is split in a fixed order, each part exact, the remainder to the next: fee (the change in
+--        stated fees, where that brings the amounts nearer), fx
 --        (change of rate on our amount, rounded toward zero; all of it where only our amount was converted, and then
 --        there is no volume), volume (change in quantity at our rate, rounded toward zero), rate (what is left where
 --        both quantities are known), else unexplained. A part beyond a trillion units explains nothing and is 0.
