@@ -29,10 +29,15 @@ theirs_booked as (
   join open_reported e using (entry_no)
   where l.reason_code <> 'duplicate' and e.amount_micros <> 0 and told <> ''
 ),
-booked as (from ours_booked union all from theirs_booked)
-select side, unnest([p.entry_no, m.entry_no]) as entry_no
-from (from booked where adds) p
-join (from booked where not adds) m using (side, currency, magnitude, told, nth)
-where coalesce(abs(date_diff('day', p.day, m.day)) <= 31, p.day is null and m.day is null)
+booked as (from ours_booked union all from theirs_booked),
+reversed as materialized (
+  select side, p.entry_no as added, m.entry_no as taken
+  from (from booked where adds) p
+  join (from booked where not adds) m using (side, currency, magnitude, told, nth)
+  where coalesce(abs(date_diff('day', p.day, m.day)) <= 31, p.day is null and m.day is null)
+)
+select side, added as entry_no from reversed
+union
+select side, taken from reversed
 union
 select side, entry_no from told_row where reason_code = 'reversed'

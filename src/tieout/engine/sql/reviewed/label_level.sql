@@ -8,13 +8,14 @@ with
 size as (
   select (select count(*) from ungrouped_expected) + (select count(*) from ungrouped_reported) as every
 ),
-shared as (
-  select ours_row, theirs_row, unnest(list_intersect(o.words, t.words)) as word
+shared_words as materialized (
+  select ours_row, theirs_row, list_intersect(o.words, t.words) as words
   from decided_pair p
   join decided_expected o on o.entry_no = p.ours_row
   join decided_reported t on t.entry_no = p.theirs_row
   where p.ruling = 'accepted'
 ),
+shared as (select ours_row, theirs_row, unnest(words) as word from shared_words),
 rare as (
   select ours_row, theirs_row, sum(coalesce(rarity, ln(every + 2) - ln(2))) as rarity
   from shared

@@ -34,30 +34,32 @@ crowded as (
   group by all
   having sum(ours) * sum(theirs) > 200
 ),
+crowd as materialized (
+  select n.entry_no, n.currency, n.size, n.term, u.words
+  from (
+    from near
+    semi join (
+      select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
+    ) using (currency, initials, size)
+  ) n
+  join block_expected u using (entry_no)
+),
+theirs_crowd as materialized (
+  select n.entry_no, n.currency, n.size, n.term, u.words
+  from (
+    from theirs_near
+    semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
+  ) n
+  join block_reported u using (entry_no)
+),
 said as not materialized (
   select entry_no, hash(currency, word) as word, size, term, hash(hash(currency, word), size, term) as place
-  from (
-    select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
-    from (
-      from near
-      semi join (
-        select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
-      ) using (currency, initials, size)
-    ) n
-    join block_expected u using (entry_no)
-  )
+  from (select *, unnest(words) as word from crowd)
   where length(word) >= 3
 ),
 theirs_said as not materialized (
   select entry_no, hash(hash(currency, word), size, term) as place
-  from (
-    select n.entry_no, n.currency, n.size, n.term, unnest(u.words) as word
-    from (
-      from theirs_near
-      semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
-    ) n
-    join block_reported u using (entry_no)
-  )
+  from (select *, unnest(words) as word from theirs_crowd)
   where length(word) >= 3
 ),
 quiet_word as (

@@ -14,25 +14,31 @@ few as (
     and (select count(*) from block_expected) * (select count(*) from block_reported) <= 250000 as is_few
   from has_amount
 ),
-ours_hint as (
-  select b.entry_no, b.ref, b.currency, b.day, unnest(range(1, 7)) as number,
-    unnest([u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6]) as value
+ours_unit as materialized (
+  select
+    b.entry_no, b.ref, b.currency, b.day, [u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6] as units
   from block_expected b
   join ungrouped_expected u using (entry_no)
   cross join has_amount
   where not is_known
+),
+ours_hint as (
+  select entry_no, ref, currency, day, unnest(range(1, 7)) as number, unnest(units) as value from ours_unit
   union all
   select entry_no, ref, currency, day, 0, initials || ' ' || first_word
   from block_expected, has_amount
   where not is_known and first_word <> ''
 ),
-theirs_hint as (
-  select b.entry_no, b.ref, b.currency, b.day, unnest(range(1, 7)) as number,
-    unnest([u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6]) as value
+theirs_unit as materialized (
+  select
+    b.entry_no, b.ref, b.currency, b.day, [u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6] as units
   from block_reported b
   join ungrouped_reported u using (entry_no)
   cross join has_amount
   where not is_known
+),
+theirs_hint as (
+  select entry_no, ref, currency, day, unnest(range(1, 7)) as number, unnest(units) as value from theirs_unit
   union all
   select entry_no, ref, currency, day, 0, initials || ' ' || first_word
   from block_reported, has_amount

@@ -8,7 +8,7 @@
 with
 said as (select distinct side, entry_no, unnest(words) as word from loose_row),
 total as (select sum(exp(-rarity)) as words, min(exp(-rarity)) as least from word_rarity),
-typed as (
+typed as materialized (
   select word, rarity
   from (select distinct word from said where length(word) >= 6 and not regexp_matches(word, '\d'))
   join word_rarity using (word)

@@ -8,7 +8,7 @@
 --        rarity, asked only of those that are not too far apart. Two rows that both carry a reference are not tied by
 --        likeness
 with
-placed as (
+placed as materialized (
   select w.side, w.entry_no, w.word, r.currency, r.term
   from loose_word w
   join loose_row r using (side, entry_no)
@@ -38,17 +38,23 @@ met as (
   from (from placed where side = 'ours') o
   join telling t on t.currency = o.currency and t.word = o.word and t.met = o.term
 ),
-near as (
+-- Made before the rows of theirs are met, or of few rows all of ours are held against all of theirs.
+met_ours as materialized (
   select
-    m.*, o.amount_micros as ours_micros, t.amount_micros as theirs_micros, date_diff('day', o.day, t.day) as lag_days,
-    coalesce(l.weight / 1e6, 0) as of_time
+    m.ours_row, m.theirs_row, o.amount_micros as ours_micros, o.day as ours_day, o.has_ref as ours_has_ref
   from met m
   join loose_row o on o.side = 'ours' and o.entry_no = m.ours_row
+),
+near as (
+  select
+    m.ours_row, m.theirs_row, m.ours_micros, t.amount_micros as theirs_micros,
+    date_diff('day', m.ours_day, t.day) as lag_days, coalesce(l.weight / 1e6, 0) as of_time
+  from met_ours m
   join loose_row t on t.side = 'theirs' and t.entry_no = m.theirs_row
   cross join run
-  left join evidence_level l on l.evidence = 'time' and l.level = time_level(date_diff('day', o.day, t.day))
-  where coalesce(abs(lag_days) <= window_days + window_days // 2, true) and not (o.has_ref and t.has_ref)
-    and abs(o.amount_micros) <> abs(t.amount_micros) and coalesce(l.weight, 0) > -8000000
+  left join evidence_level l on l.evidence = 'time' and l.level = time_level(date_diff('day', m.ours_day, t.day))
+  where coalesce(abs(lag_days) <= window_days + window_days // 2, true) and not (m.ours_has_ref and t.has_ref)
+    and abs(m.ours_micros) <> abs(t.amount_micros) and coalesce(l.weight, 0) > -8000000
 ),
 shared as (
   select n.ours_row, n.theirs_row, sum(o.rarity) as rarity

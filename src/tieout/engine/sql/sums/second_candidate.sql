@@ -19,7 +19,7 @@ lone as (
     select 'theirs', theirs_row from sum_row
   ) u using (side, entry_no)
 ),
-placed as (
+placed as materialized (
   select w.side, w.entry_no, w.word, r.currency, r.term, r.amount_micros > 0 as adds
   from loose_word w
   join lone r using (side, entry_no)
@@ -42,7 +42,7 @@ met as (
   from telling o
   join theirs t using (currency, adds, word, met)
 ),
-compared as (
+compared as materialized (
   select
     m.ours_row, m.theirs_row, o.currency,
     amount_level(o.amount_micros, t.amount_micros, gap_share(o.amount_micros, t.amount_micros)) as amount_level,

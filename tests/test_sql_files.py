@@ -1,0 +1,103 @@
+"""Rules that the SQL files of every room keep, because of what the engine below them does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+PACKAGE = Path(str(files("tieout")))
+SQL_FILES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.sql"))}
+Queries = Mapping[str, exp.CTE]
+
+
+@pytest.mark.parametrize("name", [name for name, path in SQL_FILES.items() if "unnest" in path.read_text().lower()])
+def test_what_a_join_gives_is_kept_before_it_is_unnested(name: str) -> None:
+    """DuckDB 2.0.0 ends such a query with an internal error (decision 0022)."""
+    assert _unnested_joins(SQL_FILES[name].read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("select k, unnest(w) as word from a join b using (k)", 1),
+        ("select k, unnest(w) as word from a left join b using (k)", 1),
+        ("select k, unnest(w) as word from (from a join b using (k)) where k > 1", 1),
+        ("with j as (from a join b using (k)) select k, unnest(w) as word from j", 1),
+        ("with j as (from a join b using (k) union all from c) select k, unnest(w) as word from j", 1),
+        ("with j as materialized (from a join b using (k)) select k, unnest(w) as word from j", 0),
+        ("with j as (select k, list(w) as w from a join b using (k) group by k) select k, unnest(w) from j", 0),
+        ("with j as (select k, list(w) as w from a join b using (k)) select k, unnest(w) from j", 0),
+        ("with j as (select distinct k, w from a join b using (k)) select k, unnest(w) from j", 0),
+        ("with j as (select w, sum(k) over (partition by w) as k from a join b using (k)) select unnest(w) from j", 0),
+        ("with j as (select w, row_number() over () as k from a join b using (k)) select unnest(w) from j", 1),
+        ("select k, unnest(w) as word from a semi join b using (k) anti join c using (k)", 0),
+        ("select k, unnest(w) as word from a cross join run", 0),
+        ("from (select k, unnest(w) as word from a) join b using (k)", 0),
+    ],
+)
+def test_the_rule_sees_through_what_only_passes_rows_on(query: str, count: int) -> None:
+    assert len(_unnested_joins(query)) == count
+
+
+def _unnested_joins(text: str) -> list[str]:
+    """Return the selects that unnest rows as a join in the same pipeline gives them."""
+    found = []
+    for tree in sqlglot.parse(text, dialect="duckdb"):
+        if tree is None:
+            continue
+        own = {cte.alias: cte for cte in tree.find_all(exp.CTE)}
+        for select in tree.find_all(exp.Select):
+            unnests = [one for column in select.expressions for one in column.find_all(exp.Unnest, exp.Explode)]
+            if any(one.find_ancestor(exp.Select) is select for one in unnests) and _reads_a_join(select, own):
+                found.append(select.sql("duckdb"))
+    return found
+
+
+def _passes_a_join_on(query: exp.Expression, own: Queries) -> bool:
+    if isinstance(query, exp.Union):
+        is_gathered = bool(query.args.get("distinct"))
+        return not is_gathered and any(_passes_a_join_on(side, own) for side in (query.left, query.right))
+    return isinstance(query, exp.Select) and not _gathers(query) and _reads_a_join(query, own)
+
+
+def _gathers(select: exp.Select) -> bool:
+    """Say whether a select holds all rows before it gives the first."""
+    if any(select.args.get(part) for part in ("group", "distinct", "order", "qualify")):
+        return True
+    own = [
+        one
+        for column in select.expressions
+        for one in column.find_all(exp.AggFunc, exp.Window)
+        if one.find_ancestor(exp.Select) is select
+    ]
+    return any(
+        one.args.get("partition_by") or one.args.get("order")
+        if isinstance(one, exp.Window)
+        else not one.find_ancestor(exp.Window)
+        for one in own
+    )
+
+
+def _reads_a_join(select: exp.Select, own: Queries) -> bool:
+    source = select.args.get("from_")
+    return _joins(select) or (source is not None and _is_of_a_join(source.this, own))
+
+
+def _is_of_a_join(source: exp.Expression, own: Queries) -> bool:
+    if _joins(source):
+        return True
+    if isinstance(source, exp.Subquery):
+        return _passes_a_join_on(source.this, own)
+    cte = own.get(source.name) if isinstance(source, exp.Table) else None
+    return cte is not None and not cte.args.get("materialized") and _passes_a_join_on(cte.this, own)
+
+
+def _joins(source: exp.Expression) -> bool:
+    """Say whether rows of two sources are put together; a cross join only adds a row of settings, and on is true."""
+    joins = [join for join in source.args.get("joins") or [] if join.kind.upper() not in ("SEMI", "ANTI")]
+    return any(join.args.get("on") or join.args.get("using") for join in joins)
