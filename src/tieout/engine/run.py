@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -43,7 +44,7 @@ from tieout.engine.projection import (
 from tieout.engine.reviewed import Decided, Decisions
 from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
-from tieout.engine.steps import Runner, Step, StepRecord
+from tieout.engine.steps import SIDE_BY_SIDE, Runner, Step, StepRecord
 from tieout.engine.summary import summarise
 from tieout.engine.why_not import WHY_NOT_ROWS, Subject, why_not_steps
 from tieout.intake.records import Records
@@ -284,7 +285,7 @@ def execute(
         written = aside.submit(_write_quarantine, con.cursor(), fact_dir, plan, (*sides, *told))
         runner.run_all([*left, *pairs, *(made.get(name, name) for name in RESULT_STEPS), *asked])
         written.result()
-    summary = summarise(con, plan, run_id, book, sides, told)
+    summary = summarise(con, plan, run_id, book, sides, told, at_once=SIDE_BY_SIDE if is_small else 1)
     if decided is not None:
         is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
         summary["review"] |= reviewed.told_decisions(con, decided, is_relearned=is_relearned)
@@ -413,8 +414,13 @@ def _match(
 def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: SettledPairs | None) -> None:
     """Run the scored pass, over what an earlier run settled where there is that."""
     add_likeness_macros(runner.con)
-    runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
-    if plan.rules.scoring == "learned":
+    is_learned = plan.rules.scoring == "learned"
+    with ThreadPoolExecutor(1) as aside:
+        if is_learned:
+            # To load numpy and scipy takes 0.2 s, in which the engine is busy by itself.
+            aside.submit(import_module, "tieout.engine.scoring.pairing")
+        runner.run_all(_unrejected(CANDIDATE_STEPS, decided))
+    if is_learned:
         _choose_by_learned_weights(runner, plan, decided, settled)
         runner.run("lone_rows_are_left")
         if _says(runner.con, "select is_there from leftover"):
@@ -448,12 +454,14 @@ def _choose_by_learned_weights(
     Rows with an equal amount or a rare word in common come first; the pairs that are sure by then take their rows out
     of the search among amounts that are merely near, where nearly all candidates are.
     """
-    from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - numpy and scipy take 0.2 s, for which few runs have a use
+    from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - as above
 
+    learns = plan.learned is None or _learns(plan, decided)
     if settled is None:
-        runner.run_all(_unrejected(EVIDENCE_STEPS, decided))
-    if plan.learned is None or _learns(plan, decided):
-        runner.run_all(CHANCE_STEPS if decided is None else [*CHANCE_STEPS, reviewed.LABEL_STEP])
+        runner.run_all(_unrejected([*EVIDENCE_STEPS, *(CHANCE_STEPS if learns else ())], decided))
+    if plan.learned is None or learns:
+        if decided is not None:
+            runner.run(reviewed.LABEL_STEP)
         runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=decided is not None))
     else:
         given = learning.table_of(plan.learned)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ from tieout.core.errors import EXIT_DIFFERENCES, EXIT_OK
 from tieout.core.money import from_micros
 from tieout.engine.loading import SIDES, Input, Loaded, SideName
 from tieout.engine.plan import Plan
+from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.why_not import summarise_why_not
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
@@ -25,37 +27,24 @@ def summarise(
     book: str,
     sides: Sequence[tuple[Input, Loaded]],
     advice: Sequence[tuple[Input, Loaded]] = (),
+    *,
+    at_once: int = 1,
 ) -> dict[str, Any]:
     """Return the summary of a run whose steps have all ended; amounts are text in units of their currency.
 
-    `advice` is the third input, if there is one. What was applied is told where payments were to be applied.
+    `advice` is the third input, if there is one. What was applied is told where payments were to be applied. So many of
+    its questions are asked `at_once`: of few rows they take longer to plan than to answer.
     """
-
-    def rows(sql: str) -> list[dict[str, Any]]:
-        result = con.execute(sql)
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-    by_pass = rows(
-        "select pass, outcome, count(distinct match_id) as matches, count(distinct ours_row) as ours_rows,"
-        " count(distinct theirs_row) as theirs_rows from match where pass <> 'reference' group by all order by all"
-    )
-    reference = con.execute(
-        "select count(*) from reference_join where ours_row is not null and theirs_row is not null"
-    ).fetchall()[0][0]
-    if reference:
+    asked = {**_QUESTIONS, **({"applications": _APPLICATIONS} if plan.settlement else {})}
+    tasks: dict[str, Callable[[duckdb.DuckDBPyConnection], Any]] = {
+        name: partial(_rows, question=question) for name, question in asked.items()
+    }
+    told = run_side_by_side(con, {**tasks, "why_not": summarise_why_not}, after={}, at_most=at_once)
+    by_pass, deltas, checks, quarantine = (told[name] for name in ("by_pass", "deltas", "checks", "quarantine"))
+    if reference := told["reference"][0]["pairs"]:
         entry = {"matches": reference, "ours_rows": reference, "theirs_rows": reference}
         by_pass.insert(0, {"pass": "reference", "outcome": "auto", **entry})
-    deltas = rows(
-        "select kind, currency, count(*) as count, sum(amount_micros) as amount from delta group by all"
-        " order by abs(sum(amount_micros)) desc nulls last, kind, currency"
-    )
-    checks = rows('select * from "check" order by ok, side, file, name, subject')
-    quarantine = rows("select side, reason_code, count(*) as count from quarantine group by all order by all")
-    lone = {
-        side: dict(con.execute(f"select reason_code, count(*) from {relation} group by all").fetchall())
-        for side, relation in (("ours", "lone_expected"), ("theirs", "lone_reported"))
-    }
+    lone = {side: {row["reason_code"]: row["count"] for row in told[f"lone_{side}"]} for side in SIDES}
     review = sum(item["matches"] for item in by_pass if item["outcome"] == "review")
     refused: dict[SideName, int] = {
         side: sum(item["count"] for item in quarantine if item["side"] == side)
@@ -71,7 +60,7 @@ def summarise(
         "exit_code": EXIT_OK if is_clean else EXIT_DIFFERENCES,
         **{loaded.side: _side_summary(given, loaded, lone[loaded.side], refused) for given, loaded in sides},
         **{loaded.side: _advice_summary(given, loaded, refused) for given, loaded in advice},
-        **({"applications": _applications(rows(_APPLICATIONS))} if plan.settlement else {}),
+        **({"applications": _applications(told["applications"])} if plan.settlement else {}),
         "matched": {
             "matches": sum(item["matches"] for item in by_pass),
             "ours_rows": sum(item["ours_rows"] for item in by_pass),
@@ -79,12 +68,10 @@ def summarise(
             "by_pass": by_pass,
         },
         "review": {"matches": review, "accepted": 0, "rejected": 0, "left_aside": 0},
-        "currencies": [_currency_summary(item) for item in rows(_CURRENCIES)],
+        "currencies": [_currency_summary(item) for item in told["currencies"]],
         "deltas": [{**item, "amount": None if item["amount"] is None else _units(item["amount"])} for item in deltas],
-        "differences": rows(
-            'select "column", count(*) as count from difference group by all order by count desc, "column"'
-        ),
-        "why_not": summarise_why_not(con),
+        "differences": told["differences"],
+        "why_not": told["why_not"],
         "checks": {
             "total": len(checks),
             "failed": failed,
@@ -98,29 +85,61 @@ def summarise(
     }
 
 
+def _rows(con: duckdb.DuckDBPyConnection, question: str) -> list[dict[str, Any]]:
+    result = con.execute(question)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
 def _version() -> str:
     from tieout import __version__  # noqa: PLC0415 - the package imports this room lazily
 
     return __version__
 
 
-_CURRENCIES = """
-    select b.*, coalesce(d.disputed_micros, 0) as disputed_micros
-    from balance b
-    left join (
-      select currency, sum(micros) as disputed_micros
-      from (
-        select currency, ours_amount_micros as micros
+_QUESTIONS = {
+    "by_pass": """
+        select
+          pass, outcome, count(distinct match_id) as matches, count(distinct ours_row) as ours_rows,
+          count(distinct theirs_row) as theirs_rows
+        from match
+        where pass <> 'reference'
+        group by all
+        order by all
+    """,
+    "reference": """
+        select count(*) as pairs
+        from reference_join
+        where ours_row is not null and theirs_row is not null
+    """,
+    "deltas": """
+        select kind, currency, count(*) as count, sum(amount_micros) as amount
         from delta
-        where kind <> 'value_mismatch' and reason_code not like 'group\\_%' escape '\\'
-        union all
-        select currency, expected_micros from group_delta where is_delta
-      )
-      group by currency
-    ) d using (currency)
-    order by b.currency
-"""
-
+        group by all
+        order by abs(sum(amount_micros)) desc nulls last, kind, currency
+    """,
+    "checks": 'from "check" order by ok, side, file, name, subject',
+    "quarantine": "select side, reason_code, count(*) as count from quarantine group by all order by all",
+    "lone_ours": "select reason_code, count(*) as count from lone_expected group by all",
+    "lone_theirs": "select reason_code, count(*) as count from lone_reported group by all",
+    "currencies": """
+        select b.*, coalesce(d.disputed_micros, 0) as disputed_micros
+        from balance b
+        left join (
+          select currency, sum(micros) as disputed_micros
+          from (
+            select currency, ours_amount_micros as micros
+            from delta
+            where kind <> 'value_mismatch' and reason_code not like 'group\\_%' escape '\\'
+            union all
+            select currency, expected_micros from group_delta where is_delta
+          )
+          group by currency
+        ) d using (currency)
+        order by b.currency
+    """,
+    "differences": 'select "column", count(*) as count from difference group by all order by count desc, "column"',
+}
 
 _APPLICATIONS = """
     select kind, outcome, currency, count(*) as count, sum(applied_micros) as applied

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -213,12 +213,9 @@ def _insert_run(connection: Connection, tenant: str, request: RunRequest, now: d
             steps=[],
         )
     )
-    for position, given in enumerate(request.inputs, start=1):
-        connection.execute(
-            insert(run_input).values(
-                **key, position=position, side=given.side, name=given.name, artifact_id=given.artifact_id
-            )
-        )
+    numbered = enumerate(request.inputs, start=1)
+    if inputs := [{**key, "position": position, **asdict(given)} for position, given in numbered]:
+        connection.execute(insert(run_input), inputs)
 
 
 def _has_checkpoints(work_dir: Path) -> bool:
@@ -279,18 +276,8 @@ def _put_in_place(active: ActiveRun, target: Path) -> None:
 
 
 def _record_outputs(connection: Connection, tenant: str, run_id: str, outputs: _Outputs) -> None:
-    for file in outputs.files:
-        connection.execute(
-            insert(run_file).values(
-                tenant=tenant,
-                run_id=run_id,
-                name=file.name,
-                path=file.path,
-                row_count=file.row_count,
-                byte_count=file.byte_count,
-                sha256=file.sha256,
-            )
-        )
+    if files := [{"tenant": tenant, "run_id": run_id, **asdict(file)} for file in outputs.files]:
+        connection.execute(insert(run_file), files)
     values = {
         "finished_us": outputs.finished_at,
         "steps": [dict(step) for step in outputs.steps],
