@@ -50,8 +50,9 @@ select p.ours_row, p.theirs_row, p.outcome, p.confidence, p.alternatives, p.scor
 from pair p
 semi join every_candidate c on c.ours_row = p.ours_row and c.theirs_row = p.theirs_row
 join ungrouped_expected o on o.entry_no = p.ours_row
-join ungrouped_reported t on t.entry_no = p.theirs_row and t.amount_micros = o.amount_micros
+join ungrouped_reported t on t.entry_no = p.theirs_row
 anti join (from equal_row where is_match) eo on eo.ours_row = p.ours_row
 anti join (from equal_row where is_match) et on et.theirs_row = p.theirs_row
 anti join (from near_new where side = 'ours') no on no.entry_no = p.ours_row
 anti join (from near_new where side = 'theirs') nt on nt.entry_no = p.theirs_row
+where coalesce(t.amount_micros = o.amount_micros, false)

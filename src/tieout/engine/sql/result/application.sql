@@ -22,7 +22,7 @@ with scored as (
   join open_expected o on o.entry_no = m.ours_row
   join open_reported t on t.entry_no = m.theirs_row
   cross join run
-  where has_settlement and sign(o.amount_micros) = sign(t.amount_micros) and o.amount_micros <> 0
+  where has_settlement and coalesce(sign(o.amount_micros) = sign(t.amount_micros) and o.amount_micros <> 0, false)
 )
 select
   match_id + ours_offset as match_id, ours_row + ours_offset as ours_row, theirs_row + theirs_offset as theirs_row,

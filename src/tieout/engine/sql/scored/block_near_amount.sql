@@ -104,33 +104,42 @@ crowded_untold_term as (
   group by all
   having sum(ours) * sum(theirs) > 1000
 ),
+-- Picked before the sides meet, for the planner may let them meet first, and crowds of thousands with them.
+quiet_near as materialized (from near anti join crowded using (currency, initials, met)),
+quiet_term as materialized (from term anti join crowded_term using (currency, initials, met, met_term)),
+quiet_worded as materialized (from worded anti join crowded_word using (currency, first_word, met, met_term)),
+quiet_finely as materialized (from finely anti join crowded_fine using (currency, initials, fine, met_term)),
+quiet_untold as materialized (from untold anti join crowded_untold using (currency, is_told, met)),
+quiet_untold_term as materialized (from untold_term anti join crowded_untold_term using (currency, is_told, met, met_term)),
 pair as (
   select o.entry_no as ours_row, t.entry_no as theirs_row, o.amount_micros as ours_micros, t.amount_micros as theirs_micros,
     o.ref as ours_ref, t.ref as theirs_ref, o.day as ours_day, t.day as theirs_day
-  from (from near anti join crowded using (currency, initials, met)) o
+  from quiet_near o
   join theirs_near t using (currency, initials, met)
   union all
   select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
-  from (from term anti join crowded_term using (currency, initials, met, met_term)) o
+  from quiet_term o
   join theirs_term t using (currency, initials, met, met_term)
   union all
   select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
-  from (from worded anti join crowded_word using (currency, first_word, met, met_term)) o
+  from quiet_worded o
   join theirs_worded t using (currency, first_word, met, met_term)
   union all
   select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
-  from (from finely anti join crowded_fine using (currency, initials, fine, met_term)) o
+  from quiet_finely o
   join theirs_worded t using (currency, initials, fine, met_term)
   union all
   select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
-  from (from untold anti join crowded_untold using (currency, is_told, met)) o
+  from quiet_untold o
   join theirs_untold t using (currency, is_told, met)
   union all
   select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
-  from (from untold_term anti join crowded_untold_term using (currency, is_told, met, met_term)) o
+  from quiet_untold_term o
   join theirs_untold_term t using (currency, is_told, met, met_term)
 )
 select distinct ours_row, theirs_row
 from pair
 cross join run
-where is_near(ours_micros, theirs_micros) and may_meet(ours_ref, theirs_ref, ours_day, theirs_day, window_days)
+where coalesce(
+  is_near(ours_micros, theirs_micros) and may_meet(ours_ref, theirs_ref, ours_day, theirs_day, window_days), false
+)

@@ -144,6 +144,9 @@ pair as (
 select p.ours_row, p.theirs_row
 from pair p
 join near o on o.entry_no = p.ours_row
-join theirs_near t on t.entry_no = p.theirs_row and t.currency = o.currency
+join theirs_near t on t.entry_no = p.theirs_row
 cross join run
-where is_near(o.amount_micros, t.amount_micros) and may_meet(o.ref, t.ref, o.day, t.day, window_days)
+where coalesce(
+  t.currency = o.currency and is_near(o.amount_micros, t.amount_micros) and may_meet(o.ref, t.ref, o.day, t.day, window_days),
+  false
+)

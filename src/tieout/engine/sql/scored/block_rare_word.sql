@@ -29,6 +29,6 @@ pair as (
 select p.ours_row, p.theirs_row
 from pair p
 join block_expected o on o.entry_no = p.ours_row
-join block_reported t on t.entry_no = p.theirs_row and t.currency = o.currency
+join block_reported t on t.entry_no = p.theirs_row
 cross join run
-where may_meet(o.ref, t.ref, o.day, t.day, window_days)
+where coalesce(t.currency = o.currency and may_meet(o.ref, t.ref, o.day, t.day, window_days), false)

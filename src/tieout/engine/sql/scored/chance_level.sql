@@ -21,7 +21,7 @@ compared as (
   from chance_pair c
   join evidence_expected o on o.entry_no = c.ours_row
   join evidence_reported t on t.entry_no = c.theirs_row
-  where o.currency = t.currency
+  where coalesce(o.currency = t.currency, false)
 ),
 turned as (
   unpivot compared

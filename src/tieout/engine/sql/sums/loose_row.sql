@@ -11,7 +11,7 @@ pair as (
   from scored_choice c
   join ungrouped_expected o on o.entry_no = c.ours_row
   join ungrouped_reported t on t.entry_no = c.theirs_row
-  where o.amount_micros <> t.amount_micros and c.score < 0.9995
+  where c.score < 0.9995 and coalesce(o.amount_micros <> t.amount_micros, false)
 ),
 settled as (
   select ours_row, theirs_row from scored_choice anti join pair using (ours_row)

@@ -56,11 +56,15 @@ near as (
   where coalesce(abs(lag_days) <= window_days + window_days // 2, true) and not (m.ours_has_ref and t.has_ref)
     and abs(m.ours_micros) <> abs(t.amount_micros) and coalesce(l.weight, 0) > -8000000
 ),
-shared as (
-  select n.ours_row, n.theirs_row, sum(o.rarity) as rarity
+ours_word as materialized (
+  select n.ours_row, n.theirs_row, w.word, w.rarity
   from near n
-  join loose_word o on o.side = 'ours' and o.entry_no = n.ours_row
-  join loose_word t on t.side = 'theirs' and t.entry_no = n.theirs_row and t.word = o.word
+  join loose_word w on w.side = 'ours' and w.entry_no = n.ours_row
+),
+shared as (
+  select o.ours_row, o.theirs_row, sum(o.rarity) as rarity
+  from ours_word o
+  join loose_word t on t.side = 'theirs' and t.entry_no = o.theirs_row and t.word = o.word
   group by all
 ),
 weighed as (

@@ -65,7 +65,7 @@ compared as materialized (
   anti join scored_candidate c on c.ours_row = m.ours_row and c.theirs_row = m.theirs_row
   cross join run
   where coalesce(abs(date_diff('day', o.day, t.day)) <= window_days, true) and not (o.has_ref and t.has_ref)
-    and o.amount_micros <> t.amount_micros
+    and coalesce(o.amount_micros <> t.amount_micros, false)
 ),
 unit_weight as (
   select ours_row, theirs_row, sum(l.weight) as weight_unit

@@ -34,13 +34,13 @@ equal as materialized (
   from likely y
   join evidence_expected e on e.entry_no = y.ours_row
   join evidence_expected l on l.entry_no = y.copy_row
-  where is_ours and l.amount_micros = e.amount_micros
+  where is_ours and coalesce(l.amount_micros = e.amount_micros, false)
   union all
   select y.*, l.day, e.day, l.content, e.currency, e.amount_micros
   from likely y
   join evidence_reported e on e.entry_no = y.theirs_row
   join evidence_reported l on l.entry_no = y.copy_row
-  where not is_ours and l.amount_micros = e.amount_micros
+  where not is_ours and coalesce(l.amount_micros = e.amount_micros, false)
 ),
 placed as (
   select false as is_ours, entry_no, currency, amount_micros, day, text, codes
@@ -73,7 +73,7 @@ recurring as (
   join (from near anti join crowded using (is_ours, currency, amount_micros, met)) n
     on n.is_ours = s.is_ours and n.currency = s.currency and n.amount_micros = s.amount_micros and n.met = s.term
       and n.entry_no <> s.entry_no
-  join termed x on x.is_ours = s.is_ours and x.entry_no = n.entry_no
+  join termed x on x.is_ours = n.is_ours and x.entry_no = n.entry_no
   where is_same_party(s.text, x.text, s.codes, x.codes)
 ),
 lone_single as (from equal anti join recurring using (is_ours, ours_row, theirs_row)),

@@ -45,11 +45,15 @@ opposite as (
     on m.side = p.side and m.currency = p.currency and m.amount_micros = -p.amount_micros
   where coalesce(apart_days <= 31, p.day is null and m.day is null)
 ),
-shared as (
-  select o.side, o.plus_row, o.minus_row, sum(p.rarity) as rarity
+plus_word as materialized (
+  select o.side, o.plus_row, o.minus_row, w.word, w.rarity
   from opposite o
-  join loose_word p on p.side = o.side and p.entry_no = o.plus_row
-  join loose_word m on m.side = o.side and m.entry_no = o.minus_row and m.word = p.word
+  join loose_word w on w.side = o.side and w.entry_no = o.plus_row
+),
+shared as (
+  select p.side, p.plus_row, p.minus_row, sum(p.rarity) as rarity
+  from plus_word p
+  join loose_word m on m.side = p.side and m.entry_no = p.minus_row and m.word = p.word
   group by all
 ),
 ranked as (

@@ -28,6 +28,11 @@ changed as (
   where not is_learned and not has_settlement and kind <> 'review_threshold'
     and (select count(*) from asked) * (select count(*) from free) <= 1000000
 ),
+partner as materialized (
+  select c.change_no, c.score, c.side as of, c.entry_no as of_no, c.window_days, p.*
+  from changed c
+  join lone_row p on p.side <> c.side and p.entry_no = c.partner_no
+),
 shared as (
   select currency, abs(amount_micros) as magnitude,
     (count(*) filter (side = 'ours') + 1) * (count(*) filter (side = 'theirs') + 1) as pairs
@@ -47,15 +52,14 @@ met as (
     and coalesce(abs(date_diff('day', c.day, r.day)) <= c.window_days, true)
   union all
   select
-    c.change_no, c.score, p.day, r.day, p.units, r.units,
-    if(c.side = 'ours', r.amount_micros, p.amount_micros), if(c.side = 'ours', p.amount_micros, r.amount_micros),
-    if(c.side = 'ours', r.text, p.text), if(c.side = 'ours', p.text, r.text),
-    if(c.side = 'ours', r.words, p.words), if(c.side = 'ours', p.words, r.words)
-  from changed c
-  join lone_row p on p.side <> c.side and p.entry_no = c.partner_no
-  join free r on r.side = c.side and r.entry_no <> c.entry_no and r.currency = p.currency
+    p.change_no, p.score, p.day, r.day, p.units, r.units,
+    if(p.of = 'ours', r.amount_micros, p.amount_micros), if(p.of = 'ours', p.amount_micros, r.amount_micros),
+    if(p.of = 'ours', r.text, p.text), if(p.of = 'ours', p.text, r.text),
+    if(p.of = 'ours', r.words, p.words), if(p.of = 'ours', p.words, r.words)
+  from partner p
+  join free r on r.side = p.of and r.entry_no <> p.of_no and r.currency = p.currency
     and (p.bound_ref is null or r.bound_ref is null)
-    and coalesce(abs(date_diff('day', p.day, r.day)) <= c.window_days, true)
+    and coalesce(abs(date_diff('day', p.day, r.day)) <= p.window_days, true)
 ),
 judged as (
   select

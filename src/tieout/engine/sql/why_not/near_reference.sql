@@ -103,7 +103,7 @@ told as (
     abs(s.amount_micros::hugeint - p.amount_micros) as gap_micros, abs(date_diff('day', s.day, p.day)) as lag_days
   from pair
   join subject s on s.side = pair.side and s.entry_no = pair.entry_no
-  join partner p on p.side = s.other and p.entry_no = pair.partner_no
+  join partner p on p.side <> pair.side and p.entry_no = pair.partner_no
 ),
 kind as (
   select

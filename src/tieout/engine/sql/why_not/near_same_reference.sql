@@ -75,8 +75,8 @@ taken as (
   from met m
   join lone_row s on s.side = m.side and s.entry_no = m.entry_no
   join one p on p.side <> m.side and p.place = m.place
-  join joined j on j.side = s.side and j.partner_no = p.entry_no
-  join one x on x.side = s.side and x.entry_no = j.rival_no
+  join joined j on j.side <> p.side and j.partner_no = p.entry_no
+  join one x on x.side = j.side and x.entry_no = j.rival_no
   qualify row_number() over (partition by s.side, s.entry_no order by gap_micros nulls last, p.place) = 1
 )
 select

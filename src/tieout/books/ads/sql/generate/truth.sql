@@ -27,7 +27,7 @@ invalid_before as (
   select p.fault_no, n.network, n.ivt / n.paid as share, quantile_disc(b.ivt / b.paid, 0.95) as p95
   from planted p
   join invalid n on n.day_no = p.day_no and coalesce(n.network, p.network) = p.network
-  join invalid b on b.network is not distinct from n.network and b.day_no < p.day_no and b.day_no >= p.day_no - 30
+  join invalid b on b.network is not distinct from n.network and b.day_no < n.day_no and b.day_no >= n.day_no - 30
   where p.fault = 'ivt' and n.paid > 0 and b.paid > 0
   group by all
 ),
