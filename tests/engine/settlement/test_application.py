@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partialmethod
 from random import Random
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.settlement.payment_world import World, make_world
+from tieout.engine.settlement.advised import Advised
 from tieout.engine.settlement.application import lines_in_texts, settle
 from tieout.engine.settlement.open_items import Application, Item, Line, Settled, Terms
 
@@ -255,3 +257,25 @@ def test_no_advice_however_wrong_applies_money_that_is_not_there(data: st.DataOb
         for number in range(data.draw(st.integers(0, 8)))
     ]
     assert_money_holds(invoices, payments, settle(invoices, payments, lines, Terms()))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_comes_far_behind_the_likeliest_is_left_out_and_changes_nothing(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = Random(seed)
+    invoices, payments, lines = as_items(make_world(90, seed))
+    one = invoices[0].party
+    invoices = [replace(item, party=rng.choice([one, item.party, ""])) for item in invoices]
+    payments = [replace(item, party=rng.choice([one, item.party, ""])) for item in payments]
+    lines = [replace(item, reference=_mistyped(item.reference, rng)) for item in lines]
+    found = settle(invoices, payments, lines, Terms())
+    monkeypatch.setattr(Advised, "choices", partialmethod(Advised.choices, is_whole=True))
+    assert settle(invoices, payments, lines, Terms()) == found
+
+
+def _mistyped(reference: str, rng: Random) -> str:
+    at = rng.randrange(1, len(reference))
+    typed = [reference[:at] + reference[at + 1 :], reference[:at] + "7" + reference[at:], reference[3:].lstrip("0"), ""]
+    typed.append(reference[: at - 1] + reference[at] + reference[at - 1] + reference[at + 1 :])
+    return rng.choice(typed) if rng.random() < 0.4 else reference

@@ -20,10 +20,13 @@ ONLY_NEAR = 1.5
 """For the one invoice within a slip of a number that no invoice has."""
 ONLY_OPEN = 1.0
 """For the one invoice of its payer that is open, where the reference helps nothing."""
+SAME_PARTY = 3.0
 UNLIKE_PARTY = -3.0
 AUTO = 6.0
 REVIEW = 5.0
 MARGIN = 1.0
+MOST_OF_OTHERS = REFERENCE_POINTS["swapped"] + EQUAL + ONLY_OPEN
+"""At most so much, its party apart, comes to an invoice whose number neither is that of the line nor a slip from it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,19 @@ class _Meant:
     points: float
     is_candidate: bool
     is_only_near: bool
+
+
+@dataclass(frozen=True)
+class _Meanings:
+    """The invoices that a line may mean: those whose reference is that of the line or a slip from it, and the payer's.
+
+    What the others of its payer come to is only asked where it could matter, and kept in `weighed`.
+    """
+
+    named: list[_Meant]
+    others: list[int]
+    most_of_others: float
+    weighed: dict[int, _Meant | None]
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,7 @@ class Advised:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.taken: set[tuple[int, int]] = set()
-        self.meant: dict[tuple[int, int], list[_Meant]] = {}
+        self.meanings: dict[tuple[int, int], _Meanings] = {}
 
     def apply(self, claims: Sequence[_Claim]) -> None:
         heap: list[tuple[float, int, int]] = []
@@ -165,7 +181,7 @@ class Advised:
         while heap:
             former, _, number = heapq.heappop(heap)
             claim = claims[number]
-            choices = self._choices(claim)
+            choices = self.choices(claim)
             score = choices[0].score if choices else -99.0
             if -score > former + 1e-9:
                 heapq.heappush(heap, (-score, claim.payment_place, number))
@@ -177,46 +193,90 @@ class Advised:
         self._keep_within_payments()
 
     def _best_score(self, claim: _Claim) -> float:
-        choices = self._choices(claim)
+        choices = self.choices(claim)
         return choices[0].score if choices else -99.0
 
-    def _choices(self, claim: _Claim) -> list[_Choice]:
-        """Return the invoices that a claim may mean, the likeliest first."""
+    def choices(self, claim: _Claim, *, is_whole: bool = False) -> list[_Choice]:
+        """Return the invoices that a claim may mean, the likeliest first.
+
+        Unless `is_whole` those are left out that come so far behind the likeliest that they change nothing.
+        """
         key = (claim.payment_place, claim.line.line)
-        if key not in self.meant:
-            self.meant[key] = self._meant(claim)
-        meant = self.meant[key]
-        open_ones = [one for one in meant if one.is_candidate and not self.ledger.is_closed(one.place)]
+        if key not in self.meanings:
+            self.meanings[key] = self._meanings(claim)
+        meanings = self.meanings[key]
+        only = self._only_open(claim, meanings)
+        choices = self._weighed(claim, meanings.named, only)
+        if is_whole or not choices or choices[0].score - MARGIN < meanings.most_of_others:
+            others = [one for place in meanings.others if (one := self._other(claim, meanings, place)) is not None]
+            if only is None and not any(self._is_open_candidate(one) for one in meanings.named):
+                open_ones = [one.place for one in others if self._is_open_candidate(one)]
+                only = open_ones[0] if len(open_ones) == 1 else None
+            choices = self._weighed(claim, [*meanings.named, *others], only)
+        return choices
+
+    def _weighed(self, claim: _Claim, meant: Sequence[_Meant], only: int | None) -> list[_Choice]:
         choices = [
-            self._choice(claim, one, ONLY_OPEN if [one] == open_ones and not one.is_only_near else 0.0)
+            self._choice(claim, one, ONLY_OPEN if one.place == only and not one.is_only_near else 0.0)
             for one in meant
             if (claim.payment_place, one.place) not in self.taken
         ]
         return sorted(choices, key=lambda choice: (-choice.score, choice.place))
 
-    def _meant(self, claim: _Claim) -> list[_Meant]:
+    def _only_open(self, claim: _Claim, meanings: _Meanings) -> int | None:
+        """Return the one open invoice of the payer that the claim may mean, if its reference names it."""
+        named = [one.place for one in meanings.named if self._is_open_candidate(one)]
+        if len(named) != 1:
+            return None
+        has_others = any(
+            not self.ledger.is_closed(place) and self._other(claim, meanings, place) is not None
+            for place in meanings.others
+        )
+        return None if has_others else named[0]
+
+    def _is_open_candidate(self, one: _Meant) -> bool:
+        return one.is_candidate and not self.ledger.is_closed(one.place)
+
+    def _meanings(self, claim: _Claim) -> _Meanings:
         """Return the invoices that a claim may mean, with all that does not change while others are settled."""
         ledger = self.ledger
         payment = ledger.payments[claim.payment_place]
         quoted = claim.line.reference
         named, near = ledger.register.find(quoted), ledger.register.find_near(quoted)
+        candidates = ledger.candidates(payment)
         quotes: dict[int, Closeness] = {**near, **named}
-        candidates = set(ledger.candidates(payment))
-        for place in candidates:
-            if place not in quotes:
-                quotes[place] = closeness(quoted, ledger.invoices[place].reference)
-        meant = []
-        for place, quote in quotes.items():
-            invoice = ledger.invoices[place]
-            if invoice.currency != payment.currency:
-                continue
-            party = ledger.party_likeness(payment, invoice)
-            is_only_near = len(near) == 1 and not named and place in near
-            points = REFERENCE_POINTS[quote] + _party_points(party) + _day_points(payment, invoice)
-            points += ONLY_NEAR if is_only_near else 0.0
-            if points + EQUAL + ONLY_OPEN >= REVIEW:
-                meant.append(_Meant(place, quote, party, points, place in candidates, is_only_near))
-        return meant
+        rewritten = ledger.register.find_alike(quoted).difference(quotes).intersection(candidates)
+        quotes |= {place: closeness(quoted, ledger.invoices[place].reference) for place in sorted(rewritten)}
+        is_only_near = len(near) == 1 and not named
+        own = set(candidates)
+        meant = [
+            self._meant(claim, place, quote, is_candidate=place in own, is_only_near=is_only_near and place in near)
+            for place, quote in quotes.items()
+        ]
+        most = MOST_OF_OTHERS + (SAME_PARTY if payment.party else 0.0)
+        others = [place for place in candidates if place not in quotes]
+        return _Meanings([one for one in meant if one is not None], others, most, {})
+
+    def _other(self, claim: _Claim, meanings: _Meanings, place: int) -> _Meant | None:
+        """Return an invoice of the payer that the reference does not name, if it may be meant all the same."""
+        if place not in meanings.weighed:
+            quote = closeness(claim.line.reference, self.ledger.invoices[place].reference)
+            meanings.weighed[place] = self._meant(claim, place, quote, is_candidate=True, is_only_near=False)
+        return meanings.weighed[place]
+
+    def _meant(
+        self, claim: _Claim, place: int, quote: Closeness, *, is_candidate: bool, is_only_near: bool
+    ) -> _Meant | None:
+        ledger = self.ledger
+        payment, invoice = ledger.payments[claim.payment_place], ledger.invoices[place]
+        if invoice.currency != payment.currency:
+            return None
+        party = ledger.party_likeness(payment, invoice)
+        points = REFERENCE_POINTS[quote] + _party_points(party) + _day_points(payment, invoice)
+        points += ONLY_NEAR if is_only_near else 0.0
+        if points + EQUAL + ONLY_OPEN < REVIEW:
+            return None
+        return _Meant(place, quote, party, points, is_candidate, is_only_near)
 
     def _choice(self, claim: _Claim, one: _Meant, favour: float) -> _Choice:
         ledger = self.ledger
@@ -246,7 +306,7 @@ class Advised:
         ledger = self.ledger
         payment = ledger.payments[claim.payment_place]
         quoted = claim.line.reference
-        settled = [choice for choice in self._choices(claim) if choice.relation.kind is None]
+        settled = [choice for choice in self.choices(claim, is_whole=True) if choice.relation.kind is None]
         settled.sort(key=lambda choice: (-REFERENCE_POINTS[choice.quote], choice.place))
         former = next((p for c in settled for p in ledger.payers_of[c.place] if is_repeat(ledger, payment, p)), None)
         if former is not None and claim.payment_place not in ledger.used:
@@ -289,7 +349,7 @@ def _party_points(party: float | None) -> float:
         return 0.0
     if party < 0.5:
         return UNLIKE_PARTY
-    return 3.0 if party >= 0.95 else 2.0 + (party - 0.5) * 2
+    return SAME_PARTY if party >= 0.95 else 2.0 + (party - 0.5) * 2
 
 
 def _day_points(payment: Item, invoice: Item) -> float:

@@ -129,6 +129,15 @@ class Register:
             found = {place: "rewritten" for place, text in same if closeness(quoted, text) == "rewritten"}
         return found
 
+    def find_alike(self, quoted: str) -> set[int]:
+        """Return the rows whose spelling, numbers or digits are those of a reference, whatever its letters say."""
+        one = take_apart(quoted)
+        found = set(self._by_spelling.get(one.spelling, ()))
+        if one.numbers:
+            found.update(place for place, _ in self._by_numbers.get(one.numbers, ()))
+            found.update(place for place, _ in self._by_digits.get(one.digits.lstrip("0"), ()))
+        return found
+
     def find_near(self, quoted: str) -> dict[int, Closeness]:
         """Return the rows whose number is one slip from the quoted one."""
         one = take_apart(quoted)
