@@ -70,6 +70,16 @@ def test_more_than_the_memory_holds_spills_below_the_work_folder(settings, tmp_p
         assert connection.execute("select count(distinct h) from big where h % 100 = 0").fetchone()[0] > 0
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_join_that_spills_finds_every_row(settings, tmp_path, threads):
+    """Development builds of DuckDB 2.0 lost rows here, in silence (duckdb/duckdb#25702)."""
+    with connect(replace(settings, threads=threads, memory_limit="60MB"), tmp_path / "work") as connection:
+        for name in ("probed", "built"):
+            connection.execute(f"create table {name} as select range % 25 as k from range(3000000)")
+        asked = "select count(*) from probed where k in (select k from built)"
+        assert connection.sql(asked).fetchall() == [(3_000_000,)]
+
+
 def test_a_python_variable_is_not_a_table_of_the_engine(settings, tmp_path):
     secret = duckdb.sql("select 1").to_arrow_table()
     with connect(settings, tmp_path / "work") as connection, pytest.raises(duckdb.CatalogException):
