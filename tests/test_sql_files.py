@@ -60,6 +60,7 @@ def test_what_pairs_join_is_not_compared_beside_them(name: str) -> None:
         ("from p join o on o.k = p.a join t on t.k = p.b where o.c = t.c", 1),
         ("from p join o on o.k = p.a join t on t.k = p.b and t.c <> o.c", 1),
         ("from p, o join t on t.k = p.b and t.c = o.c where o.k = p.a", 1),
+        ("from p join o using (k) join t using (j) where o.c = t.c", 1),
         ("from p join o on o.k = p.a join t on t.k = p.b where coalesce(o.c = t.c, false)", 0),
         ("from p join o on o.k = p.a join t on t.k = p.b where abs(o.c - t.c) < 5", 0),
         ("from p join o on o.k = p.a and o.m = p.m join t on t.k = p.b and t.m = p.m", 0),
@@ -80,17 +81,13 @@ def _cycles(text: str) -> list[str]:
             joins = [join for join in every if join.kind.upper() not in ("SEMI", "ANTI")]
             held: dict[str, str] = {}
             seen: set[frozenset[str]] = set()
-            for comparison in _comparisons(select, joins):
-                pair = frozenset(
-                    {column.table for column in comparison.left.find_all(exp.Column)}
-                    | {column.table for column in comparison.right.find_all(exp.Column)}
-                )
-                if len(pair) != 2 or "" in pair or pair in seen:
+            for pair, told in _comparisons(select, joins):
+                if len(pair) < 2 or pair in seen:
                     continue
                 seen.add(pair)
                 one, other = (_holder(held, name) for name in sorted(pair))
                 if one == other:
-                    found.append(comparison.sql("duckdb"))
+                    found.append(told)
                 else:
                     held[one] = other
     return found
@@ -101,21 +98,23 @@ def _filled_in(text: str) -> str:
     return re.sub(r"\$(\w+)", r"'\1'", re.sub(r"\(/\* \w+ \*/\)", "(select 1)", text))
 
 
-def _comparisons(select: exp.Select, joins: list[exp.Join]) -> Iterator[exp.Binary]:
-    """Yield the comparisons of one column of each of two relations, as the planner sees them: between the ands."""
+def _comparisons(select: exp.Select, joins: list[exp.Join]) -> Iterator[tuple[frozenset[str], str]]:
+    """Yield which two relations are compared, and how, as the planner sees it: between the ands.
+
+    What joins by columns of one name is taken as compared with the first relation.
+    """
+    source = select.args.get("from_")
+    for join in joins:
+        if source is not None and join.args.get("using"):
+            yield frozenset({source.this.alias_or_name, join.this.alias_or_name}), join.sql("duckdb")
     where = select.args.get("where")
     for condition in [*(join.args.get("on") for join in joins), where.this if where else None]:
-        if condition is None:
-            continue
         for part in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-            bare = part.unnest()
-            sides = (
-                [{column.table for column in side.find_all(exp.Column)} for side in (bare.left, bare.right)]
-                if (isinstance(bare, COMPARISONS))
-                else []
-            )
-            if sides and all(len(side) == 1 for side in sides) and sides[0] != sides[1]:
-                yield bare
+            bare = part.unnest() if part is not None else None
+            if isinstance(bare, COMPARISONS):
+                sides = [{column.table for column in side.find_all(exp.Column)} for side in (bare.left, bare.right)]
+                if all(len(side) == 1 for side in sides) and sides[0] != sides[1] and "" not in sides[0] | sides[1]:
+                    yield frozenset(sides[0] | sides[1]), bare.sql("duckdb")
 
 
 def _holder(held: Mapping[str, str], name: str) -> str:
@@ -127,7 +126,7 @@ def _holder(held: Mapping[str, str], name: str) -> str:
 def _unnested_joins(text: str) -> list[str]:
     """Return the selects that unnest rows as a join in the same pipeline gives them."""
     found = []
-    for tree in sqlglot.parse(text, dialect="duckdb"):
+    for tree in sqlglot.parse(_filled_in(text), dialect="duckdb"):
         if tree is None:
             continue
         own = {cte.alias: cte for cte in tree.find_all(exp.CTE)}

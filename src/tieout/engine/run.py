@@ -456,16 +456,16 @@ def _choose_by_learned_weights(
     """
     from tieout.engine.scoring import learning, pairing  # noqa: PLC0415 - as above
 
-    learns = plan.learned is None or _learns(plan, decided)
+    given = None if _learns(plan, decided) else plan.learned
     if settled is None:
-        runner.run_all(_unrejected([*EVIDENCE_STEPS, *(CHANCE_STEPS if learns else ())], decided))
-    if plan.learned is None or learns:
+        runner.run_all(_unrejected([*EVIDENCE_STEPS, *(CHANCE_STEPS if given is None else ())], decided))
+    if given is None:
         if decided is not None:
             runner.run(reviewed.LABEL_STEP)
         runner.run_computed("learned_level", partial(learning.learn_levels, has_labels=decided is not None))
     else:
-        given = learning.table_of(plan.learned)
-        runner.run_computed("given_level", lambda _con, _query: given)
+        levels = learning.table_of(given)
+        runner.run_computed("given_level", lambda _con, _query: levels)
     if settled is not None:
         keep_settled(runner, settled)
 

@@ -26,7 +26,7 @@ AUTO = 6.0
 REVIEW = 5.0
 MARGIN = 1.0
 MOST_OF_OTHERS = REFERENCE_POINTS["swapped"] + EQUAL + ONLY_OPEN
-"""At most so much, its party apart, comes to an invoice whose number neither is that of the line nor a slip from it."""
+"""At most so much, its party apart, comes to an invoice that the register does not find by what the line quotes."""
 
 
 @dataclass(frozen=True)
