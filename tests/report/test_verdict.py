@@ -48,6 +48,11 @@ def test_differences_that_cancel_out_are_not_called_agreement(tmp_path):
     assert verdict_of(run, tmp_path).startswith("2 differences found. The totals agree all the same")
 
 
+def test_differences_without_amounts_claim_no_totals(tmp_path):
+    summary = Run(deltas=[delta("missing", "0")]).write(tmp_path)
+    assert tell_verdict({**summary, "currencies": []}) == ["1 difference found.", "No amounts were compared."]
+
+
 def test_what_waits_for_a_person_is_said(tmp_path):
     review = match(1, 1, outcome="review", confidence=0.6, **{"pass": "scored"})
     run = Run(matches=[review], quarantine=[quarantined(3), quarantined(4)], checks=[check("2", "1")])

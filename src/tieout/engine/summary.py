@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -51,6 +51,7 @@ def summarise(
         for side in (*SIDES, *(loaded.side for _, loaded in advice))
     }
     failed = sum(not check["ok"] for check in checks)
+    has_amounts = bool(plan.ours.amount or plan.theirs.amount)
     is_clean = not deltas and not review and not any(refused.values()) and not failed
     return {
         "tieout": _version(),
@@ -68,8 +69,8 @@ def summarise(
             "by_pass": by_pass,
         },
         "review": {"matches": review, "accepted": 0, "rejected": 0, "left_aside": 0},
-        "currencies": [_currency_summary(item) for item in told["currencies"]],
-        "deltas": [{**item, "amount": None if item["amount"] is None else _units(item["amount"])} for item in deltas],
+        "currencies": [_currency_summary(item) for item in told["currencies"]] if has_amounts else [],
+        "deltas": [{**item, "amount": _delta_amount(item) if has_amounts else None} for item in deltas],
         "differences": told["differences"],
         "why_not": told["why_not"],
         "checks": {
@@ -83,6 +84,10 @@ def summarise(
         "quarantine": {**refused, "reasons": quarantine},
         "plan": _plan_summary(plan),
     }
+
+
+def _delta_amount(item: Mapping[str, Any]) -> str | None:
+    return None if item["amount"] is None else _units(item["amount"])
 
 
 def _rows(con: duckdb.DuckDBPyConnection, question: str) -> list[dict[str, Any]]:

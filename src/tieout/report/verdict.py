@@ -26,7 +26,9 @@ def tell_verdict(summary: Mapping[str, Any]) -> list[str]:
     said += moved[:MAX_CURRENCIES_TOLD]
     if len(moved) > MAX_CURRENCIES_TOLD:
         said.append(f"{words.counted(len(moved) - MAX_CURRENCIES_TOLD, 'more currency', 'more currencies')} differ.")
-    if found and not moved:
+    if found and not summary["currencies"]:
+        said.append("No amounts were compared.")
+    elif found and not moved:
         said.append("The totals agree all the same: the differences cancel out or are not in money.")
     refused = sum(count for count in summary["quarantine"].values() if isinstance(count, int))
     waiting = [

@@ -456,3 +456,22 @@ def test_days_that_name_groups_meet_however_they_are_written(workspace: Workspac
     done = compare(workspace, _request(folder, ours, theirs, options=InferOptions(group_by="group")))
     assert done.summary["matched"]["matches"] == 8
     assert done.summary["result"] == "ties_out"
+
+
+@pytest.mark.parametrize("rows", [2, 3, 7])
+@pytest.mark.parametrize("column", ["amount", "day", "qty", "note", "flag"])
+@pytest.mark.parametrize("stray", ["abc", "99999999999999999999", "2026-02-30", "-0.001", "007"])
+def test_a_cell_that_differs_never_ties_out_whatever_it_holds(
+    workspace: Workspace, folder: Path, rows: int, column: str, stray: str
+) -> None:
+    whole = [
+        {"id": f"A-{i}", "amount": f"{i}.50", "day": f"2026-01-0{i}", "qty": str(i), "note": f"row {i}", "flag": "yes"}
+        for i in range(1, rows + 1)
+    ]
+    changed = [*whole[:-1], {**whole[-1], column: stray}]
+    ours, theirs = (
+        "\n".join(",".join(row.values()) for row in [dict(zip(whole[0], whole[0], strict=True)), *given])
+        for given in (whole, changed)
+    )
+    done = compare(workspace, _request(folder, ours, theirs))
+    assert done.summary["result"] == "differences"

@@ -660,3 +660,39 @@ def test_compared_columns_are_named_by_ours_and_have_a_kind() -> None:
     plan = infer_plan(LEDGER, _renamed(LEDGER, customer="Kunde"))
     assert Compared("customer", "customer", "Kunde", "text") in plan.compared
     assert Compared("date", "date", "date", "date") in plan.compared
+
+
+# Columns of one name that hold different kinds
+
+
+@pytest.mark.parametrize("stray", ["abc", "99999999999999999999", "1.2.3.4"])
+def test_an_amount_by_name_stays_an_amount_where_one_of_two_values_is_none(stray: str) -> None:
+    ours = {"id": ["A1", "A2"], "amount": ["10.00", "20.00"]}
+    plan = infer_plan(ours, {**ours, "amount": ["10.00", stray]})
+    assert plan.theirs.amount == (SignedColumn("amount"),)
+
+
+def test_a_date_by_name_stays_a_date_where_one_of_two_values_is_none() -> None:
+    ours = {"id": ["A1", "A2"], "date": ["2026-01-02", "2026-01-03"], "note": ["x", "y"]}
+    plan = infer_plan(ours, {**ours, "date": ["2026-01-02", "soon"]})
+    assert (plan.ours.date, plan.theirs.date) == ("date", "date")
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize(
+    ("name", "values", "others"),
+    [
+        ("qty", AMOUNTS, ["many"] * ROWS),
+        ("amount", AMOUNTS, ["unknown"] * ROWS),
+        ("date", DAYS, ["some day"] * ROWS),
+        ("date", DAYS, AMOUNTS),
+        ("qty", AMOUNTS, DAYS),
+    ],
+)
+def test_columns_of_one_name_and_two_kinds_are_compared_as_texts(
+    name: str, values: list[str], others: list[str], *, is_turned: bool
+) -> None:
+    ours, theirs = {"id": IDS, name: values}, {"id": IDS, name: others}
+    plan = infer_plan(theirs, ours) if is_turned else infer_plan(ours, theirs)
+    assert plan.compared == (Compared(name, name, name, "text"),)
+    assert {side.columns[name].kind for side in (plan.ours, plan.theirs)} == {"text"}

@@ -326,7 +326,9 @@ def _decided(
     decided = []
     for c in columns:
         filled, counted = measured.get(c.no, (0, readings[c.no]))
-        chosen, rivals = choose(counted, filled, c.look) if c.no in measured else (next(iter(counted), None), ())
+        chosen, rivals = (
+            choose(c.name, counted, filled, c.look) if c.no in measured else (next(iter(counted), None), ())
+        )
         found = tuple(counted) if c.no in measured else ()
         decided.append(replace(c, type=chosen.type if chosen else TEXT, reading=chosen, rivals=rivals, measured=found))
     values = [exp.alias_(value_of(c), c.alias) for c in decided if c.kind != "text"]

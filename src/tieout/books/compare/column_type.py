@@ -28,6 +28,8 @@ PARSED_SHARE = 0.95
 A run that has to reject more than the rest distrusts its plan."""
 NAMED_SHARE = 0.70
 """The same where the name of the column says that it is an amount or a date."""
+FEW_STRAY = 3
+"""So many strays a column has by its name beside at least as many values, however few rows there are."""
 CODE_DIGITS = 13
 """Whole numbers this long do not fit an amount; they are account, card or order numbers."""
 
@@ -161,9 +163,11 @@ def _is_named_code(name: str) -> bool:
     return says(name, *codes) and not _is_named_quantity(name)
 
 
-def choose(readings: Sequence[Reading], filled: int, look: Look) -> tuple[Reading | None, tuple[Reading, ...]]:
+def choose(
+    name: str, readings: Sequence[Reading], filled: int, look: Look
+) -> tuple[Reading | None, tuple[Reading, ...]]:
     """Return the reading that takes the most values, dates before numbers, and its equal rivals."""
-    dates = [reading for reading in readings if reading.type.kind != "number" and is_believable(reading, filled, look)]
+    dates = [one for one in readings if one.type.kind != "number" and is_believable(name, one, filled, look)]
     if dates:
         best = max(reading.parsed for reading in dates)
         equal = [reading for reading in dates if reading.parsed == best]
@@ -183,15 +187,22 @@ def is_enough(name: str, reading: Reading, filled: int, look: Look, *, is_amount
     if not filled:
         return is_amount
     if reading.type.kind != "number":
-        return is_believable(reading, filled, look)
+        return is_believable(name, reading, filled, look)
     is_named = is_amount or says(name, "amount", "debit", "credit", "fee", "net", "gross", "tax")
-    return reading.parsed >= (NAMED_SHARE if is_named else PARSED_SHARE) * filled
+    if not is_named:
+        return reading.parsed >= PARSED_SHARE * filled
+    return reading.parsed >= NAMED_SHARE * filled or _has_few_strays(reading.parsed, filled)
 
 
-def is_believable(reading: Reading, filled: int, look: Look) -> bool:
+def _has_few_strays(parsed: int, filled: int) -> bool:
+    return filled - parsed <= min(FEW_STRAY, parsed)
+
+
+def is_believable(name: str, reading: Reading, filled: int, look: Look) -> bool:
     """Say whether a column is of this date format: nearly all values parse, or nearly all look so and most parse.
 
-    Plain digits must all but all be dates of our time, since other numbers sometimes look like one.
+    Of a column that dates by its name a few values may be anything at all. Plain digits must all but all be dates of
+    our time, since other numbers sometimes look like one.
     """
     if reading.low is None or reading.high is None or not filled:
         return False
@@ -202,6 +213,8 @@ def is_believable(reading: Reading, filled: int, look: Look) -> bool:
     is_digits = form in COUNTED_FORMATS or (form != "" and not set(form) & set("-/. :,"))
     if is_digits:
         return share >= 0.99 and date(1950, 1, 1) <= reading.low and reading.high <= date(2100, 1, 1)
+    if says(name, "date") and _has_few_strays(reading.parsed, filled):
+        return True
     return share >= PARSED_SHARE or (look.dates.share >= PARSED_SHARE and share >= 0.5)
 
 

@@ -119,8 +119,9 @@ def _pair(o: Column, t: Column, likenesses: Likenesses, overlaps: Overlaps, agre
     name, overlap = likenesses[o.no, t.no], overlaps.get((o.no, t.no))
     agreement = agreements.get((o.no, t.no))
     if not is_compatible(o, t) or is_technical(o.name) != is_technical(t.name):
-        is_same_and_empty = normalised(o.name) == normalised(t.name) and not (o.filled and t.filled)
-        return ColumnPair(o, t, name, 0.0, None, None, 0.3 if is_same_and_empty else 0.0)
+        # What one side wrote otherwise, or left empty, is still that column: as texts the two can be compared.
+        is_same = normalised(o.name) == normalised(t.name)
+        return ColumnPair(o, t, name, 0.0, None, None, 0.3 if is_same else 0.0)
     content = content_of(overlap, o)
     if agreement is None or agreement.present < 3:
         return ColumnPair(o, t, name, content, None, None, 0.65 * name + 0.35 * content)

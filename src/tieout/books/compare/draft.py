@@ -10,7 +10,7 @@ import duckdb
 from tieout.books.compare.amounts import AmountChoice
 from tieout.books.compare.column_profile import Column, SideName, SideProfile
 from tieout.books.compare.column_type import TEXT
-from tieout.books.compare.correspondence import ColumnPair
+from tieout.books.compare.correspondence import ColumnPair, is_compatible
 from tieout.books.compare.fees import choose_fees
 from tieout.books.compare.formats import shown
 from tieout.books.compare.lags import FARTHEST_DAYS, window_of
@@ -110,7 +110,7 @@ def _dates(facts: Facts, options: InferOptions) -> tuple[Column | None, Column |
     ranked = [item for item in ranked if item[0] >= 0.15]
     if not ranked:
         ours, theirs = best_date(search.ours, search.ignored), best_date(search.theirs, search.ignored)
-        if ours is None and theirs is None:
+        if (ours is None and theirs is None) or _is_unread(facts, ours, theirs):
             return None, None, ()
         return ours, theirs, (_date_decision(ours, theirs, 0.8, "only one side has dates"),)
     score, best_ours, best_theirs, agreement = ranked[0]
@@ -126,6 +126,16 @@ def _dates(facts: Facts, options: InferOptions) -> tuple[Column | None, Column |
         evidence += f"; {_pair_label(sharing[0][1], sharing[0][2])} would do as well"
         confidence = min(confidence, 0.7)
     return best_ours, best_theirs, (_date_decision(best_ours, best_theirs, confidence, evidence),)
+
+
+def _is_unread(facts: Facts, *dates: Column | None) -> bool:
+    """Say whether the other side has a column of dates as well that cannot be read: both are compared as texts."""
+    return any(
+        c in (pair.ours, pair.theirs) and not is_compatible(pair.ours, pair.theirs)
+        for pair in facts.pairs
+        for c in dates
+        if c is not None
+    )
 
 
 def _asked_dates(facts: Facts, spec: str) -> tuple[Column | None, Column | None, tuple[Decision, ...]]:

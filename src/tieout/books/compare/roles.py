@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tieout.books.compare.amounts import AmountChoice, is_rate
 from tieout.books.compare.column_profile import Column, SideProfile
-from tieout.books.compare.correspondence import ColumnPair, Likenesses, lift_of, lower_bound
+from tieout.books.compare.correspondence import ColumnPair, Likenesses, is_compatible, lift_of, lower_bound
 from tieout.books.compare.evidence import Agreement, Agreements
 from tieout.books.compare.names import is_technical, meanings_of, says, words_of
 from tieout.books.compare.overlap import Overlaps
@@ -251,7 +251,9 @@ def describing_pairs(
     chosen = []
     for pair in pairs:
         sides = ((pair.ours.side, pair.ours), (pair.theirs.side, pair.theirs))
-        if pair.name < SAME_NAME or any((side, c.name) in texts | ignored or not _describes(c) for side, c in sides):
+        if pair.name < SAME_NAME or not is_compatible(pair.ours, pair.theirs):
+            continue
+        if any((side, c.name) in texts | ignored or not _describes(c) for side, c in sides):
             continue
         chosen.append(pair)
     return sorted(chosen, key=lambda pair: (-min(pair.ours.distinct, pair.theirs.distinct), pair.ours.name))[:MAX_UNITS]
