@@ -244,7 +244,7 @@ class Runner:
         With `is_side_by_side` a step starts as soon as those before it that it depends on have ended.
         """
         every = [_step_of(step) for step in steps]
-        while every and self._is_done(every[0]):
+        while every and (every[0].form == "scan" or self._is_done(every[0])):
             self._run(every.pop(0))
         if self.is_side_by_side:
             self._run_side_by_side(every)

@@ -37,7 +37,6 @@ PRIOR_PAIRS = 5.0
 """How many pairs what is usual counts for, beside the pairs that are there."""
 LARGEST_SHARE = 0.999
 PLACES = 8
-_NONE = -1000
 
 
 def _usual_text() -> dict[int, float]:
@@ -181,12 +180,12 @@ def _read(sample: Sample) -> tuple[_Pairs, list[_Evidence]]:
     code = np.zeros(table.num_rows, np.int64)
     for name, place in zip(present, places, strict=True):
         code = code * (len(USUAL[name]) + 1) + place
-    _, first, pattern = np.unique(code, return_index=True, return_inverse=True)
+    pattern = numbered(code)
+    first = _one_of_each(pattern)
     share = _column(table, "amount_share")
     ours_rows, theirs_rows = (_column(table, f"{side}_rows") for side in ("ours", "theirs"))
-    _, one_of, size = np.unique(
-        ours_rows * (theirs_rows.max(initial=0) + 1) + theirs_rows, return_index=True, return_inverse=True
-    )
+    size = numbered(numbered(ours_rows) * len(theirs_rows) + numbered(theirs_rows))
+    one_of = _one_of_each(size)
     pairs = _Pairs(
         ours=numbered(_column(table, "ours_row")),
         theirs=numbered(_column(table, "theirs_row")),
@@ -198,6 +197,13 @@ def _read(sample: Sample) -> tuple[_Pairs, list[_Evidence]]:
         is_theirs=_column(table, "is_theirs_sampled").astype(bool),
     )
     return pairs, [_evidence(name, place[first], sample) for name, place in zip(present, places, strict=True)]
+
+
+def _one_of_each(numbers: Whole) -> Whole:
+    """Return for each number from 0 a place at which it stands; whichever, what is asked of it is the same at all."""
+    place = np.zeros(int(numbers.max(initial=-1)) + 1, np.int64)
+    place[numbers] = np.arange(len(numbers))
+    return place
 
 
 def activity(match_share: float, ours_rows: Floats, theirs_rows: Floats) -> Floats:
@@ -212,9 +218,11 @@ def activity(match_share: float, ours_rows: Floats, theirs_rows: Floats) -> Floa
 def _places(candidates: pa.Table, name: str) -> Whole:
     """Return for each candidate the place of its level among those of an evidence, one past the last for none."""
     levels = sorted(USUAL[name])
-    given = candidates.column(f"{name}_level").combine_chunks()
-    values = given.fill_null(_NONE).to_numpy(zero_copy_only=False).astype(np.int64)
-    return np.asarray(np.where(values == _NONE, len(levels), np.searchsorted(levels, values)), np.int64)
+    none = levels[-1] + 1
+    given = candidates.column(f"{name}_level").combine_chunks().fill_null(none)
+    places = np.zeros(none - levels[0] + 1, np.int64)
+    places[[level - levels[0] for level in (*levels, none)]] = np.arange(len(levels) + 1)
+    return np.asarray(places[given.to_numpy(zero_copy_only=False).astype(np.int64) - levels[0]], np.int64)
 
 
 def _evidence(name: str, place: Whole, sample: Sample) -> _Evidence:

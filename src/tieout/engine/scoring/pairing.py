@@ -9,6 +9,8 @@ for it brings numpy and scipy.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -50,8 +52,10 @@ def choose_pairs(edges: pa.Table, review_threshold: float) -> pa.Table:
 def _choose(edges: pa.Table, review_threshold: float) -> tuple[Floats, Flags]:
     weight, ours, theirs = (_column(edges, name) for name in ("weight", "ours_row", "theirs_row"))
     ratio = np.exp2(np.minimum(weight / MICROBITS, LARGEST_BITS))
-    confidence = _over_copies(edges, marginals(numbered(ours), numbered(theirs), ratio))
-    chosen = assign(ours, theirs, weight).chosen
+    with ThreadPoolExecutor(1) as aside:  # numpy and scipy leave the interpreter to others for most of both
+        assigned = aside.submit(assign, ours, theirs, weight)
+        confidence = _over_copies(edges, marginals(numbered(ours), numbered(theirs), ratio))
+        chosen = assigned.result().chosen
     free = ~np.isin(ours, ours[chosen]) & ~np.isin(theirs, theirs[chosen]) & (confidence >= review_threshold)
     if free.any():
         lift = 1 - weight[free].min()

@@ -1,7 +1,7 @@
 -- step:  open_expected
 -- in:    closer_expected
 -- out:   open_expected(entry_no, ref, group_ref, day, occurred_us, currency, amount_micros, quantity_micros, fee_micros, fx_rate_nanos, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, compared, source)
--- form:  view
+-- form:  scan
 -- why:   what no reference settled
 select * exclude (is_open)
 from closer_expected

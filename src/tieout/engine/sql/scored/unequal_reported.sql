@@ -1,7 +1,7 @@
 -- step:  unequal_reported
 -- in:    ungrouped_reported, equal_row
 -- out:   unequal_reported(entry_no, day, currency, amount_micros, text, words, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6)
--- form:  view
+-- form:  scan
 -- why:   the rows that are left to be told apart by likeness
 select entry_no, day, currency, amount_micros, text, words, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6
 from ungrouped_reported

@@ -6,7 +6,7 @@
 --        that is one letter dropped, doubled or wrong from one at least four times as frequent stands for that one: a
 --        name is the only thing that ties the parts of a payment, and in one in fifty it is mistyped
 with
-said as (select distinct side, entry_no, unnest(words) as word from loose_row),
+said as (select side, entry_no, unnest(words) as word from loose_row),
 total as (select sum(exp(-rarity)) as words, min(exp(-rarity)) as least from word_rarity),
 typed as materialized (
   select word, rarity
@@ -37,10 +37,18 @@ slip as (
   join known_without k using (rest)
   where k.rarity <= t.rarity - ln(4)
   group by t.word
+),
+plain as materialized (
+  select s.side, s.entry_no, s.word, r.rarity
+  from said s
+  join word_rarity r using (word)
+  where length(s.word) >= 3
+),
+meant as (
+  select distinct s.side, s.entry_no, p.meant.word as word, p.meant.rarity as rarity
+  from plain s
+  join slip p using (word)
 )
-select distinct
-  s.side, s.entry_no, coalesce(p.meant.word, s.word) as word, coalesce(p.meant.rarity, r.rarity) as rarity
-from said s
-join word_rarity r using (word)
-left join slip p using (word)
-where length(s.word) >= 3
+from plain anti join slip using (word)
+union all
+from meant anti join (from plain anti join slip using (word)) said_too using (side, entry_no, word)

@@ -6,37 +6,36 @@
 --        speaking of the same party, that is with a word in common that few loose rows near that day have. The weight,
 --        in bits, is that of the time between them, as learned from pairs, and of the words that they share, by their
 --        rarity, asked only of those that are not too far apart. Two rows that both carry a reference are not tied by
---        likeness
+--        likeness. What is said is told by the hash of currency and word
 with
 placed as materialized (
-  select w.side, w.entry_no, w.word, r.currency, r.term
+  select w.side, w.entry_no, hash(r.currency, w.word) as said, r.term
   from loose_word w
   join loose_row r using (side, entry_no)
 ),
 counted as (
-  select
-    currency, word, term, count(*) filter (side = 'ours') as ours, count(*) filter (side = 'theirs') as theirs
+  select said, term, count(*) filter (side = 'ours') as ours, count(*) filter (side = 'theirs') as theirs
   from placed
   group by all
 ),
-around as (select currency, word, unnest([term - 1, term, term + 1]) as term, ours from counted where ours > 0),
+around as (select said, unnest([term - 1, term, term + 1]) as term, ours from counted where ours > 0),
 quiet as (
-  select c.currency, c.word, c.term
+  select c.said, c.term
   from counted c
-  join around a on a.currency = c.currency and a.word = c.word and a.term = c.term
+  join around a on a.said = c.said and a.term = c.term
   where c.theirs > 0
-  group by c.currency, c.word, c.term
+  group by c.said, c.term
   having sum(a.ours) * any_value(c.theirs) <= 600
 ),
 telling as (
-  select entry_no, currency, word, unnest([term - 1, term, term + 1]) as met
+  select entry_no, said, unnest([term - 1, term, term + 1]) as met
   from (from placed where side = 'theirs')
-  semi join quiet using (currency, word, term)
+  semi join quiet using (said, term)
 ),
 met as (
   select distinct o.entry_no as ours_row, t.entry_no as theirs_row
   from (from placed where side = 'ours') o
-  join telling t on t.currency = o.currency and t.word = o.word and t.met = o.term
+  join telling t on t.said = o.said and t.met = o.term
 ),
 -- Made before the rows of theirs are met, or of few rows all of ours are held against all of theirs.
 met_ours as materialized (
