@@ -12,7 +12,7 @@ asked as (
   from near_change c
   join near_pair using (side, entry_no, partner_no)
 ),
-free as (
+free as not materialized (
   select 'ours' as side, entry_no, ref::varchar as bound_ref, day, coalesce(currency, '') as currency, amount_micros,
     coalesce(text, '') as text, words, [unit_1, unit_2, unit_3, unit_4, unit_5, unit_6] as units
   from ungrouped_expected
@@ -26,17 +26,25 @@ changed as (
   from asked c
   cross join run
   where not is_learned and not has_settlement and kind <> 'review_threshold'
-    and (select count(*) from asked) * (select count(*) from free) <= 1000000
+    and (select count(*) from asked)
+      * ((select count(*) from ungrouped_expected) + (select count(*) from ungrouped_reported)) <= 1000000
 ),
 partner as materialized (
   select c.change_no, c.score, c.side as of, c.entry_no as of_no, c.window_days, p.*
   from changed c
   join lone_row p on p.side <> c.side and p.entry_no = c.partner_no
 ),
+amount as (
+  select 'ours' as side, coalesce(currency, '') as currency, abs(amount_micros) as magnitude from ungrouped_expected
+  union all
+  select 'theirs', coalesce(currency, ''), abs(amount_micros) from ungrouped_reported
+),
 shared as (
-  select currency, abs(amount_micros) as magnitude,
+  select
+    currency, magnitude,
     (count(*) filter (side = 'ours') + 1) * (count(*) filter (side = 'theirs') + 1) as pairs
-  from free
+  from amount
+  semi join (select currency, abs(amount_micros) as magnitude from asked) using (currency, magnitude)
   group by all
 ),
 met as (

@@ -7,7 +7,7 @@
 --        amounts may meet). A lower review threshold: unmatched rows with a candidate that good, no more than the side with
 --        fewer has (bound)
 with
-told as (
+told as not materialized (
   select * from lone_row where day is not null and amount_micros is not null
 ),
 pool as (

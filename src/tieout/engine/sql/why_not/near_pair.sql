@@ -38,7 +38,7 @@ crowded_date as (
   group by all
   having count(*) filter (side = 'ours') * count(*) filter (side = 'theirs') > 200
 ),
-digit as (
+digit as materialized (
   select side, entry_no, currency, sign(amount_micros) as sign,
     list_sort(string_split(magnitude::varchar, '')) as digits
   from partner
