@@ -39,6 +39,7 @@ class Rows:
 class Proposals:
     """Wholes with the likeliest set that reaches each; the parts of one stand together, the last of `starts` ends.
 
+    They come in the order of their content: of proposals that are as good in all else the first is taken.
     A whole `is_ours` or of theirs, its parts are of the other side. No set but a unique one is taken unasked.
     """
 
@@ -137,8 +138,8 @@ def _odds(rows: Rows) -> Floats:
 
 
 def _leave_rivals_out(proposals: Proposals, asked: Numbers, confidence: Floats, is_chosen: Flags) -> None:
-    """Unchoose those that share a row with a surer one, or of equal ones with a shorter one."""
-    keys = (proposals.whole.row[asked], proposals.is_ours[asked], proposals.count[asked], -confidence[asked])
+    """Unchoose those that share a row with a surer one, of equal ones with a shorter one, else with one before them."""
+    keys = (proposals.count[asked], -confidence[asked])
     rows, starts = proposals.rows, proposals.starts + len(proposals.odds)
     spent = np.zeros(int(rows.max(initial=0)) + 1, np.bool_)
     for number in asked[np.lexsort(keys)].tolist():

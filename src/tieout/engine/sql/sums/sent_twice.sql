@@ -16,16 +16,17 @@ taken as (
   select ours_row, theirs_row from equal_row where is_match
 ),
 chosen as (
-  select h.*, c.weight_amount
+  select h.*, c.weight_amount, hash(c.ours_content, c.theirs_content) as pair_content
   from scored_choice h
   join scored_candidate c on c.ours_row = h.ours_row and c.theirs_row = h.theirs_row
 ),
 likely as materialized (
-  select h.ours_row, h.theirs_row, h.score, true as is_ours, c.ours_row as copy_row, c.score as copy_score
+  select
+    h.ours_row, h.theirs_row, h.score, h.pair_content, true as is_ours, c.ours_row as copy_row, c.score as copy_score
   from (from scored_candidate anti join (select ours_row from taken) using (ours_row)) c
   join chosen h on h.theirs_row = c.theirs_row and h.weight_amount = c.weight_amount
   union all
-  select h.ours_row, h.theirs_row, h.score, false, c.theirs_row, c.score
+  select h.ours_row, h.theirs_row, h.score, h.pair_content, false, c.theirs_row, c.score
   from (from scored_candidate anti join (select theirs_row from taken) using (theirs_row)) c
   join chosen h on h.ours_row = c.ours_row and h.weight_amount = c.weight_amount
 ),
@@ -100,7 +101,7 @@ possible as (
 nearest as (
   select * from possible
   qualify row_number() over (
-    partition by is_ours, copy_row order by copy_score desc, apart_days, copy_day, ours_row, theirs_row
+    partition by is_ours, copy_row order by copy_score desc, apart_days, copy_day, pair_content, ours_row, theirs_row
   ) = 1
 )
 select

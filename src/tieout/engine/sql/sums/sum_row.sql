@@ -4,8 +4,8 @@
 -- grain: one row per (ours_row, theirs_row)
 -- form:  computed
 -- why:   which rows are sums of which. The query asks for those that their candidates can reach at all, with the share of
---        the other rows that have the very amount: an amount that many have is soon met by chance. Candidates come the
---        likeliest first and then by content, so that the order of the files never decides
+--        the other rows that have the very amount: an amount that many have is soon met by chance. Wholes come by their
+--        content, candidates the likeliest first and then by content, so that the order of the files never decides
 with
 reached as (
   select whole_side, whole_row
@@ -43,4 +43,4 @@ join loose_row w on w.side = c.whole_side and w.entry_no = c.whole_row
 join loose_row p on p.side <> c.whole_side and p.entry_no = c.part_row
 join same_amount s on s.currency = w.currency and s.amount_micros = w.amount_micros
 join currency_size z on z.currency = w.currency
-order by is_ours, c.whole_row, c.weight desc, p.amount_micros, abs(c.lag_days), p.day, p.text, c.part_row
+order by is_ours, w.day, w.content, c.whole_row, c.weight desc, p.amount_micros, abs(c.lag_days), p.day, p.text, c.part_row
