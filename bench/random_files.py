@@ -45,7 +45,7 @@ class Case:
     most_rows: int
 
     def draw(self) -> random.Random:
-        return random.Random(f"{self.seed} {self.kind} {self.number}")  # noqa: S311 - not a secret
+        return random.Random(f"{self.seed} {self.kind} {self.number}")
 
     @property
     def command(self) -> str:
@@ -205,7 +205,7 @@ TYPES = {
         "d", "d::timestamp", "d::timestamptz", "d::varchar", "strftime(d, '%d.%m.%Y')", "epoch(d::timestamp)::bigint",
         "d::timestamp_ns", "strftime(d, '%Y%m%d')::int",
     ),
-    "currency": ("'EUR'", "['EUR', 'USD'][1 + i % 2]", "['EUR', 'USD'][1 + i % 2]::enum('EUR', 'USD')", "null::varchar"),
+    "currency": ("'EUR'", "['EUR', 'USD'][1 + i % 2]", "['EUR', 'USD'][1 + i % 2]::enum('EUR', 'USD')", "null"),
     "memo": ("'memo ' || (i * 7919 % 1000)", "null", "i * 7919 % 1000", "['x', 'y']", "{'a': i}", "i % 2 = 0"),
     "batch": ("'G' || (i // 3)", "i // 3", "(i // 3)::smallint"),
 }  # fmt: skip
@@ -228,14 +228,16 @@ def _typed(draw: random.Random, folder: Path, most_rows: int, order: int) -> Giv
         con.execute("set timezone = 'UTC'")
         con.execute(f"""
             create table given as
-            select i, cast((i * 7919) % 10007 / 100 as decimal(18, 2)) as a, date '2026-01-01' + cast(i % 40 as int) as d
+            select
+              i, cast((i * 7919) % 10007 / 100 as decimal(18, 2)) as a, date '2026-01-01' + cast(i % 40 as int) as d
             from range({rows}) t(i)
         """)
         for side, columns, kept in (("ours", ours, "i % 17 <> 3"), ("theirs", theirs, "i % 19 <> 4")):
             gap = f"if(hash(i) % 100 < {100 * changed if side == 'theirs' else 0}, a + 1, a)"
             values = ", ".join(f"{value} as {name}" for name, value in columns.items())
             asked = f"""
-                select {values} from (select * replace ({gap} as a) from given where {kept}) order by hash(i, {order}), i
+                select {values} from (select * replace ({gap} as a) from given where {kept})
+                order by hash(i, {order}), i
             """
             if form in ("parquet", "csv"):
                 given.append(folder / f"{side}.{form}")
@@ -285,7 +287,8 @@ def _settled(draw: random.Random, folder: Path, most_rows: int, order: int) -> G
         """)
         con.execute(f"""
             copy (
-              select invoice_id, 'C-' || customer as customer_id, 'Customer ' || customer || ' Limited' as customer_name,
+              select
+                invoice_id, 'C-' || customer as customer_id, 'Customer ' || customer || ' Limited' as customer_name,
                 invoice_date, amount, 'services ' || customer % 13 as description
               from invoice order by hash(i, {order}), i
             ) to '{invoices}'

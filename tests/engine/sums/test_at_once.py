@@ -148,6 +148,13 @@ def test_wholes_with_amounts_of_many_sizes_are_never_asked_one_by_one(monkeypatc
     assert len(find_all_sums(wholes, parts).whole) > 100
 
 
+def test_rows_that_are_nothing_but_their_fee_are_told_the_same() -> None:
+    """Less their fees neither the whole nor two of its candidates are anything, so that nothing divides them."""
+    whole = Whole(amount=-10_000, fee=10_000, amount_share=0.0, step=10_000, tolerance=0)
+    parts = [Part(-10_000, 1.0) for _ in range(4)] + [Part(-10_000, 1.0, 10_000), Part(-10_000, 1.0, 10_000)]
+    check_told_the_same([(whole, parts)])
+
+
 def test_of_no_wholes_nothing_is_told() -> None:
     wholes, parts = arrays_of([])
     assert not len(find_all_sums(wholes, parts).whole)

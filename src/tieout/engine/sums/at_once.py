@@ -505,6 +505,6 @@ def _of_set(asked: _Question, sets: _Sets, members: Numbers, wholes: Wholes) -> 
     share = (np.maximum(DENSITY * step / size, wholes.amount_share[asked.whole]) * width)[sets.of]
     target = asked.target[sets.of]
     common = np.gcd(np.gcd.reduceat(asked.amount[members], sets.starts[:-1]), target)
-    of_common = DENSITY * common / np.abs(np.where(target == 0, common, target))
+    of_common = np.where(target == 0, DENSITY, DENSITY * common / np.abs(np.where(target == 0, 1, target)))
     is_exact = asked.tolerance[sets.of] == 0
     return np.asarray(np.minimum(np.where(is_exact, np.maximum(share, of_common), share), 1.0))

@@ -230,5 +230,7 @@ def _of_set(whole: Whole, target: int, amounts: Sequence[int], members: Sequence
     """Return the chance of a sum of such amounts: where all are round, they meet sooner."""
     if whole.tolerance:
         return min(share, 1.0)
+    if target == 0:
+        return min(max(share, DENSITY), 1.0)
     common = gcd(target, *(amounts[at] for at in members))
-    return min(max(share, DENSITY * common / abs(target or common)), 1.0)
+    return min(max(share, DENSITY * common / abs(target)), 1.0)
