@@ -56,7 +56,8 @@ compared as materialized (
       unit_level(uo.unit_4, ut.unit_4), unit_level(uo.unit_5, ut.unit_5), unit_level(uo.unit_6, ut.unit_6)
     ] as unit_levels,
     abs(o.amount_micros::hugeint - t.amount_micros) as gap_micros,
-    abs(date_diff('day', o.day, t.day)) as lag_days, o.content as ours_content, t.content as theirs_content
+    abs(date_diff('day', o.day, t.day)) as lag_days, o.content as ours_content, t.content as theirs_content,
+    uo.copy_no as ours_copy, ut.copy_no as theirs_copy
   from met m
   join lone o on o.side = 'ours' and o.entry_no = m.ours_row
   join lone t on t.side = 'theirs' and t.entry_no = m.theirs_row
@@ -90,7 +91,8 @@ weighed as (
 )
 select
   (select coalesce(max(preference), 0) from scored_candidate) + row_number() over (
-    order by weight desc, gap_micros, lag_days, ours_content, theirs_content, ours_row, theirs_row
+    order by weight desc, gap_micros, lag_days, ours_content, theirs_content, abs(ours_copy - theirs_copy), ours_copy,
+      theirs_copy, ours_row, theirs_row
   ) as preference,
   ours_row, theirs_row, cast(weight as bigint) as weight, weight_pair, weight_time, weight_amount,
   unit_together as weight_unit,

@@ -1,5 +1,5 @@
 -- step:  sum_row
--- in:    part_candidate, loose_row, ungrouped_expected, ungrouped_reported, currency_size
+-- in:    part_candidate, loose_row, ungrouped_expected, ungrouped_reported, currency_size, evidence_expected, evidence_reported
 -- out:   sum_row(match_id, ours_row, theirs_row, applied_micros, currency, kind, verdict, alternatives, outcome, confidence, reason)
 -- grain: one row per (ours_row, theirs_row)
 -- form:  computed
@@ -30,6 +30,11 @@ same_amount as (
     join loose_row w on w.side = r.whole_side and w.entry_no = r.whole_row
   ) using (currency, amount_micros)
   group by all
+),
+copy as (
+  select 'ours' as side, entry_no, copy_no from evidence_expected where copy_no > 1
+  union all
+  select 'theirs', entry_no, copy_no from evidence_reported where copy_no > 1
 )
 select
   c.whole_side = 'ours' as is_ours, c.whole_row, w.currency, w.amount_micros as whole_micros, w.fee_micros as whole_fee,
@@ -43,4 +48,8 @@ join loose_row w on w.side = c.whole_side and w.entry_no = c.whole_row
 join loose_row p on p.side <> c.whole_side and p.entry_no = c.part_row
 join same_amount s on s.currency = w.currency and s.amount_micros = w.amount_micros
 join currency_size z on z.currency = w.currency
-order by is_ours, w.day, w.content, c.whole_row, c.weight desc, p.amount_micros, abs(c.lag_days), p.day, p.text, c.part_row
+left join copy a on a.side = c.whole_side and a.entry_no = c.whole_row
+left join copy b on b.side <> c.whole_side and b.entry_no = c.part_row
+order by
+  is_ours, w.day, w.content, coalesce(a.copy_no, 1), c.whole_row, c.weight desc, p.amount_micros, abs(c.lag_days), p.day,
+  p.text, coalesce(b.copy_no, 1), c.part_row
