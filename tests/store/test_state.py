@@ -220,3 +220,27 @@ def test_every_row_belongs_to_a_tenant_but_those_of_the_platform():
     apart = {table.name for table in tables.metadata.sorted_tables if tables.is_of_a_tenant(table)}
     assert set(tables.metadata.tables) - apart == OF_THE_PLATFORM
     assert not [name for name in apart if tables.metadata.tables[name].c.tenant.nullable]
+
+
+def test_a_writer_that_stands_still_in_the_midst_holds_up_others_no_longer_than_a_bound(
+    postgres, postgres_template, monkeypatch
+):
+    """A worker that is stopped (its machine sleeps) keeps the connection open, and the locks that it had."""
+    monkeypatch.setattr("tieout.store.state.IDLE_TIMEOUT_S", 1)
+    url = postgres.lend(postgres_template)
+    standing, other = open_state(url), open_state(url)
+    lock = text("select pg_advisory_xact_lock(7)")
+    went_on = []
+
+    def stand_still(connection):
+        connection.execute(lock)
+        other.write(lambda waiting: went_on.append(waiting.execute(lock)))  # meanwhile nothing comes from the first
+        connection.execute(text("select 1"))
+
+    with pytest.raises(StateUnavailable, match="idle"):
+        standing.write(stand_still)
+    assert went_on
+    standing.write(lambda connection: connection.execute(lock))  # with a connection of its own again
+    standing.close()
+    other.close()
+    postgres.take_back(url, postgres_template)

@@ -30,13 +30,15 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, InternalError, OperationalError
 
 from tieout.core.errors import TieoutError
 from tieout.store.guards import EVERY_TENANT, keep_tenants_apart, only_add
 from tieout.store.tables import audit_events, is_of_a_tenant, metadata
 
 BUSY_TIMEOUT_S = 60
+IDLE_TIMEOUT_S = 60
+"""PostgreSQL ends a transaction that writes when nothing has come from it for so long."""
 _DEADLOCK = "40P01"
 CONNECT_TIMEOUT_S = 10
 WRITE_TRIES = 5
@@ -182,7 +184,7 @@ class State:
                 self._begun(is_writing=is_writing, isolation=isolation) as connection,
             ):
                 yield connection
-        except OperationalError as error:
+        except (OperationalError, InternalError) as error:
             raise _unavailable(self.address, error) from error
 
     @contextmanager
@@ -360,11 +362,16 @@ def _begin_postgresql(connection: Connection) -> None:
     options = connection.get_execution_options()
     isolation = options.get("isolation")
     level = f" isolation level {isolation}" if isolation else ""
-    connection.exec_driver_sql(f"{_BEGIN}{level}; set local tieout.tenant = {quote(options.get('tenant', ''))}")
+    # A writer that was stopped in the midst would hold its locks, and all who wait for them, for as long as it stands.
+    bound = f"; set local idle_in_transaction_session_timeout = '{IDLE_TIMEOUT_S}s'"
+    tenant = quote(options.get("tenant", ""))
+    connection.exec_driver_sql(
+        f"{_BEGIN}{level}; set local tieout.tenant = {tenant}{bound if options.get('is_writing') else ''}"
+    )
 
 
 def _send_beginning(cursor: Any, statement: str, _values: Any, _context: Any) -> bool:
-    """Keep the driver from preparing the message that begins a transaction: it holds two statements."""
+    """Keep the driver from preparing the message that begins a transaction: it holds several statements."""
     if not statement.startswith(_BEGIN):
         return False
     cursor.execute(statement, prepare=False)
