@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InternalError
 
 from tests.store.builders import DIGEST, NOW
 from tieout.store import tables
@@ -243,4 +243,19 @@ def test_a_writer_that_stands_still_in_the_midst_holds_up_others_no_longer_than_
     standing.write(lambda connection: connection.execute(lock))  # with a connection of its own again
     standing.close()
     other.close()
+    postgres.take_back(url, postgres_template)
+
+
+def test_going_on_in_a_transaction_that_failed_is_not_taken_for_a_database_out_of_reach(postgres, postgres_template):
+    url = postgres.lend(postgres_template)
+    state = open_state(url)
+
+    def go_on(connection):
+        with pytest.raises(IntegrityError):
+            connection.execute(text("insert into alembic_version select version_num from alembic_version"))
+        connection.execute(text("select 1"))
+
+    with pytest.raises(InternalError):
+        state.write(go_on)
+    state.close()
     postgres.take_back(url, postgres_template)

@@ -244,6 +244,7 @@ class Runner:
         With `is_side_by_side` a step starts as soon as those before it that it depends on have ended.
         """
         every = [_step_of(step) for step in steps]
+        # A scan leaves no record by which it could be told that it was made, and is made again at no cost.
         while every and (every[0].form == "scan" or self._is_done(every[0])):
             self._run(every.pop(0))
         if self.is_side_by_side:

@@ -40,6 +40,7 @@ BUSY_TIMEOUT_S = 60
 IDLE_TIMEOUT_S = 60
 """PostgreSQL ends a transaction that writes when nothing has come from it for so long."""
 _DEADLOCK = "40P01"
+_STOOD_IDLE = "25P03"
 CONNECT_TIMEOUT_S = 10
 WRITE_TRIES = 5
 INCOMPLETE = "incomplete copy"
@@ -185,6 +186,8 @@ class State:
             ):
                 yield connection
         except (OperationalError, InternalError) as error:
+            if isinstance(error, InternalError) and getattr(error.orig, "sqlstate", None) != _STOOD_IDLE:
+                raise  # a fault of ours, such as going on in a transaction that has failed
             raise _unavailable(self.address, error) from error
 
     @contextmanager

@@ -29,7 +29,7 @@ A run that has to reject more than the rest distrusts its plan."""
 NAMED_SHARE = 0.70
 """The same where the name of the column says that it is an amount or a date."""
 FEW_STRAY = 3
-"""So many strays a column has by its name beside at least as many values, however few rows there are."""
+"""In a column that is an amount or a date by its name so many values may be neither, where at least as many are."""
 CODE_DIGITS = 13
 """Whole numbers this long do not fit an amount; they are account, card or order numbers."""
 
