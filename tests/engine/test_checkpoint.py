@@ -59,3 +59,29 @@ def test_who_goes_on_from_a_checkpoint_writes_its_own(con: duckdb.DuckDBPyConnec
     assert checkpoint.restore(again) == [ONE]
     checkpoint.save(again, [ONE, TWO])
     assert restored(tmp_path) == ([ONE, TWO], {"first": [(1,)], "second": [(2,)]})
+
+
+@pytest.mark.parametrize(
+    ("after_s", "seconds", "is_due"), [(0, 0, True), (60, 59, False), (60, 61, False), (60, 590, False), (60, 601, True)]
+)
+def test_what_takes_long_to_write_is_written_the_more_rarely(
+    after_s: float, seconds: float, is_due: bool, con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    con.execute("create table large as select range as x from range(1_000_000)")
+    now = [0.0]
+    checkpoint = Checkpoint(tmp_path, after_s, clock=lambda: now[0])
+    checkpoint._cells_a_second = 10_000  # a hundred seconds for a million
+    now[0] = seconds
+    checkpoint.consider(con, [ONE])
+    assert (tmp_path / "checkpoint.json").is_file() == is_due
+
+
+def test_what_is_soon_written_is_written_as_soon_as_asked_for(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    now = [0.0]
+    checkpoint = Checkpoint(tmp_path, 60, clock=lambda: now[0])
+    con.execute("create table large as select range as x from range(1_000_000)")
+    checkpoint.save(con, [ONE])
+    checkpoint._cells_a_second = 10_000  # what is written already is not written again
+    now[0] = 60
+    checkpoint.consider(con, [ONE, TWO])
+    assert restored(tmp_path)[0] == [ONE, TWO]

@@ -75,6 +75,15 @@ create or replace macro unit_level(ours, theirs) as
     when ours is not null and theirs is not null then 0
   end;
 
+-- why: the levels of all hints, hint by hint; null where a side has none, which is asked first, for most files have none
+create or replace macro unit_levels(ours, theirs) as
+  case
+    when ours is not null and theirs is not null then [
+      unit_level(ours[1], theirs[1]), unit_level(ours[2], theirs[2]), unit_level(ours[3], theirs[3]),
+      unit_level(ours[4], theirs[4]), unit_level(ours[5], theirs[5]), unit_level(ours[6], theirs[6])
+    ]
+  end;
+
 -- why: two rows of one side name the same party where the words they share are rarer than one row in fifty, or are
 --      spelt alike throughout
 create or replace macro is_same_party(text, other, codes, other_codes) as

@@ -1,6 +1,6 @@
 -- step:  left_expected
 -- in:    block_expected, settled_pair
--- out:   block_expected(entry_no, ref, currency, day, term, amount_micros, magnitude, size, fine, initials, first_word, words, has_text)
+-- out:   block_expected(entry_no, ref, currency, day, term, amount_micros, magnitude, size, fine, initials, first_word, has_text)
 -- grain: one row per (entry_no)
 -- why:   the rows of ours that no settled pair holds. Whatever follows knows no others
 from block_expected

@@ -38,12 +38,12 @@ select
       = list_transform(string_split(coalesce(t.text, ''), ' ')[1:2], lambda w: left(w, 1)),
     coalesce(rare.rarity, 0)
   ) as text_level,
-  unit_level(o.unit_1, t.unit_1) as unit_1_level,
-  unit_level(o.unit_2, t.unit_2) as unit_2_level,
-  unit_level(o.unit_3, t.unit_3) as unit_3_level,
-  unit_level(o.unit_4, t.unit_4) as unit_4_level,
-  unit_level(o.unit_5, t.unit_5) as unit_5_level,
-  unit_level(o.unit_6, t.unit_6) as unit_6_level
+  unit_level(o.units[1], t.units[1]) as unit_1_level,
+  unit_level(o.units[2], t.units[2]) as unit_2_level,
+  unit_level(o.units[3], t.units[3]) as unit_3_level,
+  unit_level(o.units[4], t.units[4]) as unit_4_level,
+  unit_level(o.units[5], t.units[5]) as unit_5_level,
+  unit_level(o.units[6], t.units[6]) as unit_6_level
 from decided_pair p
 join decided_expected o on o.entry_no = p.ours_row
 join decided_reported t on t.entry_no = p.theirs_row

@@ -1,6 +1,6 @@
 -- step:  undecided_expected
 -- in:    ungrouped_expected, decided_pair
--- out:   ungrouped_expected(entry_no, ref, day, currency, amount_micros, text, words, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6)
+-- out:   ungrouped_expected(entry_no, ref, day, currency, amount_micros, text, words, units, content, said)
 -- grain: one row per (entry_no)
 -- why:   a row of ours that a reviewer accepted a partner for takes part in nothing else
 from ungrouped_expected

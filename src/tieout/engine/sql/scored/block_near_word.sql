@@ -1,7 +1,6 @@
 -- step:  block_near_word
--- in:    block_expected, block_reported, sure_pair, run
+-- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported, sure_pair, run
 -- out:   near_amount(ours_row, theirs_row)
--- grain: one row per (ours_row, theirs_row)
 -- why:   takes the place of block_near_amount where texts that merely begin alike speak against a pair, as was learned. Of the
 --        rows that no sure pair took, those of one currency within the window whose amounts, of one sign, lie within a
 --        sixth, and whose first two words have the same initials (or a side has no text). Where more than 200 pairs share
@@ -9,7 +8,8 @@
 --        either side have at that size and term of the window. Among so many a pair that shares no such word is beyond
 --        hope; one that a slip of the pen kept apart is looked at among the rows that are left (second_candidate).
 --        Where a side has no text, 1000 pairs may share a size and a term. What is
---        crowded is counted by size and term before they are set beside their neighbours
+--        crowded is counted by size and term before they are set beside their neighbours. What is at most one apart is
+--        found in two places of double width instead of three: a row of four places is set beside them, not of nine
 with
 near as (
   select entry_no, ref, currency, day, term, amount_micros, size, initials, has_text
@@ -35,52 +35,57 @@ crowded as (
   having sum(ours) * sum(theirs) > 200
 ),
 crowd as materialized (
-  select n.entry_no, n.currency, n.size, n.term, u.words
+  select n.entry_no, n.ref, n.currency, n.day, n.term, n.amount_micros, n.size, u.words
   from (
     from near
     semi join (
       select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
     ) using (currency, initials, size)
   ) n
-  join block_expected u using (entry_no)
+  join ungrouped_expected u using (entry_no)
 ),
 theirs_crowd as materialized (
-  select n.entry_no, n.currency, n.size, n.term, u.words
+  select n.entry_no, n.ref, n.currency, n.day, n.term, n.amount_micros, n.size, u.words
   from (
     from theirs_near
     semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
   ) n
-  join block_reported u using (entry_no)
+  join ungrouped_reported u using (entry_no)
 ),
 said as not materialized (
-  select entry_no, hash(currency, word) as word, size, term, hash(hash(currency, word), size, term) as place
-  from (select *, unnest(words) as word from crowd)
+  select
+    * replace (hash(currency, word) as word), hash(hash(currency, word), size, term) as place
+  from (select * exclude (words), unnest(words) as word from crowd)
   where length(word) >= 3
 ),
 theirs_said as not materialized (
-  select entry_no, hash(hash(currency, word), size, term) as place
-  from (select *, unnest(words) as word from theirs_crowd)
+  select
+    * replace (hash(currency, word) as word), hash(hash(currency, word), size, term) as place
+  from (select * exclude (words), unnest(words) as word from theirs_crowd)
   where length(word) >= 3
 ),
 quiet_word as (
-  select entry_no, unnest([size - 1, size, size + 1]) as size, word, near_term as term
+  select
+    entry_no, ref, day, term, amount_micros, size,
+    hash(word, unnest([(size - 1) >> 1, (size + 1) >> 1]), half_term) as half_place
   from (
-    select *, unnest([term - 1, term, term + 1]) as near_term
+    select *, unnest([(term - 1) >> 1, (term + 1) >> 1]) as half_term
     from said
     anti join (select place from said group by place having count(*) > 5) using (place)
   )
 ),
 theirs_quiet_word as (
+  select entry_no, ref, day, term, amount_micros, size, hash(word, size >> 1, term >> 1) as half_place
   from theirs_said
   anti join (select place from theirs_said group by place having count(*) > 5) using (place)
 ),
 told as (
-  select entry_no, currency, term, amount_micros, size, not has_text as is_told
+  select *, not has_text as is_told
   from near
   where (not has_text) in (select has_text from theirs_near)
 ),
 theirs_told as (
-  select entry_no, currency, term, amount_micros, size, has_text as is_told
+  select *, has_text as is_told
   from theirs_near
   where (not has_text) in (select has_text from near)
 ),
@@ -120,33 +125,29 @@ theirs_met_term as (
   anti join crowded_told_term using (currency, is_told, met, met_term)
 ),
 pair as (
-  select o.entry_no as ours_row, t.entry_no as theirs_row
+  select o.entry_no as ours_row, t.entry_no as theirs_row, o.amount_micros as ours_micros, t.amount_micros as theirs_micros,
+    o.ref as ours_ref, t.ref as theirs_ref, o.day as ours_day, t.day as theirs_day
   from (
     from (select *, unnest([size - 1, size, size + 1]) as met from near) anti join crowded using (currency, initials, met)
   ) o
   join theirs_near t on t.currency = o.currency and t.initials = o.initials and t.size = o.met
-  where is_near(o.amount_micros, t.amount_micros)
-  union
-  select o.entry_no, t.entry_no
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from quiet_word o
-  join theirs_quiet_word t on t.place = hash(o.word, o.size, o.term)
-  union
-  select o.entry_no, t.entry_no
+  join theirs_quiet_word t using (half_place)
+  where abs(o.size - t.size) <= 1 and abs(o.term - t.term) <= 1
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from (from theirs_met anti join crowded_told using (currency, is_told, met)) t
   join told o using (currency, is_told, size)
-  where is_near(o.amount_micros, t.amount_micros)
-  union
-  select o.entry_no, t.entry_no
+  union all
+  select o.entry_no, t.entry_no, o.amount_micros, t.amount_micros, o.ref, t.ref, o.day, t.day
   from theirs_met_term t
   join told o using (currency, is_told, size, term)
-  where is_near(o.amount_micros, t.amount_micros)
 )
-select p.ours_row, p.theirs_row
-from pair p
-join near o on o.entry_no = p.ours_row
-join theirs_near t on t.entry_no = p.theirs_row
+select ours_row, theirs_row
+from pair
 cross join run
 where coalesce(
-  t.currency = o.currency and is_near(o.amount_micros, t.amount_micros) and may_meet(o.ref, t.ref, o.day, t.day, window_days),
-  false
+  is_near(ours_micros, theirs_micros) and may_meet(ours_ref, theirs_ref, ours_day, theirs_day, window_days), false
 )

@@ -1,6 +1,6 @@
 -- step:  block_reported
 -- in:    ungrouped_expected, ungrouped_reported, equal_row, run
--- out:   block_reported(entry_no, ref, currency, day, term, amount_micros, magnitude, size, fine, initials, first_word, words, has_text)
+-- out:   block_reported(entry_no, ref, currency, day, term, amount_micros, magnitude, size, fine, initials, first_word, has_text)
 -- grain: one row per (entry_no)
 -- why:   what a row of theirs can share with one of the other side, as values that a join can ask for: the magnitude of
 --        the amount, sizes of a fifth and of a hundredth of its logarithm, the term of the window, the initials of the
@@ -18,6 +18,6 @@ select
   sign(amount_micros) * cast(floor(ln(greatest(abs(amount_micros), 1)) * 100) as bigint) as fine,
   initials_of(text) as initials,
   long_word_of(text) as first_word,
-  words, coalesce(text, '') <> '' as has_text
+  coalesce(text, '') <> '' as has_text
 from (select * from ungrouped_reported anti join (from equal_row where is_match) m on m.theirs_row = entry_no), run
 where is_scored and (select count(*) from unreferenced) > 0

@@ -1,7 +1,6 @@
 -- step:  block_same_amount
 -- in:    block_expected, block_reported, run
 -- out:   same_amount(ours_row, theirs_row)
--- grain: one row per (ours_row, theirs_row)
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 200 pairs share an amount they
 --        share the day as well, or the initials within a term; where that is still crowded, both. They lie within the window.
 --        What rows share is told by its hash: one number is grouped and joined in half the time of its parts. What is
@@ -39,15 +38,26 @@ crowded_day as (
   join (select day_place, count(*) as theirs_rows from theirs group by day_place) using (day_place)
   where ours_rows * theirs_rows > 200
 ),
+-- A term can be crowded only where the initials are, over all terms.
+crowded_name as (
+  select named_place
+  from (select named_place, count(*) as ours_rows from ours group by named_place)
+  join (select named_place, count(*) as theirs_rows from theirs group by named_place) using (named_place)
+  where ours_rows * theirs_rows > 200
+),
 near_term as (
-  select entry_no, ref, day, hash(named_place, met_term) as term_place
+  select entry_no, ref, day, named_place, hash(named_place, met_term) as term_place
   from (select *, unnest([term - 1, term, term + 1]) as met_term from ours)
 ),
-theirs_term as (select entry_no, ref, day, hash(named_place, term) as term_place from theirs),
+theirs_term as (select entry_no, ref, day, named_place, hash(named_place, term) as term_place from theirs),
 crowded_term as (
   select term_place
-  from (select term_place, count(*) as ours_rows from near_term group by term_place)
-  join (select term_place, count(*) as theirs_rows from theirs_term group by term_place) using (term_place)
+  from (
+    select term_place, count(*) as ours_rows from near_term semi join crowded_name using (named_place) group by term_place
+  )
+  join (
+    select term_place, count(*) as theirs_rows from theirs_term semi join crowded_name using (named_place) group by term_place
+  ) using (term_place)
   where ours_rows * theirs_rows > 200
 ),
 quiet as materialized (from one anti join crowded using (place)),
@@ -64,23 +74,23 @@ union all
   from quiet_day o
   join theirs t using (day_place)
   where o.day is not null and (o.ref is null or t.ref is null)
-  union
+  union all
   select o.entry_no, t.entry_no
   from quiet_term o
   join theirs_term t using (term_place)
   cross join run
   where may_meet(o.ref, t.ref, o.day, t.day, window_days)
-  union
+  union all
   select o.entry_no, t.entry_no
   from ours o
   join theirs t using (named_place, day)
   where o.ref is null or t.ref is null
-  union
+  union all
   select o.entry_no, t.entry_no
   from (from ours where day is null) o
   join theirs t using (named_place)
   where o.ref is null or t.ref is null
-  union
+  union all
   select o.entry_no, t.entry_no
   from ours o
   join (from theirs where day is null) t using (named_place)

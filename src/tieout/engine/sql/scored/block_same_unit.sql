@@ -16,7 +16,7 @@ few as (
 ),
 ours_unit as materialized (
   select
-    b.entry_no, b.ref, b.currency, b.day, [u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6] as units
+    b.entry_no, b.ref, b.currency, b.day, u.units
   from block_expected b
   join ungrouped_expected u using (entry_no)
   cross join has_amount
@@ -31,7 +31,7 @@ ours_hint as (
 ),
 theirs_unit as materialized (
   select
-    b.entry_no, b.ref, b.currency, b.day, [u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6] as units
+    b.entry_no, b.ref, b.currency, b.day, u.units
   from block_reported b
   join ungrouped_reported u using (entry_no)
   cross join has_amount

@@ -12,19 +12,21 @@ compared as (
       spelling(o.text, t.text, o.words_in_order, t.words_in_order), o.initials = t.initials,
       shared_rarity(o.codes, t.codes)
     ) as text_level,
-    unit_level(o.unit_1, t.unit_1) as unit_1_level,
-    unit_level(o.unit_2, t.unit_2) as unit_2_level,
-    unit_level(o.unit_3, t.unit_3) as unit_3_level,
-    unit_level(o.unit_4, t.unit_4) as unit_4_level,
-    unit_level(o.unit_5, t.unit_5) as unit_5_level,
-    unit_level(o.unit_6, t.unit_6) as unit_6_level
+    unit_levels(o.units, t.units) as unit_levels
   from chance_pair c
   join evidence_expected o on o.entry_no = c.ours_row
   join evidence_reported t on t.entry_no = c.theirs_row
   where coalesce(o.currency = t.currency, false)
 ),
+levels as (
+  select
+    * exclude (unit_levels), unit_levels[1] as unit_1_level, unit_levels[2] as unit_2_level,
+    unit_levels[3] as unit_3_level, unit_levels[4] as unit_4_level, unit_levels[5] as unit_5_level,
+    unit_levels[6] as unit_6_level
+  from compared
+),
 turned as (
-  unpivot compared
+  unpivot levels
   on amount_level, time_level, text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level, unit_5_level, unit_6_level
   into name evidence value level
 )

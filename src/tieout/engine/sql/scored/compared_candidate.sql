@@ -1,6 +1,6 @@
 -- step:  compared_candidate
 -- in:    block_candidate, evidence_expected, evidence_reported, currency_size
--- out:   compared_candidate(ours_row, theirs_row, ours_rows, theirs_rows, amount_level, time_level, text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level, unit_5_level, unit_6_level, amount_share, gap_micros, lag_days, disagrees, ours_content, theirs_content, ours_copy, theirs_copy)
+-- out:   compared_candidate(ours_row, theirs_row, ours_rows, theirs_rows, amount_level, time_level, text_level, unit_levels, amount_share, gap_micros, lag_days, disagrees, ours_content, theirs_content, ours_copy, theirs_copy)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   at which level each candidate stands for each evidence; null where a side lacks it. An equal amount tells the
 --        more, the smaller its share of the rows
@@ -11,9 +11,7 @@ met as (
     gap_share(o.amount_micros, t.amount_micros) as gap_share, date_diff('day', o.day, t.day) as days,
     spelling(o.text, t.text, o.words_in_order, t.words_in_order) as spelling, o.initials = t.initials as begins_alike,
     shared_rarity(o.codes, t.codes) as rarity,
-    unit_level(o.unit_1, t.unit_1) as unit_1_level, unit_level(o.unit_2, t.unit_2) as unit_2_level,
-    unit_level(o.unit_3, t.unit_3) as unit_3_level, unit_level(o.unit_4, t.unit_4) as unit_4_level,
-    unit_level(o.unit_5, t.unit_5) as unit_5_level, unit_level(o.unit_6, t.unit_6) as unit_6_level,
+    unit_levels(o.units, t.units) as unit_levels,
     o.ours_rows, o.theirs_rows, o.amount_share, o.said <> t.said as disagrees, o.content as ours_content, t.content as theirs_content,
     o.copy_no as ours_copy, t.copy_no as theirs_copy
   from block_candidate c
@@ -24,8 +22,7 @@ select
   ours_row, theirs_row, greatest(coalesce(ours_rows, 0), 1) as ours_rows,
   greatest(coalesce(theirs_rows, 0), 1) as theirs_rows,
   amount_level(ours_micros, theirs_micros, gap_share) as amount_level, time_level(days) as time_level,
-  text_level(spelling, begins_alike, rarity) as text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level,
-  unit_5_level, unit_6_level, if(ours_micros = theirs_micros, amount_share, null) as amount_share,
+  text_level(spelling, begins_alike, rarity) as text_level, unit_levels, if(ours_micros = theirs_micros, amount_share, null) as amount_share,
   abs(ours_micros::hugeint - theirs_micros) as gap_micros, abs(days) as lag_days, disagrees, ours_content,
   theirs_content, ours_copy, theirs_copy
 from met

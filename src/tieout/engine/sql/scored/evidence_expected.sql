@@ -1,34 +1,32 @@
 -- step:  evidence_expected
 -- in:    ungrouped_expected, ungrouped_reported, open_expected, block_expected, equal_row, sample_expected, word_rarity
--- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, said, content, copy_no, amount_share)
+-- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, units, said, content, copy_no, amount_share)
 -- grain: one row per (entry_no)
--- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal evidence have the same
---        content, copy_no numbers them; said stands for the values that are compared. The share of its amount
+-- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal content are
+--        numbered by copy_no. The share of its amount
 --        is that of the other rows that have it, at least that of pairs that have any amount in common by chance
 with
-wanted as (
+wanted as materialized (
   select entry_no from block_expected
   union
   select ours_row from equal_row where not is_match
   union
   select entry_no from sample_expected
 ),
-row_of as materialized (
-  select *, hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as content
-  from ungrouped_expected
-  semi join wanted using (entry_no)
+repeated as (
+  select content from ungrouped_expected semi join wanted using (entry_no) group by content having count(*) > 1
 ),
-repeated as (select content from row_of group by content having count(*) > 1),
 copy as (
   select
     r.entry_no, row_number() over (partition by r.content order by e.compared, e.source, r.entry_no) as copy_no
-  from row_of r
+  from ungrouped_expected r
+  semi join wanted using (entry_no)
   semi join repeated using (content)
   join open_expected e using (entry_no)
 ),
 coded as (
   select entry_no, list(code order by code) as codes
-  from (select entry_no, unnest(words) as word from row_of)
+  from (select entry_no, unnest(words) as word from ungrouped_expected semi join wanted using (entry_no))
   join word_rarity using (word)
   where code is not null
   group by entry_no
@@ -67,11 +65,10 @@ select
   array_to_string(r.words, ' ') as words_in_order,
   initials_of(r.text) as initials,
   coalesce(coded.codes, []) as codes,
-  r.unit_1, r.unit_2, r.unit_3, r.unit_4, r.unit_5, r.unit_6, hash(e.compared) as said,
-  r.content, coalesce(copy.copy_no, 1) as copy_no,
+  r.units, r.said, r.content, coalesce(copy.copy_no, 1) as copy_no,
   least(s.share, 1.0) as amount_share
-from row_of r
-join open_expected e using (entry_no)
+from ungrouped_expected r
+semi join wanted using (entry_no)
 left join coded using (entry_no)
 left join copy using (entry_no)
 left join amount_share s on s.currency = coalesce(r.currency, '') and s.amount_micros = r.amount_micros

@@ -22,8 +22,9 @@ near_theirs as (
   select theirs_row from live semi join sample_expected s on s.entry_no = ours_row
 )
 select
-  c.ours_row, c.theirs_row, c.ours_rows, c.theirs_rows, c.amount_level, c.time_level, c.text_level, c.unit_1_level,
-  c.unit_2_level, c.unit_3_level, c.unit_4_level, c.unit_5_level, c.unit_6_level, c.amount_share,
+  c.ours_row, c.theirs_row, c.ours_rows, c.theirs_rows, c.amount_level, c.time_level, c.text_level,
+  c.unit_levels[1] as unit_1_level, c.unit_levels[2] as unit_2_level, c.unit_levels[3] as unit_3_level,
+  c.unit_levels[4] as unit_4_level, c.unit_levels[5] as unit_5_level, c.unit_levels[6] as unit_6_level, c.amount_share,
   o.entry_no is not null as is_ours_sampled, t.entry_no is not null as is_theirs_sampled
 from live c
 left join near_ours using (ours_row)

@@ -14,32 +14,16 @@ unreferenced as (
   union all
   select entry_no from ungrouped_reported where ref is null
 ),
-likely as (
-  select ours.print
-  from (
-    select hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as print
-    from ungrouped_expected
-  ) ours
-  semi join (
-    select hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as print
-    from ungrouped_reported
-  ) theirs using (print)
-),
+likely as (select content from ungrouped_expected semi join ungrouped_reported using (content)),
 one as (
   select 'ours' as side, u.*, e.compared, row_number() over (order by e.source, u.entry_no) as place
-  from (
-    from ungrouped_expected
-    where hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) in (from likely)
-  ) u
+  from (from ungrouped_expected where content in (from likely)) u
   join open_expected e using (entry_no)
   cross join run
   where is_scored and u.amount_micros is not null and (select count(*) from unreferenced) > 0
   union all
   select 'theirs', u.*, e.compared, row_number() over (order by e.source, u.entry_no)
-  from (
-    from ungrouped_reported
-    where hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) in (from likely)
-  ) u
+  from (from ungrouped_reported where content in (from likely)) u
   join open_reported e using (entry_no)
   cross join run
   where is_scored and u.amount_micros is not null and (select count(*) from unreferenced) > 0
@@ -47,12 +31,12 @@ one as (
 class as (
   select
     if(day is null, null, 1.0::double) as score_time,
-    if(coalesce(unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) is null, null, 1.0::double) as score_unit,
+    if(units is null, null, 1.0::double) as score_unit,
     if(coalesce(text, '') = '', null, 1.0::double) as score_text,
     list({entry_no: entry_no, ref: ref} order by ref nulls first, place) filter (side = 'ours') as ours,
     list({entry_no: entry_no, ref: ref} order by ref nulls first, place) filter (side = 'theirs') as theirs
   from one
-  group by day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, compared
+  group by day, currency, amount_micros, text, units, compared
   having count(*) filter (side = 'ours') > 0 and count(*) filter (side = 'theirs') > 0
 ),
 copy as (

@@ -5,10 +5,7 @@
 -- why:   weights are learned from at most 5,000 rows of a side: enough to see what one match in a thousand does. They
 --        are chosen by what they hold and, among equals, by copy, so the order of the file never decides
 with
-told as materialized (
-  select entry_no, hash(day, currency, amount_micros, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6) as content
-  from unequal_reported
-),
+told as (from unequal_reported),
 repeated as (select content from told group by content having count(*) > 1),
 numbered as (
   select entry_no, content, 1 as copy_no

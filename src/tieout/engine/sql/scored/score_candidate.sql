@@ -14,12 +14,10 @@ ours as (
   select
     u.*, e.compared,
     dense_rank() over (
-      order by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6,
-        u.ref
+      order by u.day, u.currency, u.amount_micros, u.text, u.units, u.ref
     ) as content,
     row_number() over (
-      partition by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5,
-        u.unit_6, u.ref
+      partition by u.day, u.currency, u.amount_micros, u.text, u.units, u.ref
       order by e.compared, e.source, u.entry_no
     ) as copy_no
   from ungrouped_expected u
@@ -30,12 +28,10 @@ theirs as (
   select
     u.*, e.compared,
     dense_rank() over (
-      order by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6,
-        u.ref
+      order by u.day, u.currency, u.amount_micros, u.text, u.units, u.ref
     ) as content,
     row_number() over (
-      partition by u.day, u.currency, u.amount_micros, u.text, u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5,
-        u.unit_6, u.ref
+      partition by u.day, u.currency, u.amount_micros, u.text, u.units, u.ref
       order by e.compared, e.source, u.entry_no
     ) as copy_no
   from ungrouped_reported u
@@ -51,15 +47,6 @@ evidence as (
     o.copy_no as ours_copy,
     t.copy_no as theirs_copy,
     o.compared is distinct from t.compared as disagrees,
-    (o.unit_1 is not null and t.unit_1 is not null)::integer + (o.unit_2 is not null and t.unit_2 is not null)::integer
-      + (o.unit_3 is not null and t.unit_3 is not null)::integer
-      + (o.unit_4 is not null and t.unit_4 is not null)::integer
-      + (o.unit_5 is not null and t.unit_5 is not null)::integer
-      + (o.unit_6 is not null and t.unit_6 is not null)::integer as unit_hints,
-    coalesce(o.unit_1 = t.unit_1, false)::integer + coalesce(o.unit_2 = t.unit_2, false)::integer
-      + coalesce(o.unit_3 = t.unit_3, false)::integer + coalesce(o.unit_4 = t.unit_4, false)::integer
-      + coalesce(o.unit_5 = t.unit_5, false)::integer
-      + coalesce(o.unit_6 = t.unit_6, false)::integer as unit_agreements,
     abs(date_diff('day', o.day, t.day)) as lag_days,
     abs(o.amount_micros::hugeint - t.amount_micros) as gap_micros,
     1 / (1 + lag_days / lag_half_days) as score_time,
@@ -71,7 +58,7 @@ evidence as (
       )
     end as amount_likeness,
     if(gap_micros is null, null, amount_likeness) as score_amount,
-    if(unit_hints = 0, null, unit_agreements / unit_hints) as score_unit,
+    unit_likeness(o.units, t.units) as score_unit,
     if(
       coalesce(o.text, '') = '' or coalesce(t.text, '') = '', null,
       greatest(

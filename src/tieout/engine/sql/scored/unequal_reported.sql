@@ -1,8 +1,8 @@
 -- step:  unequal_reported
 -- in:    ungrouped_reported, equal_row
--- out:   unequal_reported(entry_no, day, currency, amount_micros, text, words, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6)
+-- out:   unequal_reported(entry_no, currency, content)
 -- form:  scan
 -- why:   the rows that are left to be told apart by likeness
-select entry_no, day, currency, amount_micros, text, words, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6
+select entry_no, currency, content
 from ungrouped_reported
 anti join (from equal_row where is_match) m on m.theirs_row = entry_no

@@ -30,8 +30,7 @@ known as (
 weighed as materialized (
   select
     c.* exclude (
-      ours_rows, theirs_rows, amount_level, time_level, text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level,
-      unit_5_level, unit_6_level, amount_share
+      ours_rows, theirs_rows, amount_level, time_level, text_level, unit_levels, amount_share
     ),
     matched * least(c.ours_rows, c.theirs_rows) as pairs,
     cast(round(log2(pairs / ((c.ours_rows - pairs) * (c.theirs_rows - pairs))) * 1000000) as bigint) as weight_pair,
@@ -39,9 +38,12 @@ weighed as materialized (
       c.amount_share is null, amounts[c.amount_level + 23], cast(round(log2(equal_matched / c.amount_share) * 1000000) as bigint)
     ) as weight_amount,
     times[c.time_level + 23] as weight_time, texts[c.text_level + 23] as weight_text,
-    coalesce(units_1[c.unit_1_level + 23], 0) + coalesce(units_2[c.unit_2_level + 23], 0)
-      + coalesce(units_3[c.unit_3_level + 23], 0) + coalesce(units_4[c.unit_4_level + 23], 0)
-      + coalesce(units_5[c.unit_5_level + 23], 0) + coalesce(units_6[c.unit_6_level + 23], 0) as weight_unit,
+    if(
+      c.unit_levels is null, 0,
+      coalesce(units_1[c.unit_levels[1] + 23], 0) + coalesce(units_2[c.unit_levels[2] + 23], 0)
+        + coalesce(units_3[c.unit_levels[3] + 23], 0) + coalesce(units_4[c.unit_levels[4] + 23], 0)
+        + coalesce(units_5[c.unit_levels[5] + 23], 0) + coalesce(units_6[c.unit_levels[6] + 23], 0)
+    ) as weight_unit,
     weight_pair + weight_unit + coalesce(weight_time, 0) + coalesce(weight_amount, 0) + coalesce(weight_text, 0) as weight
   from compared_candidate c
   cross join known

@@ -51,10 +51,7 @@ compared as materialized (
       spelling(uo.text, ut.text, uo.words_in_order, ut.words_in_order), uo.initials = ut.initials,
       shared_rarity(uo.codes, ut.codes)
     ) as text_level,
-    [
-      unit_level(uo.unit_1, ut.unit_1), unit_level(uo.unit_2, ut.unit_2), unit_level(uo.unit_3, ut.unit_3),
-      unit_level(uo.unit_4, ut.unit_4), unit_level(uo.unit_5, ut.unit_5), unit_level(uo.unit_6, ut.unit_6)
-    ] as unit_levels,
+    unit_levels(uo.units, ut.units) as unit_levels,
     abs(o.amount_micros::hugeint - t.amount_micros) as gap_micros,
     abs(date_diff('day', o.day, t.day)) as lag_days, o.content as ours_content, t.content as theirs_content,
     uo.copy_no as ours_copy, ut.copy_no as theirs_copy

@@ -14,11 +14,10 @@ asked as (
 ),
 free as not materialized (
   select 'ours' as side, entry_no, ref::varchar as bound_ref, day, coalesce(currency, '') as currency, amount_micros,
-    coalesce(text, '') as text, words, [unit_1, unit_2, unit_3, unit_4, unit_5, unit_6] as units
+    coalesce(text, '') as text, words, units
   from ungrouped_expected
   union all
-  select 'theirs', entry_no, ref::varchar, day, coalesce(currency, ''), amount_micros, coalesce(text, ''), words,
-    [unit_1, unit_2, unit_3, unit_4, unit_5, unit_6]
+  select 'theirs', entry_no, ref::varchar, day, coalesce(currency, ''), amount_micros, coalesce(text, ''), words, units
   from ungrouped_reported
 ),
 changed as (

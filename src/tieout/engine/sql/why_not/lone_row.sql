@@ -9,7 +9,7 @@ one as (
   select
     'ours' as side, l.entry_no, l.entry_no + ours_offset as row_no, l.reason_code, e.ref::varchar as own_ref,
     u.ref::varchar as bound_ref, u.day, coalesce(u.currency, '') as currency, u.amount_micros,
-    coalesce(u.text, '') as text, u.words, [u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6] as units,
+    coalesce(u.text, '') as text, u.words, u.units,
     hash(e.source) as place
   from lone_expected l
   join ungrouped_expected u using (entry_no)
@@ -19,7 +19,7 @@ one as (
   select
     'theirs', l.entry_no, l.entry_no + theirs_offset, l.reason_code, e.ref::varchar,
     u.ref::varchar, u.day, coalesce(u.currency, ''), u.amount_micros,
-    coalesce(u.text, ''), u.words, [u.unit_1, u.unit_2, u.unit_3, u.unit_4, u.unit_5, u.unit_6],
+    coalesce(u.text, ''), u.words, u.units,
     hash(e.source)
   from lone_reported l
   join ungrouped_reported u using (entry_no)
