@@ -21,8 +21,8 @@ met as (
 select
   ours_row, theirs_row, greatest(coalesce(ours_rows, 0), 1) as ours_rows,
   greatest(coalesce(theirs_rows, 0), 1) as theirs_rows,
-  amount_level(ours_micros, theirs_micros, gap_share) as amount_level, time_level(days) as time_level,
-  text_level(spelling, begins_alike, rarity) as text_level, unit_levels, if(ours_micros = theirs_micros, amount_share, null) as amount_share,
-  abs(ours_micros::hugeint - theirs_micros) as gap_micros, abs(days) as lag_days, disagrees, ours_content,
+  amount_level(ours_micros, theirs_micros, gap_share)::tinyint as amount_level, time_level(days)::tinyint as time_level,
+  text_level(spelling, begins_alike, rarity)::smallint as text_level, unit_levels, if(ours_micros = theirs_micros, amount_share, null) as amount_share,
+  abs(ours_micros::hugeint - theirs_micros)::ubigint as gap_micros, abs(days)::integer as lag_days, disagrees, ours_content,
   theirs_content, ours_copy, theirs_copy
 from met
