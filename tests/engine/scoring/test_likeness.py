@@ -36,7 +36,8 @@ def test_a_text_is_reduced_to_what_people_repeat(
     nothing = ", ".join(f"null::varchar as unit_{number}" for number in range(1, 7))
     con.execute(
         f"create table open_expected as select 1::bigint as entry_no, null::varchar as ref, null::varchar as group_ref,"
-        f" null::date as day, '' as currency, 1::bigint as amount_micros, $given::varchar as text, {nothing}",
+        f" null::date as day, '' as currency, 1::bigint as amount_micros, $given::varchar as text,"
+        f" row(1) as compared, {nothing}",
         {"given": given},
     )
     con.execute("create table entry_group (side varchar, entry_no bigint)")

@@ -12,7 +12,7 @@
 with
 ours as (
   select
-    u.*, e.compared,
+    u.* exclude (content), e.compared,
     dense_rank() over (
       order by u.day, u.currency, u.amount_micros, u.text, u.units, u.ref
     ) as content,
@@ -26,7 +26,7 @@ ours as (
 ),
 theirs as (
   select
-    u.*, e.compared,
+    u.* exclude (content), e.compared,
     dense_rank() over (
       order by u.day, u.currency, u.amount_micros, u.text, u.units, u.ref
     ) as content,
