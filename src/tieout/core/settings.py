@@ -69,7 +69,8 @@ class Settings:
     """The most rows an upload may have; files named on the command line have no limit."""
 
     checkpoint_after_s: float = 60.0
-    """Seconds after which a run that is still working keeps its finished steps, so that it can be resumed."""
+    """Seconds after which a run that is still working keeps its finished steps, so that it can be resumed; up to ten
+    times as many where that takes more than a tenth of them."""
 
     retention_days: int = 540
     """Days for which the files of a superseded run are kept; its record and the current run stay."""
