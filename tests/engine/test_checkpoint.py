@@ -85,3 +85,27 @@ def test_what_is_soon_written_is_written_as_soon_as_asked_for(con: duckdb.DuckDB
     now[0] = 60
     checkpoint.consider(con, [ONE, TWO])
     assert restored(tmp_path)[0] == [ONE, TWO]
+
+
+def test_how_long_writing_takes_is_learned_from_the_last_checkpoint(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 30  # so long each checkpoint seems to take
+        return now[0]
+
+    checkpoint = Checkpoint(tmp_path, 60, clock=clock)
+    checkpoint.save(con, [ONE])
+    con.execute("create table third as select 4 as x")
+    checkpoint._last = now[0] - 100  # a value takes 15 s now, and so much work is not yet ten times that
+    checkpoint.consider(con, [ONE, TWO])
+    assert restored(tmp_path)[0] == [ONE]
+    checkpoint._last = now[0] - 200
+    checkpoint.consider(con, [ONE, TWO])
+    assert restored(tmp_path)[0] == [ONE, TWO]
+    checkpoint.save(con, [ONE, TWO])  # of which there is nothing to learn, for nothing is new
+    checkpoint._last = now[0] - 100
+    checkpoint.consider(con, [TWO])
+    assert restored(tmp_path)[0] == [TWO]

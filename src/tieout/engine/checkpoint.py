@@ -60,7 +60,8 @@ class Checkpoint:
         at_risk_s = self.clock() - self._last
         if at_risk_s < self.after_s:
             return
-        takes_s = self._cells_to_write(con) / self._cells_a_second
+        cells = sum(held for name, table, held in _tables(con) if self._written.get(name, (None, ""))[0] != table)
+        takes_s = cells / self._cells_a_second
         if at_risk_s >= min(LEAST_WORK * takes_s, LONGEST_WAIT * self.after_s):
             self.save(con, steps)
             self._last = self.clock()
@@ -69,18 +70,20 @@ class Checkpoint:
         """Write a checkpoint: tables that are new into a new folder, then the manifest in one rename."""
         generation = f"tables-{len(steps)}"
         (self.folder / generation).mkdir(parents=True, exist_ok=True)
-        started, cells = self.clock(), self._cells_to_write(con)
+        started, cells = self.clock(), 0
         written: dict[str, tuple[int, str]] = {}
         con.execute("set preserve_insertion_order = true")
-        for name, table, _ in _tables(con):
+        for name, table, held in _tables(con):
             former, path = self._written.get(name, (None, ""))
             if former != table:
+                cells += held
                 path = f"{generation}/{name}.parquet"
                 con.execute(f"""copy "{name}" to '{_quoted(self.folder / path)}' (format parquet)""")
             written[name] = (table, path)
         con.execute("set preserve_insertion_order = false")
         self._written = written
-        if (took := self.clock() - started) > 1:
+        took = self.clock() - started
+        if cells and took > 1:
             self._cells_a_second = cells / took
         tables = {name: path for name, (_, path) in written.items()}
         manifest = {"tables": tables, "steps": [asdict(step) for step in steps]}
@@ -94,10 +97,6 @@ class Checkpoint:
         for old in self.folder.glob("tables-*/*.parquet"):
             if old not in used:
                 old.unlink(missing_ok=True)
-
-    def _cells_to_write(self, con: duckdb.DuckDBPyConnection) -> int:
-        """Return how many values the tables hold that the last checkpoint lacks."""
-        return sum(cells for name, table, cells in _tables(con) if self._written.get(name, (None, ""))[0] != table)
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:

@@ -3,8 +3,8 @@
 -- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, units, said, content, copy_no, amount_share)
 -- grain: one row per (entry_no)
 -- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal content are
---        numbered by copy_no. The share of its amount
---        is that of the other rows that have it, at least that of pairs that have any amount in common by chance
+--        numbered by copy_no. The share of its amount is that of the other rows that have it, at least that of pairs
+--        that have any amount in common by chance
 with
 wanted as materialized (
   select entry_no from block_expected

@@ -2,8 +2,8 @@
 -- in:    ungrouped_reported, open_reported, block_reported, equal_row, sample_reported, word_rarity
 -- out:   evidence_reported(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, units, said, content, copy_no)
 -- grain: one row per (entry_no)
--- why:   what a row of theirs brings to a comparison, made once and not once a pair. Rows of equal evidence have the same
---        content, copy_no numbers them; said stands for the values that are compared
+-- why:   what a row of theirs brings to a comparison, made once and not once a pair. Rows of equal content are
+--        numbered by copy_no
 with
 wanted as materialized (
   select entry_no from block_reported

@@ -5,15 +5,14 @@
 -- why:   weights are learned from at most 5,000 rows of a side: enough to see what one match in a thousand does. They
 --        are chosen by what they hold and, among equals, by copy, so the order of the file never decides
 with
-told as (from unequal_reported),
-repeated as (select content from told group by content having count(*) > 1),
+repeated as (select content from unequal_reported group by content having count(*) > 1),
 numbered as (
   select entry_no, content, 1 as copy_no
-  from told
+  from unequal_reported
   anti join repeated using (content)
   union all
   select entry_no, content, row_number() over (partition by content order by entry_no)
-  from told
+  from unequal_reported
   semi join repeated using (content)
 ),
 chosen as (

@@ -50,25 +50,9 @@ evidence as (
     abs(date_diff('day', o.day, t.day)) as lag_days,
     abs(o.amount_micros::hugeint - t.amount_micros) as gap_micros,
     1 / (1 + lag_days / lag_half_days) as score_time,
-    case
-      when gap_micros = 0 then 1.0
-      else greatest(
-        0.0,
-        0.9 - 5.4 * gap_micros::double / greatest(abs(o.amount_micros::hugeint), abs(t.amount_micros::hugeint))::double
-      )
-    end as amount_likeness,
-    if(gap_micros is null, null, amount_likeness) as score_amount,
+    amount_likeness(o.amount_micros, t.amount_micros) as score_amount,
     unit_likeness(o.units, t.units) as score_unit,
-    if(
-      coalesce(o.text, '') = '' or coalesce(t.text, '') = '', null,
-      greatest(
-        0.0,
-        2 * greatest(
-          jaro_winkler_similarity(o.text, t.text),
-          jaro_winkler_similarity(array_to_string(o.words, ' '), array_to_string(t.words, ' '))
-        ) - 1
-      )
-    ) as score_text
+    text_likeness(o.text, t.text, o.words, t.words) as score_text
   from block_candidate c
   join ours o on o.entry_no = c.ours_row
   join theirs t on t.entry_no = c.theirs_row
@@ -76,17 +60,12 @@ evidence as (
 ),
 weighted as (
   select
-    e.*,
-    if(score_time is null, 0, weight_time) as w_time,
-    if(score_amount is null, 0, weight_amount) as w_amount,
-    if(score_unit is null, 0, weight_unit) as w_unit,
-    if(score_text is null, 0, weight_text) as w_text,
-    (
-      w_time * coalesce(score_time, 0) + w_amount * coalesce(score_amount, 0)
-      + w_unit * coalesce(score_unit, 0) + w_text * coalesce(score_text, 0)
-    ) / nullif(w_time + w_amount + w_unit + w_text, 0) as mean,
-    round(mean, 9) as score
-  from evidence e, run
+    *,
+    weighted_score(
+      score_time, score_amount, score_unit, score_text, weight_time, weight_amount, weight_unit, weight_text
+    ) as score
+  from evidence
+  cross join run
 )
 select
   row_number() over (
@@ -97,5 +76,5 @@ select
   null::double as weight_pair, null::double as weight_time, null::double as weight_amount,
   null::double as weight_unit, null::double as weight_text,
   ours_content, theirs_content
-from weighted, run
+from weighted
 where score is not null
