@@ -572,7 +572,7 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     # made step puts together.
     together = {"near_reference", "near_same_reference", "near_taken", "near_likeness"}
     together |= {"tolerance_change", "surer_change", "likeness_change"}
-    deciding = {"reference_repeat", "reference_padding", "scoring", "leftover"}
+    deciding = {"reference_repeat", "reference_padding", "scoring", "second_look", "leftover"}
     assert unread == deciding | {"advice_line", "label_level"} | together
 
 

@@ -479,8 +479,10 @@ def _choose_by_learned_weights(
 
     judge()
     near = "block_near_amount" if _says(runner.con, BEGINS_TELL) else "block_near_word"
-    runner.run_all(_unrejected([*SURE_STEPS, near, *SECOND_LOOK_STEPS], decided))
-    judge()
+    runner.run_all([*SURE_STEPS, near, "second_look_is_needed"])
+    if _says(runner.con, "select is_needed from second_look"):
+        runner.run_all(_unrejected(SECOND_LOOK_STEPS, decided))
+        judge()
     runner.run_all(CONFIDENCE_STEPS if settled is None else [*CONFIDENCE_STEPS, *ADD_SETTLED_STEPS])
     for name in SPENT:
         runner.con.execute(f"drop table if exists {name}")

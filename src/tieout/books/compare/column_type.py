@@ -159,7 +159,7 @@ def _is_named_quantity(name: str) -> bool:
 
 
 def _is_named_code(name: str) -> bool:
-    codes = ("id", "reference", "account", "phone", "postcode", "card")
+    codes = ("id", "reference", "account", "phone", "postcode", "card", "birth")
     return says(name, *codes) and not _is_named_quantity(name)
 
 

@@ -20,6 +20,7 @@ from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.roles import (
     best_date,
     describing_pairs,
+    is_mistyped_birth,
     is_worth_comparing,
     quantity_of,
     rank_dates,
@@ -57,7 +58,7 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
     )
     compared, never = _compared(facts, (ours_date, theirs_date), texts)
     rules, rule_decisions = _rules(con, facts, options, (ours_date, theirs_date))
-    ours_types, theirs_types = _types_of(facts, compared)
+    ours_types, theirs_types = _types_of(facts, compared, units)
     ours_units, theirs_units = tuple(pair.ours.name for pair in units), tuple(pair.theirs.name for pair in units)
     fees, fee_decisions = choose_fees(search, facts.tie, money, options, facts.names)
     ours = _side(facts, search.ours, ours_types, ours_date, texts[0], ours_units, ours_currency, fee=fees[0])
@@ -197,7 +198,8 @@ def _units(facts: Facts, texts: Texts) -> tuple[ColumnPair, ...]:
     """Return the hints that two rows are about the same thing; a shared key that identifies no row is the first."""
     if facts.tie.by == "likeness" and facts.money.pair is None:
         told = frozenset((side, name) for side, names in zip(SIDES, texts, strict=True) for name in names)
-        return tuple(describing_pairs(facts.pairs, told, facts.search.ignored))
+        shared = [pair for pair in facts.pairs if not _has_own_numbers(facts, pair)]
+        return tuple(describing_pairs(shared, told, facts.search.ignored))
     hint = facts.tie.hint
     found = unit_pairs(facts.pairs, facts.tie.columns)
     if hint is None:
@@ -212,7 +214,7 @@ def _units(facts: Facts, texts: Texts) -> tuple[ColumnPair, ...]:
 
 def _hint_decisions(facts: Facts) -> tuple[Decision, ...]:
     """Say that no key was found, and what is matched by instead."""
-    if facts.tie.by != "likeness":
+    if facts.tie.by != "likeness" or facts.tie.decisions:
         return ()
     hint, refused = facts.tie.hint, facts.tie.refused
     if hint is None:
@@ -277,16 +279,26 @@ def _compared(
 
 def _never_agrees(facts: Facts, pair: ColumnPair, texts: Texts) -> bool:
     """Say whether two columns are of the same sort but never the same: each side's own numbers, or its own wording."""
-    agreement = facts.agreements.get((pair.ours.no, pair.theirs.no))
-    if pair.rate is None or agreement is None or agreement.present < 5:
-        return False
-    is_dated = says(pair.ours.name, "date", "created") and says(pair.theirs.name, "date", "created")
-    own_numbers = min(pair.ours.uniqueness, pair.theirs.uniqueness) >= 0.9 and not is_dated
     wording = pair.ours.name in texts[0] and pair.theirs.name in texts[1]
-    return (own_numbers and pair.rate < 0.05 and pair.ours.kind == "text") or (wording and pair.rate < 0.3)
+    return _has_own_numbers(facts, pair) or (wording and _agrees_less(facts, pair, 0.3))
+
+
+def _has_own_numbers(facts: Facts, pair: ColumnPair) -> bool:
+    """Say whether each side numbers its rows in its own way in two columns."""
+    is_dated = says(pair.ours.name, "date", "created") and says(pair.theirs.name, "date", "created")
+    is_unique = min(pair.ours.uniqueness, pair.theirs.uniqueness) >= 0.9
+    return is_unique and not is_dated and pair.ours.kind == "text" and _agrees_less(facts, pair, 0.05)
+
+
+def _agrees_less(facts: Facts, pair: ColumnPair, share: float) -> bool:
+    """Say whether enough paired rows were seen, and the columns agree on less than a share of them."""
+    agreement = facts.agreements.get((pair.ours.no, pair.theirs.no))
+    return pair.rate is not None and agreement is not None and agreement.present >= 5 and pair.rate < share
 
 
 def _kind(pair: ColumnPair) -> Kind:
+    if is_mistyped_birth(pair):
+        return "text"
     ours, theirs = pair.ours.type.kind, pair.theirs.type.kind
     if ours == theirs:
         return ours
@@ -296,12 +308,17 @@ def _kind(pair: ColumnPair) -> Kind:
     return "number" if plain and {ours, theirs} == {"text", "number"} else "text"
 
 
-def _types_of(facts: Facts, compared: Sequence[Compared]) -> tuple[dict[str, ColumnType], dict[str, ColumnType]]:
+def _types_of(
+    facts: Facts, compared: Sequence[Compared], units: Sequence[ColumnPair]
+) -> tuple[dict[str, ColumnType], dict[str, ColumnType]]:
     """Return the type of every column of both sides; columns compared with each other are of one kind.
 
     Numbers that name groups are text: 0042 and 42 are two of them.
     """
     ours, theirs = ({c.name: c.type for c in side.columns} for side in (facts.search.ours, facts.search.theirs))
+    for pair in units:
+        if is_mistyped_birth(pair):
+            ours[pair.ours.name] = theirs[pair.theirs.name] = TEXT
     for item in compared:
         for types, name in ((ours, item.ours), (theirs, item.theirs)):
             is_text = types[name].kind == "text"

@@ -33,6 +33,10 @@ TRIED_KEYS = 5
 TRIED_PARTS = 6
 SUPPORTED = 0.2
 MIN_CONTAINMENT = 0.02
+IDENTIFYING = 0.99
+"""What is less unique, and could be a day written in digits, is one."""
+DAYS_SHARE = 0.95
+"""Of numbers of eight digits one in twenty-seven has a month and a day by accident; of days nearly all have."""
 COUNTER = 0.3
 """Whole numbers that would have so much in common by accident may be mere counters of rows."""
 DOUBTFUL = 0.35
@@ -265,6 +269,8 @@ def _is_id_of_one_row(o: Column, t: Column) -> bool:
 def _may_be_key(search: Search, c: Column) -> bool:
     if is_technical(c.name) or (c.side, c.name) in search.ignored or c.filled_share < 0.2 or _is_category(c):
         return False
+    if _has_days_of_birth(c):
+        return False
     if c.kind == "number":
         return (
             c.is_whole and not c.negatives and weight_of(c) < 0.5 and not says(c.name, "quantity", "rate", "fee", "tax")
@@ -276,6 +282,15 @@ def _is_category(c: Column) -> bool:
     """Say whether a column sorts rows into a few kinds that unrelated files share: currencies, states, types."""
     is_named = says(c.name, "currency", "status", "type", "country") and not says(c.name, "id", "reference")
     return c.is_currency or is_named
+
+
+def _has_days_of_birth(c: Column) -> bool:
+    """Say whether a column tells when people were born: by its name, or digits that are days and repeat.
+
+    Few share such a day, but some do, and they are other people.
+    """
+    are_days = any(one.type.kind == "date" and one.parsed >= DAYS_SHARE * c.filled for one in c.measured)
+    return says(c.name, "birth") or (are_days and c.is_digits and c.uniqueness < IDENTIFYING)
 
 
 def is_word(c: Column) -> bool:

@@ -23,7 +23,7 @@ from tieout.books.compare.money import (
 from tieout.books.compare.overlap import measure_overlaps, sketch_values
 from tieout.books.compare.roles import SAME, Share
 from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, ignored_columns
-from tieout.books.compare.tie import Tie, find_tie
+from tieout.books.compare.tie import Tie, find_tie, tie_without_mistyped
 
 MIN_PAIRS = 3
 
@@ -69,6 +69,8 @@ def measure_inputs(inputs: Inputs, options: InferOptions, asked: Asked) -> Facts
     pairs = corresponding(ours, theirs, likenesses, overlaps, {}, ignored)
     tie = find_tie(search, options, names, pairs)
     money, agreements, paired = _measure_money(search, tie, options, is_asked=is_asked)
+    if money.pair is None:
+        tie = tie_without_mistyped(search, tie)
     pairs = corresponding(ours, theirs, likenesses, overlaps, agreements, ignored | tie.columns)
     return Facts(search, names, tuple(pairs), tie, money, agreements, paired)
 

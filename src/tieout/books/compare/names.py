@@ -31,6 +31,8 @@ _MEANINGS = {
     "comptable bokforing",
     "created": "created creation erstellt",
     "due": "due falligkeit faellig vencimiento echeance scadenza",
+    "birth": "birth births dob born birthday geburt geburts geburtstag geboren naissance nacimiento nascita geboorte "
+    "fodelse syntymaaika nascimento",
     "id": "id ids identifier number no nr num nummer numero key kennung code uid uuid guid",
     "reference": "reference references ref refs referenz referencia referenza referentie refno",
     "invoice": "invoice invoices rechnung rechnungs factura facture fattura inv bill beleg belegs faktura",
@@ -46,7 +48,8 @@ _MEANINGS = {
     "note notes verwendungszweck zweck buchungstext beschreibung bezeichnung concepto descripcion libelle omschrijving "
     "causale descrizione particulars message info purpose subject remittance betreff glosa detalle title",
     "name": "name names payee payer counterparty beneficiary empfanger empfaenger auftraggeber begunstigter nombre nom "
-    "nome naam partner zahlungsempfanger beguenstigter",
+    "nome naam partner zahlungsempfanger beguenstigter surname surnames forename forenames lastname firstname "
+    "familyname givenname vorname nachname familienname prenom apellido apellidos cognome voornaam achternaam",
     "quantity": "quantity quantities qty count menge anzahl stuck stueck cantidad quantite quantita aantal "
     "pieces units",
     "rate": "rate rates kurs exchange fx conversion umrechnungskurs wechselkurs taux cours cambio kurse",

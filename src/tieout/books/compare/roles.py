@@ -11,7 +11,7 @@ from tieout.books.compare.correspondence import ColumnPair, Likenesses, is_compa
 from tieout.books.compare.evidence import Agreement, Agreements
 from tieout.books.compare.names import is_technical, meanings_of, says, words_of
 from tieout.books.compare.overlap import Overlaps
-from tieout.engine.parse import CURRENCY_CODES
+from tieout.engine.parse import CURRENCY_CODES, is_text
 
 Factor = tuple[int, int]
 """The sign, and the power of ten, by which theirs is multiplied to be ours."""
@@ -121,16 +121,19 @@ def date_weight(c: Column) -> float:
     """Return how much the name of a column of dates speaks for its being when the thing happened or was booked."""
     meanings = set(meanings_of(c.name))
     words = set(words_of(c.name))
-    if is_technical(c.name) or words & {
-        "birth",
-        "dob",
-        "expiry",
-        "expires",
-        "modified",
-        "updated",
-        "update",
-        "deleted",
-    }:
+    if (
+        is_technical(c.name)
+        or "birth" in meanings
+        or words
+        & {
+            "expiry",
+            "expires",
+            "modified",
+            "updated",
+            "update",
+            "deleted",
+        }
+    ):
         return 0.05
     if "due" in meanings or words & {"end", "until", "latest", "earliest"}:
         return 0.4
@@ -251,7 +254,7 @@ def describing_pairs(
     chosen = []
     for pair in pairs:
         sides = ((pair.ours.side, pair.ours), (pair.theirs.side, pair.theirs))
-        if pair.name < SAME_NAME or not is_compatible(pair.ours, pair.theirs):
+        if pair.name < SAME_NAME or not (is_compatible(pair.ours, pair.theirs) or is_mistyped_birth(pair)):
             continue
         if any((side, c.name) in texts | ignored or not _describes(c) for side, c in sides):
             continue
@@ -266,8 +269,17 @@ def _describes(c: Column) -> bool:
 
 def is_birth(c: Column) -> bool:
     """Say whether a column has days of birth, which tell who someone is and not when something happened."""
-    words = set(words_of(c.name))
-    return c.kind == "date" and bool(words & {"dob", "birth", "birthday", "birthdate", "born", "geburtsdatum"})
+    return c.kind == "date" and says(c.name, "birth")
+
+
+def is_mistyped_birth(pair: ColumnPair) -> bool:
+    """Say whether days of birth, written alike on both sides, are partly no days: 1853-81-01 still tells who it is."""
+    columns = (pair.ours, pair.theirs)
+    if not all(says(c.name, "birth") and is_text(c.source_type) for c in columns):
+        return False
+    are_text = [c.kind == "text" for c in columns]
+    is_read_alike = pair.ours.type == pair.theirs.type and any(c.parsed < c.filled for c in columns)
+    return is_read_alike or any(are_text)
 
 
 def quantity_of(side: SideProfile, ignored: frozenset[tuple[str, str]]) -> Column | None:

@@ -24,11 +24,19 @@ from tieout.books.compare.keys import (
     measure,
     measure_sums,
 )
+from tieout.books.compare.roles import SAME_NAME
 from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, split_sides, unknown
 from tieout.books.compare.wording import count, decided, percent, uniqueness
 from tieout.engine.plan import Decision
 
 EQUALLY_GOOD = 0.04
+MISSED = 0.02
+"""Where a larger share of a key's values is not on the other side, some may be mistyped."""
+MISTYPED = 0.9
+MIN_DESCRIBING = 3
+"""Where so many columns that describe a row agree less often on paired rows (the one in their middle), a value that is
+not on the other side is as likely mistyped as gone."""
+MIN_SEEN = 30
 MIN_TIED = 2
 ASKED = "as you said"
 TiedBy = Literal["key", "group", "likeness"]
@@ -149,6 +157,32 @@ def _single_key(search: Search, best: KeyFinding, others: Sequence[KeyFinding]) 
                 remedy=f"Say which with --on {_spec(best)} or --on {_spec(rival)}.",
             )
     return Tie("key", best, decisions=(_key_decision(search, best, 0.0, said),))
+
+
+def tie_without_mistyped(search: Search, tie: Tie) -> Tie:
+    """Return the tie, or likeness where values of its key are mistyped like those of all else; see MISTYPED.
+
+    The key is then evidence among others. For files without amounts.
+    """
+    finding = tie.finding
+    if tie.by != "key" or finding is None or tie.decisions[0].evidence.startswith(ASKED):
+        return tie
+    by_no = {c.no: c for c in search.ours.columns}
+    rates = sorted(
+        agreement.rate
+        for (ours_no, theirs_no), agreement in finding.agreements.items()
+        if agreement.present >= MIN_SEEN
+        and search.likenesses[ours_no, theirs_no] >= SAME_NAME
+        and by_no[ours_no].distinct >= MIN_SEEN
+    )
+    missed = 1 - finding.overlap.containment
+    if missed <= MISSED or len(rates) < MIN_DESCRIBING or rates[len(rates) // 2] >= MISTYPED:
+        return tie
+    evidence = (
+        f"{finding.label} identifies a row, but {percent(missed)} of its values are not on the other side, and what"
+        f" describes the rows it pairs differs as often; rows are matched by likeness"
+    )
+    return Tie("likeness", decisions=(decided("key", "none", 0.7, evidence, "--on"),))
 
 
 def _spec(finding: KeyFinding) -> str:
