@@ -59,6 +59,11 @@ def test_files_of_a_month_have_no_level_so_that_the_window_leaves_only_stray_pai
     assert window_of(lags, _even(28))[0] == 11
 
 
+def test_where_no_pair_is_far_apart_those_behind_most_are_no_accidents() -> None:
+    """Forty-six pairs of a month: too few for a count to tell, and none so far apart as only accidents are."""
+    assert window_of({0: 5, 1: 20, 2: 8, 3: 5, 4: 2, 5: 2, 9: 2, 11: 2}, _even(34))[0] == 9
+
+
 def test_in_files_of_two_months_accident_thins_out_with_the_distance() -> None:
     """Days at random from a span of 62 are seldom far apart, so that a flat level would take the near ones for lags."""
     for seed in range(12):

@@ -17,6 +17,7 @@ from tieout.books.compare.lags import FARTHEST_DAYS, window_of
 from tieout.books.compare.measured import MIN_PAIRS, Facts
 from tieout.books.compare.money import CurrencyOf, choose_currencies, signed_terms
 from tieout.books.compare.names import is_technical, says
+from tieout.books.compare.quoted import quoted_columns
 from tieout.books.compare.roles import (
     best_date,
     describing_pairs,
@@ -50,7 +51,7 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
     """Put the plan together. Raises PlanUndecided when rows could only be matched by too little."""
     search, money = facts.search, facts.money
     ours_date, theirs_date, date_decisions = _dates(facts, options)
-    texts, text_decisions = _texts(facts, options)
+    texts, text_decisions = _texts(con, facts, options)
     units = _units(facts, texts)
     _require_evidence(facts, (ours_date, theirs_date), texts, units)
     ours_currency, theirs_currency, currency_decisions = choose_currencies(
@@ -164,7 +165,7 @@ def _pair_label(ours: Column | None, theirs: Column | None) -> str:
     return left if left == right else f"{left} = {right}"
 
 
-def _texts(facts: Facts, options: InferOptions) -> tuple[Texts, tuple[Decision, ...]]:
+def _texts(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptions) -> tuple[Texts, tuple[Decision, ...]]:
     """Decide which columns describe a row in words."""
     search = facts.search
     ours, theirs = (
@@ -184,6 +185,13 @@ def _texts(facts: Facts, options: InferOptions) -> tuple[Texts, tuple[Decision, 
         ours = (asked_ours,) if asked_ours else ours
         theirs = (asked_theirs,) if asked_theirs else theirs
         evidence, confidence = "as you said", 1.0
+    elif facts.tie.by == "likeness":
+        quoted = [
+            quoted_columns(con, facts, "ours", ours, theirs),
+            quoted_columns(con, facts, "theirs", theirs, ours),
+        ]
+        ours, theirs = ours + quoted[0], theirs + quoted[1]
+        evidence += "".join(f"; {', '.join(names)}: quoted by the other side" for names in quoted if names)
     if not (ours and theirs):
         return (ours, theirs), ()
     label = " + ".join(ours) + ("" if ours == theirs else " = " + " + ".join(theirs))

@@ -46,6 +46,9 @@ def _is_level_beyond(distances: Mapping[int, int], days: int, by_accident: Mappi
         # The files end before the level shows: only stray pairs may be left out.
         return sum(pairs for distance, pairs in distances.items() if distance > days) <= FEW_LATE
     far = sum(distances.get(day, 0) for day in range(first, last + 1))
+    if not far:
+        # No accident is to be seen at any distance, so those behind are hardly accidents.
+        return sum(pairs for distance, pairs in distances.items() if distance > days) <= FEW_LATE
     far_weight = sum(by_accident.get(day, 0.0) for day in range(first, last + 1))
     near, near_weight = 0, 0.0
     for day in range(days + 1, first):

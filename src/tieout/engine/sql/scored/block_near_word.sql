@@ -3,10 +3,10 @@
 -- out:   near_amount(ours_row, theirs_row)
 -- why:   takes the place of block_near_amount where texts that merely begin alike speak against a pair, as was learned. Of the
 --        rows that no sure pair took, those of one currency within the window whose amounts, of one sign, lie within a
---        sixth, and whose first two words have the same initials (or a side has no text). Where more than 200 pairs share
---        initials and size, what they share must tell more: a word of three letters or more that at most five such rows of
---        either side have at that size and term of the window. Among so many a pair that shares no such word is beyond
---        hope; one that a slip of the pen kept apart is looked at among the rows that are left (second_candidate).
+--        sixth, and whose first two words have the same initials (or a side has no text), or that share a word of three
+--        letters or more which at most five such rows of either side have at that size and term of the window. Where more
+--        than 200 pairs share initials and size these tell nothing, and only such a word brings two rows together; one that
+--        a slip of the pen kept apart is looked at among the rows that are left (second_candidate).
 --        Where a side has no text, 1000 pairs may share a size and a term. What is
 --        crowded is counted by size and term before they are set beside their neighbours. What is at most one apart is
 --        found in two places of double width instead of three: a row of four places is set beside them, not of nine
@@ -34,34 +34,26 @@ crowded as (
   group by all
   having sum(ours) * sum(theirs) > 200
 ),
-crowd as materialized (
+worded as materialized (
   select n.entry_no, n.ref, n.currency, n.day, n.term, n.amount_micros, n.size, u.words
-  from (
-    from near
-    semi join (
-      select currency, initials, unnest([met - 1, met, met + 1]) as size from crowded
-    ) using (currency, initials, size)
-  ) n
+  from near n
   join ungrouped_expected u using (entry_no)
 ),
-theirs_crowd as materialized (
+theirs_worded as materialized (
   select n.entry_no, n.ref, n.currency, n.day, n.term, n.amount_micros, n.size, u.words
-  from (
-    from theirs_near
-    semi join (select currency, initials, met as size from crowded) using (currency, initials, size)
-  ) n
+  from theirs_near n
   join ungrouped_reported u using (entry_no)
 ),
 said as not materialized (
   select
     * replace (hash(currency, word) as word), hash(hash(currency, word), size, term) as place
-  from (select * exclude (words), unnest(words) as word from crowd)
+  from (select * exclude (words), unnest(words) as word from worded)
   where length(word) >= 3
 ),
 theirs_said as not materialized (
   select
     * replace (hash(currency, word) as word), hash(hash(currency, word), size, term) as place
-  from (select * exclude (words), unnest(words) as word from theirs_crowd)
+  from (select * exclude (words), unnest(words) as word from theirs_worded)
   where length(word) >= 3
 ),
 quiet_word as (

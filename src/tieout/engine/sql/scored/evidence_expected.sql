@@ -64,7 +64,7 @@ select
   r.entry_no, r.day, coalesce(r.currency, '') as currency, r.amount_micros, coalesce(r.text, '') as text,
   array_to_string(r.words, ' ') as words_in_order,
   initials_of(r.text) as initials,
-  coalesce(coded.codes, []) as codes,
+  coalesce(list_filter(coded.codes, lambda code, place: place = 1 or code <> coded.codes[place - 1]), []) as codes,
   r.units, r.said, r.content, coalesce(copy.copy_no, 1) as copy_no,
   least(s.share, 1.0) as amount_share
 from ungrouped_expected r

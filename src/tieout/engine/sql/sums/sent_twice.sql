@@ -6,7 +6,7 @@
 --        and party, and alone; where the other side has that amount of that party more than once about then, it recurs.
 --        Which of the two is the partner the evidence cannot tell; by custom it is the first, so the chance of the pair is
 --        that of both together. A copy before the one that was chosen (is_first) takes its place, where it could be the
---        partner at all. Copies of one amount weigh the same by it, which is asked first, for it is cheap
+--        partner and its words speak nearly as much for it (five bits). Copies of one amount weigh the same by it, which is asked first, for it is cheap
 with
 taken as (
   select ours_row, theirs_row from scored_choice
@@ -16,17 +16,22 @@ taken as (
   select ours_row, theirs_row from equal_row where is_match
 ),
 chosen as (
-  select h.*, c.weight_amount, hash(c.ours_content, c.theirs_content) as pair_content
+  select
+    h.*, c.weight_amount, coalesce(c.weight_text, 0) + coalesce(c.weight_unit, 0) as said,
+    hash(c.ours_content, c.theirs_content) as pair_content
   from scored_choice h
   join scored_candidate c on c.ours_row = h.ours_row and c.theirs_row = h.theirs_row
 ),
 likely as materialized (
   select
-    h.ours_row, h.theirs_row, h.score, h.pair_content, true as is_ours, c.ours_row as copy_row, c.score as copy_score
+    h.ours_row, h.theirs_row, h.score, h.pair_content, true as is_ours, c.ours_row as copy_row, c.score as copy_score,
+    coalesce(c.weight_text, 0) + coalesce(c.weight_unit, 0) >= h.said - 5 as says_as_much
   from (from scored_candidate anti join (select ours_row from taken) using (ours_row)) c
   join chosen h on h.theirs_row = c.theirs_row and h.weight_amount = c.weight_amount
   union all
-  select h.ours_row, h.theirs_row, h.score, h.pair_content, false, c.theirs_row, c.score
+  select
+    h.ours_row, h.theirs_row, h.score, h.pair_content, false, c.theirs_row, c.score,
+    coalesce(c.weight_text, 0) + coalesce(c.weight_unit, 0) >= h.said - 5
   from (from scored_candidate anti join (select theirs_row from taken) using (theirs_row)) c
   join chosen h on h.ours_row = c.ours_row and h.weight_amount = c.weight_amount
 ),
@@ -96,7 +101,8 @@ possible as (
     *, coalesce(copy_day < day, false) as is_first, abs(date_diff('day', day, copy_day)) as apart_days
   from twin
   cross join run
-  where coalesce(apart_days <= window_days, true) and (not is_first or copy_score >= alternative_threshold)
+  where coalesce(apart_days <= window_days, true)
+    and (not is_first or (copy_score >= alternative_threshold and says_as_much))
 ),
 nearest as (
   select * from possible
