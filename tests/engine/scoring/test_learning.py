@@ -108,3 +108,22 @@ def test_the_table_holds_the_share_of_rows_with_a_partner() -> None:
         {"evidence": "pair", "level": 0, "matched": 0.9, "chance": None, "weight": 0},
         {"evidence": "time", "level": 0, "matched": 0.5, "chance": 0.25, "weight": 1_000_000},
     ]
+
+
+def test_a_rarer_word_never_tells_less_among_texts_spelt_equally_alike() -> None:
+    """The few pairs of chance at a level may be pairs that belong together, and would make it tell against itself."""
+    sample = planted(3000, {0: 0.7, 1: 0.3}, {0: 0.5, 1: 0.5})
+    rng = np.random.default_rng(8)
+    strangers = len(sample.candidates) - 3000
+    levels = [drawn(rng, {10: 0.4, 33: 0.55, 35: 0.05}, 3000), drawn(rng, {10: 0.9, 31: 0.1}, strangers)]
+    place = sample.candidates.column_names.index("text_level")
+    told = sample.candidates.set_column(place, "text_level", pa.array(np.concatenate(levels), pa.int32()))
+    rows = [("text", 10, 225_000), ("text", 31, 24_000), ("text", 33, 10), ("text", 35, 1_000)]
+    by_chance = pa.table(dict(zip(("evidence", "level", "pairs"), zip(*rows, strict=True), strict=True)))
+    learned = learn(replace(sample, candidates=told, chance=pa.concat_tables([sample.chance, by_chance])))
+    weight = {item.level: microbits(item) for item in learned.levels if item.evidence == "text"}
+    for spelling in range(0, 160, 10):
+        by_rarity = [weight[level] for level in range(spelling, spelling + 6) if level in weight]
+        assert by_rarity == sorted(by_rarity)
+    assert weight[35] == pytest.approx(weight[33], abs=200_000)
+    assert weight[33] > 8_000_000 > 0 > weight[10]

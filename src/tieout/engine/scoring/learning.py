@@ -37,6 +37,8 @@ PRIOR_PAIRS = 5.0
 """How many pairs what is usual counts for, beside the pairs that are there."""
 LARGEST_SHARE = 0.999
 PLACES = 8
+RARITIES = 6
+"""How many levels the rarity of the words makes of each level of spelling."""
 
 
 def _usual_text() -> dict[int, float]:
@@ -45,7 +47,7 @@ def _usual_text() -> dict[int, float]:
         begins + tens + rarity: likely * spelling[tens] * (rarity + 0.3)
         for begins, likely in ((0, 0.15), (100, 1.0))
         for tens in spelling
-        for rarity in range(6)
+        for rarity in range(RARITIES)
     }
 
 
@@ -166,9 +168,9 @@ def learn(sample: Sample) -> LearnedWeights:
         if all(np.abs(now - then).max() < SETTLED for now, then in zip(matched, before, strict=True)):
             break
     levels = [
-        Level(item.name, level, round(float(m), PLACES), round(float(u), PLACES))
+        Level(item.name, level, round(float(told * u), PLACES), round(float(u), PLACES))
         for item, ms, us in zip(evidence, matched, chance, strict=True)
-        for level, m, u in zip(item.levels, ms, us, strict=True)
+        for level, told, u in zip(item.levels, _told(item, ms, us), us, strict=True)
     ]
     return LearnedWeights(round(match_share, PLACES), tuple(levels))
 
@@ -250,11 +252,22 @@ def _matched(item: _Evidence, belongs: Floats) -> Floats:
     return np.asarray(counts / counts.sum())
 
 
+def _told(item: _Evidence, matched: Floats, chance: Floats) -> Floats:
+    """Return m / u such that among texts spelt equally alike a rarer word never tells less than a commoner one.
+
+    In a small file a pair may be the only one of its level, and its own level would speak against it.
+    """
+    told = matched / chance
+    if item.name == "text":
+        told = np.maximum.accumulate(told.reshape(-1, RARITIES), axis=1).reshape(-1)
+    return np.asarray(told)
+
+
 def _ratio(evidence: Sequence[_Evidence], matched: Sequence[Floats], chance: Sequence[Floats]) -> Floats:
     """Return m / u of each pattern; of an equal amount m alone, for u is the share of that very amount."""
     ratio = np.ones(len(evidence[0].place) if evidence else 1)
     for item, m, u in zip(evidence, matched, chance, strict=True):
-        by_level = m / u
+        by_level = _told(item, m, u)
         if item.name == "amount":
             equal = item.levels.index(0)
             by_level[equal] = m[equal]
