@@ -31,7 +31,8 @@ def firsts(said: float, chance: float = 0.02) -> list[int]:
         con.execute(f"create table {name} (ours_row integer, theirs_row integer, is_match boolean)")
     row = f"'EUR' as currency, 5::bigint as amount_micros, 'alba foods' as text, [{RARE}] as codes"
     con.execute(
-        f"create table evidence_expected as select 1 as entry_no, date '2026-03-05' as day, 1::ubigint as content, {row}"
+        "create table evidence_expected as"
+        f" select 1 as entry_no, date '2026-03-05' as day, 1::ubigint as content, {row}"
     )
     con.execute(
         f"create table evidence_reported as select entry_no, day, entry_no::ubigint as content, {row}"

@@ -30,7 +30,7 @@ from tieout.books.compare.roles import (
     unit_pairs,
 )
 from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
-from tieout.books.compare.statements import chances_of_lags, lags_of
+from tieout.books.compare.statements import lags_of
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan
 from tieout.store.trees import column
@@ -360,10 +360,8 @@ def _rules(
     if options.window_days is not None:
         decisions = (decided("window", _days(days), 1.0, "as you said", "--window-days"),)
     elif facts.tie.by == "likeness" and ours_date is not None and theirs_date is not None:
-        lags = lags_of(con, ours_date.no, theirs_date.no) if facts.paired else {}
-        chances = (
-            chances_of_lags(con, column(ours_date.alias), column(theirs_date.alias), FARTHEST_DAYS) if lags else {}
-        )
+        dated = (column(ours_date.alias), column(theirs_date.alias))
+        lags, chances = lags_of(con, *dated, FARTHEST_DAYS) if facts.paired else ({}, {})
         days, confidence, evidence = window_of(lags, chances)
         decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
     rules = replace(

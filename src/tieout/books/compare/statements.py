@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from tieout.store.trees import column, named, sql_of
+from tieout.store.trees import column, is_present, named, sql_of
 
 
 def select(table: str | exp.Expr, *expressions: exp.Expr, where: exp.Expr | None = None) -> exp.Select:
@@ -61,26 +61,23 @@ def union(selects: Sequence[exp.Select]) -> exp.Expression:
     return tree
 
 
-def lags_of(con: duckdb.DuckDBPyConnection, ours_no: int, theirs_no: int) -> dict[int, int]:
-    """Return how many paired rows lie how many days apart in two columns of dates."""
-    found = con.execute(_text("lag"), {"ours_no": ours_no, "theirs_no": theirs_no}).fetchall()
-    return {int(lag): int(pairs) for lag, pairs in found}
-
-
-def chances_of_lags(
+def lags_of(
     con: duckdb.DuckDBPyConnection, ours: exp.Expression, theirs: exp.Expression, days: int
-) -> dict[int, float]:
-    """Return in what proportions any row of ours and any of theirs lie how many days apart, up to `days`."""
+) -> tuple[dict[int, int], dict[int, float]]:
+    """Return how many rows that a key pairs lie how many days apart, and in what proportions any rows do, up to `days`.
+
+    The key is the one that was met last; `ours` and `theirs` are the dates over the values of their side.
+    """
     for side, value in (("ours", ours), ("theirs", theirs)):
         day = named(exp.Cast(this=value, to=exp.DataType.build("DATE", dialect="duckdb")), "day")
-        dated = exp.Subquery(
-            this=select(f"infer_{side}", day), alias=exp.TableAlias(this=exp.to_identifier("dated", quoted=True))
+        create(
+            con, f"infer_dated_{side}", select(f"infer_{side}", column("row_no"), day, where=is_present(value.copy()))
         )
-        query = select(dated, column("day"), named(exp.Count(this=exp.Star()), "rows"))
-        query.set("group", exp.Group(expressions=[column("day")]))
-        create(con, f"infer_day_{side}", query)
+    lags = {int(lag): int(pairs) for lag, pairs in run_file(con, "lag")}
+    if not lags:
+        return {}, {}
     found = con.execute(_text("lag_chance"), {"days": days}).fetchall()
-    return {int(distance): float(pairs) for distance, pairs in found}
+    return lags, {int(distance): float(pairs) for distance, pairs in found}
 
 
 def rows_of_file(con: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
