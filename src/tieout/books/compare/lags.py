@@ -12,7 +12,9 @@ LOOK_AHEAD_DAYS = 15
 LEVEL_DAYS = 90
 """Days beyond those looked at, whose pairs tell how many meet by accident."""
 FARTHEST_DAYS = MAX_DAYS + LOOK_AHEAD_DAYS + LEVEL_DAYS
-FEW_LATE = 2
+FEW_LATE = 0.02
+MOST_LATE = 2
+"""So large a share of the pairs, and so many at most, may be stray where the files show no level of accidents."""
 RARE = 0.01
 """So seldom may accident alone hold a window open for longer; a window too wide costs less than one too narrow."""
 
@@ -44,11 +46,11 @@ def _is_level_beyond(distances: Mapping[int, int], days: int, by_accident: Mappi
     last = min(first + LEVEL_DAYS - 1, max(by_accident, default=0))
     if last < first + LOOK_AHEAD_DAYS:
         # The files end before the level shows: only stray pairs may be left out.
-        return sum(pairs for distance, pairs in distances.items() if distance > days) <= FEW_LATE
+        return _are_stray(distances, days)
     far = sum(distances.get(day, 0) for day in range(first, last + 1))
     if not far:
         # No accident is to be seen at any distance, so those behind are hardly accidents.
-        return sum(pairs for distance, pairs in distances.items() if distance > days) <= FEW_LATE
+        return _are_stray(distances, days)
     far_weight = sum(by_accident.get(day, 0.0) for day in range(first, last + 1))
     near, near_weight = 0, 0.0
     for day in range(days + 1, first):
@@ -57,6 +59,11 @@ def _is_level_beyond(distances: Mapping[int, int], days: int, by_accident: Mappi
         if near_weight and _chance_of(near, near + far, near_weight / (near_weight + far_weight)) < RARE:
             return False
     return True
+
+
+def _are_stray(distances: Mapping[int, int], days: int) -> bool:
+    late = sum(pairs for distance, pairs in distances.items() if distance > days)
+    return late <= min(MOST_LATE, FEW_LATE * sum(distances.values()))
 
 
 def _chance_of(hits: int, trials: int, share: float) -> float:
