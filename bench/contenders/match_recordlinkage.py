@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import recordlinkage
 from recordlinkage.compare import Numeric, String
 
-from bench.brief import PEOPLE, Brief, answer_of, read_brief
+from bench.brief import PEOPLE, REGISTER, ROLES, Brief, answer_of, read_brief
 from bench.measure import report
 
 PEOPLE_COLUMNS = ("first_name", "surname", "born", "city", "email")
@@ -129,6 +129,38 @@ def people_answers(likeness: pd.DataFrame) -> pd.DataFrame:
     ).astype(float)
 
 
+def register_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    texts = frame[list(ROLES[REGISTER])].astype(str)
+    return texts.where(~texts.isin(["", "nan", "None"]), None)
+
+
+def register_pairs(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.MultiIndex:
+    """Return the candidates: alike in one telling column, or in two that tell less."""
+    blocks = [["number"], ["birth"], ["address_1"], ["given_name", "surname"], ["surname", "postcode"]]
+    blocks += [["given_name", "suburb"], ["street_number", "postcode"]]
+    found = None
+    for block in blocks:
+        pairs = recordlinkage.index.Block(block, block).index(ours.dropna(subset=block), theirs.dropna(subset=block))
+        found = pairs if found is None else found.union(pairs)
+    return found
+
+
+def register_likeness(ours: pd.DataFrame, theirs: pd.DataFrame, pairs: pd.MultiIndex) -> pd.DataFrame:
+    """Return how alike entries are, names in either order as with people."""
+    crossed = (("given_name", "surname"), ("surname", "given_name"))
+    columns = (*((name, name) for name in ROLES[REGISTER]), *crossed)
+    compare = recordlinkage.Compare(
+        [String(left, right, method="jarowinkler", label=f"{left} {right}") for left, right in columns]
+    )
+    found = compare.compute(pairs, ours, theirs).fillna(0)
+    straight = found["given_name given_name"] + found["surname surname"]
+    turned = found["given_name surname"] + found["surname given_name"]
+    others = [name for name in ROLES[REGISTER] if name not in ("given_name", "surname")]
+    return pd.DataFrame(
+        {"names": np.maximum(straight, turned) / 2, **{name: found[f"{name} {name}"] for name in others}}
+    )
+
+
 def classify(answers: pd.DataFrame, likeness: pd.DataFrame) -> pd.Series:
     """Return the score of each pair: its probability, then its likeness, so that the order is whole."""
     classifier = recordlinkage.ECMClassifier()
@@ -152,6 +184,11 @@ def main() -> None:
         pairs = recordlinkage.index.Full().index(ours, theirs)
         likeness = people_likeness(ours, theirs, pairs)
         answers = people_answers(likeness)
+    elif brief.kind == REGISTER:
+        ours, theirs = (register_texts(frame) for frame in (ours, theirs))
+        pairs = register_pairs(ours, theirs)
+        likeness = register_likeness(ours, theirs, pairs)
+        answers = (likeness >= 0.9).astype(float)
     else:
         ours, theirs = (
             payment_features(frame, side, brief.most_lag_days) for frame, side in ((ours, "ours"), (theirs, "theirs"))

@@ -13,7 +13,7 @@ import splink.comparison_level_library as levels
 import splink.comparison_library as comparisons
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
-from bench.brief import PEOPLE, Brief, answer_of, count_of, open_sides, read_brief
+from bench.brief import PEOPLE, REGISTER, Brief, answer_of, count_of, open_sides, read_brief
 from bench.measure import report
 
 SEED = 1
@@ -142,6 +142,39 @@ def people_linker(connection) -> Linker:
     return linker
 
 
+def compare_register() -> list:
+    """Return what is compared of two entries of a register; names count in either order, as with people."""
+    return [
+        comparisons.ForenameSurnameComparison("given_name", "surname", jaro_winkler_thresholds=[0.92, 0.8]),
+        comparisons.DamerauLevenshteinAtThresholds("birth", [1, 2]),
+        comparisons.DamerauLevenshteinAtThresholds("number", [1, 2]),
+        comparisons.LevenshteinAtThresholds("street_number", [1]).configure(term_frequency_adjustments=True),
+        comparisons.JaroWinklerAtThresholds("address_1", [0.92, 0.8]).configure(term_frequency_adjustments=True),
+        comparisons.JaroWinklerAtThresholds("suburb", [0.92, 0.8]).configure(term_frequency_adjustments=True),
+        comparisons.DamerauLevenshteinAtThresholds("postcode", [1, 2]).configure(term_frequency_adjustments=True),
+    ]
+
+
+def register_linker(connection) -> Linker:
+    for side in ("ours", "theirs"):
+        connection.execute(f"create table {side}_in as select row as unique_id, * exclude (row) from {side}")
+    rules = [
+        block_on("number"),
+        block_on("birth"),
+        block_on("address_1"),
+        block_on("given_name", "surname"),
+        block_on("surname", "postcode"),
+        block_on("given_name", "suburb"),
+        block_on("street_number", "postcode"),
+        "l.given_name = r.surname and l.surname = r.given_name",
+    ]
+    linker = _linker(connection, rules, compare_register())
+    linker.training.estimate_u_using_random_sampling(max_pairs=U_PAIRS, seed=SEED)
+    for rule in (block_on("number"), block_on("birth"), block_on("given_name", "surname")):
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    return linker
+
+
 def _linker(connection, rules: list, compared: list) -> Linker:
     for side in ("ours", "theirs"):  # Splink registers its inputs under these names
         connection.execute(f"drop table {side}")
@@ -177,13 +210,19 @@ def link(connection, brief: Brief, linker: Linker, answer: str) -> int:
     return count_of(connection, scored.physical_name)
 
 
+def linker_of(connection, brief: Brief) -> Linker:
+    if brief.kind == PEOPLE:
+        return people_linker(connection)
+    return register_linker(connection) if brief.kind == REGISTER else payments_linker(connection, brief)
+
+
 def main() -> None:
     brief, out = read_brief()
     started = time.perf_counter()
     with duckdb.connect() as connection:
         connection.execute(f"set temp_directory = '{out / 'tmp'}'")
         open_sides(connection, brief)
-        linker = people_linker(connection) if brief.kind == PEOPLE else payments_linker(connection, brief)
+        linker = linker_of(connection, brief)
         pairs = link(connection, brief, linker, str(answer_of(out)))
         report(time.perf_counter() - started, pairs_scored=pairs)
 

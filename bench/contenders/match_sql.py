@@ -4,7 +4,7 @@ import time
 
 import duckdb
 
-from bench.brief import PEOPLE, answer_of, count_of, open_sides, read_brief
+from bench.brief import PEOPLE, REGISTER, answer_of, count_of, open_sides, read_brief
 from bench.measure import report
 
 PAYMENTS_SQL = """
@@ -32,13 +32,28 @@ select o.row as ours_row, t.row as theirs_row,
 from ours o join theirs t
     on o.email = t.email or o.born = t.born or o.surname = t.surname or o.first_name = t.first_name
 """
+REGISTER_SQL = """
+create temp table candidate as
+select o.row as ours_row, t.row as theirs_row,
+    0.2 * greatest(
+        jaro_winkler_similarity(concat(o.given_name, ' ', o.surname), concat(t.given_name, ' ', t.surname)),
+        jaro_winkler_similarity(concat(o.given_name, ' ', o.surname), concat(t.surname, ' ', t.given_name))
+    )
+        + 0.2 * jaro_winkler_similarity(concat(o.address_1, o.address_2), concat(t.address_1, t.address_2))
+        + 0.3 * jaro_winkler_similarity(coalesce(o.birth, ''), coalesce(t.birth, ''))
+        + 0.3 * jaro_winkler_similarity(coalesce(o.number, ''), coalesce(t.number, '')) as score
+from ours o join theirs t
+    on o.number = t.number or o.birth = t.birth or (o.surname = t.surname and o.postcode = t.postcode)
+        or (o.given_name = t.given_name and o.suburb = t.suburb) or o.address_1 = t.address_1
+"""
+QUERIES = {PEOPLE: PEOPLE_SQL, REGISTER: REGISTER_SQL}
 BEST = "row_number() over (partition by {side}_row order by score desc, ours_row, theirs_row) = 1"
 
 
 def main() -> None:
     brief, out = read_brief()
     started = time.perf_counter()
-    query = PEOPLE_SQL if brief.kind == PEOPLE else PAYMENTS_SQL
+    query = QUERIES.get(brief.kind, PAYMENTS_SQL)
     mutual = BEST.format(side="theirs")
     if brief.kind != PEOPLE:  # in halves of people several of theirs are right
         mutual += f" and {BEST.format(side='ours')}"
