@@ -389,6 +389,10 @@ def test_the_confidence_of_a_bank_pair_follows_from_its_amounts_days_and_memos(d
     by_chance = (met + 0.05) / rows**2
     matched = bank_weights["pair", 0][0] * rows
     weight_before = math.log2(matched / (rows - matched) ** 2)
+    text_weights = {
+        spelling: [bank_weights["text", 10 * spelling + ones] for ones in range(6)]
+        for spelling in (*range(1, 6), *range(11, 16))
+    }
     standalone = []
     columns = ("ours_cents", "theirs_cents", "ours_transaction_date", "theirs_transaction_date")
     for (ours, theirs, ours_day, theirs_day), level in zip(
@@ -398,9 +402,9 @@ def test_the_confidence_of_a_bank_pair_follows_from_its_amounts_days_and_memos(d
         if ours == theirs:
             u = max((times[0][ours] + times[1][ours] - 2) / (2 * rows - 2), by_chance, 1e-7)
         bits = weight_before + math.log2(m / u)
-        for evidence, at in (("time", time_level((theirs_day - ours_day).days)), ("text", level)):
-            m, u = bank_weights[evidence, at]
-            bits += math.log2(m / u)
+        m, u = bank_weights["time", time_level((theirs_day - ours_day).days)]
+        # A rarer word never weighs less than a commoner one in memos spelt equally alike.
+        bits += math.log2(m / u) + max(math.log2(m / u) for m, u in text_weights[level // 10][: level % 10 + 1])
         standalone.append(1 / (1 + 2 ** -max(-60, min(60, bits))))
     told = bank_pairs.with_columns(standalone=pl.Series(standalone))
     assert told.filter(pl.col("confidence") > pl.col("standalone") + 1e-4).height == 0

@@ -132,17 +132,30 @@ def learn_levels(con: duckdb.DuckDBPyConnection, query: str, *, has_labels: bool
 def table_of(learned: LearnedWeights) -> pa.Table:
     """Return learned weights as rows of evidence_level, the weight in millionths of a bit."""
     rows: list[tuple[str, int, float, float | None, int]] = [(PAIR, 0, learned.match_share, None, 0)]
-    rows += [(item.evidence, item.level, item.matched, item.chance, microbits(item)) for item in learned.levels]
+    weights = microbits(learned.levels)
+    rows += [(item.evidence, item.level, item.matched, item.chance, weights[item]) for item in learned.levels]
     names = ("evidence", "level", "matched", "chance", "weight")
     kinds = (pa.string(), pa.int32(), pa.float64(), pa.float64(), pa.int64())
     columns = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
     return pa.table(dict(zip(names, columns, strict=True)))
 
 
-def microbits(level: Level) -> int:
-    """Return what an evidence at a level weighs, in millionths of a bit."""
+def microbits(levels: Sequence[Level]) -> dict[Level, int]:
+    """Return what evidences at their levels weigh, in millionths of a bit.
+
+    Among texts spelt equally alike a rarer word never weighs less than a commoner one: in a small file a pair may be
+    the only one of its level, which would count against it.
+    """
     least = 10.0**-PLACES
-    return round(math.log2(max(level.matched, least) / max(level.chance, least)) * 1_000_000)
+    found: dict[Level, int] = {}
+    most: dict[int, int] = {}
+    for one in sorted(levels, key=lambda one: (one.evidence, one.level)):
+        weight = round(math.log2(max(one.matched, least) / max(one.chance, least)) * 1_000_000)
+        if one.evidence == "text":
+            spelling = one.level // 10
+            weight = most[spelling] = max(weight, most.get(spelling, weight))
+        found[one] = weight
+    return found
 
 
 def learn(sample: Sample) -> LearnedWeights:
@@ -168,9 +181,9 @@ def learn(sample: Sample) -> LearnedWeights:
         if all(np.abs(now - then).max() < SETTLED for now, then in zip(matched, before, strict=True)):
             break
     levels = [
-        Level(item.name, level, round(float(told * u), PLACES), round(float(u), PLACES))
+        Level(item.name, level, round(float(m), PLACES), round(float(u), PLACES))
         for item, ms, us in zip(evidence, matched, chance, strict=True)
-        for level, told, u in zip(item.levels, _told(item, ms, us), us, strict=True)
+        for level, m, u in zip(item.levels, ms, us, strict=True)
     ]
     return LearnedWeights(round(match_share, PLACES), tuple(levels))
 
@@ -253,10 +266,7 @@ def _matched(item: _Evidence, belongs: Floats) -> Floats:
 
 
 def _told(item: _Evidence, matched: Floats, chance: Floats) -> Floats:
-    """Return m / u such that among texts spelt equally alike a rarer word never tells less than a commoner one.
-
-    In a small file a pair may be the only one of its level, and its own level would speak against it.
-    """
+    """Return m / u, of texts as `microbits` has it."""
     told = matched / chance
     if item.name == "text":
         told = np.maximum.accumulate(told.reshape(-1, RARITIES), axis=1).reshape(-1)
