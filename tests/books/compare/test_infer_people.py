@@ -143,3 +143,12 @@ def test_days_of_birth_that_are_no_days_are_read_as_they_stand(written: str) -> 
     assert "dob" in plan.ours.units
     assert {side.columns["dob"].kind for side in (plan.ours, plan.theirs)} == {"text"}
     assert {item.kind for item in plan.compared if item.name == "dob"} == {"text"}
+
+
+def test_a_key_stays_where_there_are_no_texts_to_go_by() -> None:
+    ours, theirs = members(as_written), members(one_slip_in(6))
+    for side in (ours, theirs):
+        side |= {f"code_{n}": side.pop(name) for n, name in enumerate(("given_name", "family_name", "street", "town"))}
+    ours = {name: [value.replace(" ", "") for value in values] for name, values in ours.items()}
+    theirs = {name: [value.replace(" ", "") for value in values] for name, values in theirs.items()}
+    assert infer_plan(ours, theirs).ours.key

@@ -12,7 +12,7 @@ LOOK_AHEAD_DAYS = 15
 LEVEL_DAYS = 90
 """Days beyond those looked at, whose pairs tell how many meet by accident."""
 FARTHEST_DAYS = MAX_DAYS + LOOK_AHEAD_DAYS + LEVEL_DAYS
-FEW_LATE = 0.02
+LATE_SHARE = 0.02
 MOST_LATE = 2
 """So large a share of the pairs, and so many at most, may be stray where the files show no level of accidents."""
 RARE = 0.01
@@ -63,7 +63,7 @@ def _is_level_beyond(distances: Mapping[int, int], days: int, by_accident: Mappi
 
 def _are_stray(distances: Mapping[int, int], days: int) -> bool:
     late = sum(pairs for distance, pairs in distances.items() if distance > days)
-    return late <= min(MOST_LATE, FEW_LATE * sum(distances.values()))
+    return late <= min(MOST_LATE, LATE_SHARE * sum(distances.values()))
 
 
 def _chance_of(hits: int, trials: int, share: float) -> float:

@@ -69,7 +69,7 @@ def measure_inputs(inputs: Inputs, options: InferOptions, asked: Asked) -> Facts
     pairs = corresponding(ours, theirs, likenesses, overlaps, {}, ignored)
     tie = find_tie(search, options, names, pairs)
     money, agreements, paired = _measure_money(search, tie, options, is_asked=is_asked)
-    if money.pair is None:
+    if money.pair is None and not options.on:
         tie = tie_without_mistyped(search, tie)
     pairs = corresponding(ours, theirs, likenesses, overlaps, agreements, ignored | tie.columns)
     return Facts(search, names, tuple(pairs), tie, money, agreements, paired)

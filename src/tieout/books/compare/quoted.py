@@ -25,17 +25,16 @@ def quoted_columns(
 
     None where there are no amounts, which tell whether a number is quoted or merely met.
     """
-    pair = facts.money.pair
-    if pair is None or not other_texts:
-        return ()
-    search = facts.search
+    pair, search = facts.money.pair, facts.search
     own, other = (search.ours, search.theirs) if side == "ours" else (search.theirs, search.ours)
+    out = {(side, name) for name in texts} | facts.tie.columns | search.ignored
+    asked = [c for c in own.columns if (side, c.name) not in out and _may_be_quoted(c)]
+    if pair is None or not other_texts or not asked:
+        return ()
     amounts = (pair.ours, pair.theirs) if side == "ours" else (pair.theirs, pair.ours)
     _keep(con, "infer_told", other, other_texts, amounts[1])
     found = []
-    for c in own.columns:
-        if c.name in texts or (side, c.name) in facts.tie.columns | search.ignored or not _may_be_quoted(c):
-            continue
+    for c in asked:
         _keep(con, "infer_code", own, (c.name,), amounts[0])
         met, agreeing = run_file(con, "quoted")[0]
         if agreeing >= max(MIN_AGREEING, AGREEING * met):

@@ -39,6 +39,10 @@ _SIGNS = {
 _SURE_SIGNS = {"€": 0.98, "£": 0.95, "US$": 0.98, "₹": 0.95}
 
 
+_OF_THE_RECORD = {"expiry", "expires", "modified", "updated", "update", "deleted"}
+"""Words of dates that tell of the record, not of what happened."""
+
+
 @dataclass(frozen=True)
 class AmountPair:
     """An amount of ours and one of theirs that could be the money to reconcile.
@@ -121,19 +125,7 @@ def date_weight(c: Column) -> float:
     """Return how much the name of a column of dates speaks for its being when the thing happened or was booked."""
     meanings = set(meanings_of(c.name))
     words = set(words_of(c.name))
-    if (
-        is_technical(c.name)
-        or "birth" in meanings
-        or words
-        & {
-            "expiry",
-            "expires",
-            "modified",
-            "updated",
-            "update",
-            "deleted",
-        }
-    ):
+    if is_technical(c.name) or "birth" in meanings or words & _OF_THE_RECORD:
         return 0.05
     if "due" in meanings or words & {"end", "until", "latest", "earliest"}:
         return 0.4

@@ -24,7 +24,7 @@ from tieout.books.compare.keys import (
     measure,
     measure_sums,
 )
-from tieout.books.compare.roles import SAME_NAME
+from tieout.books.compare.roles import SAME_NAME, text_columns
 from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, split_sides, unknown
 from tieout.books.compare.wording import count, decided, percent, uniqueness
 from tieout.engine.plan import Decision
@@ -162,27 +162,34 @@ def _single_key(search: Search, best: KeyFinding, others: Sequence[KeyFinding]) 
 def tie_without_mistyped(search: Search, tie: Tie) -> Tie:
     """Return the tie, or likeness where values of its key are mistyped like those of all else; see MISTYPED.
 
-    The key is then evidence among others. For files without amounts.
+    The key is then a hint among others. For files without amounts that have texts to go by.
     """
     finding = tie.finding
-    if tie.by != "key" or finding is None or tie.decisions[0].evidence.startswith(ASKED):
+    if tie.by != "key" or finding is None or not _may_be_hint(search, finding):
         return tie
     by_no = {c.no: c for c in search.ours.columns}
     rates = sorted(
         agreement.rate
-        for (ours_no, theirs_no), agreement in finding.agreements.items()
-        if agreement.present >= MIN_SEEN
-        and search.likenesses[ours_no, theirs_no] >= SAME_NAME
-        and by_no[ours_no].distinct >= MIN_SEEN
+        for nos, agreement in finding.agreements.items()
+        if nos not in finding.nos
+        and agreement.present >= MIN_SEEN
+        and search.likenesses[nos] >= SAME_NAME
+        and by_no[nos[0]].distinct >= MIN_SEEN
     )
     missed = 1 - finding.overlap.containment
     if missed <= MISSED or len(rates) < MIN_DESCRIBING or rates[len(rates) // 2] >= MISTYPED:
         return tie
     evidence = (
         f"{finding.label} identifies a row, but {percent(missed)} of its values are not on the other side, and what"
-        f" describes the rows it pairs differs as often; rows are matched by likeness"
+        " describes the rows it pairs differs as often; rows are matched by likeness"
     )
     return Tie("likeness", decisions=(decided("key", "none", 0.7, evidence, "--on"),))
+
+
+def _may_be_hint(search: Search, finding: KeyFinding) -> bool:
+    """Say whether a key can be a hint beside texts of both sides."""
+    is_hint = finding.name >= SAME_NAME and all(c.kind == "text" for c in (*finding.ours, *finding.theirs))
+    return is_hint and all(text_columns(side, frozenset(), search.ignored) for side in (search.ours, search.theirs))
 
 
 def _spec(finding: KeyFinding) -> str:

@@ -6,26 +6,23 @@
 --        the rows have an equal amount, which accident would not give. A number is a word with a digit, of three signs or
 --        more, told as the engine tells words apart
 with
-code as (
-  select number, any_value(amount) as amount
-  from (
-    select amount, unnest(list_distinct(regexp_extract_all(lower(strip_accents(said)), '[\p{L}\p{N}]+'))) as number
-    from infer_code
-  )
-  where length(number) >= 3 and regexp_matches(number, '\d')
-  group by number
-  having count(*) = 1
+said as (
+  select true as is_code, said, amount from infer_code
+  union all
+  select false, said, amount from infer_told
 ),
-told as (
-  select number, any_value(amount) as amount
+single as (
+  select is_code, number, any_value(amount) as amount
   from (
-    select amount, unnest(list_distinct(regexp_extract_all(lower(strip_accents(said)), '[\p{L}\p{N}]+'))) as number
-    from infer_told
+    select
+      is_code, amount,
+      unnest(list_distinct(regexp_extract_all(lower(strip_accents(said)), '[\p{L}\p{N}]+'))) as number
+    from said
   )
   where length(number) >= 3 and regexp_matches(number, '\d')
-  group by number
+  group by is_code, number
   having count(*) = 1
 )
-select count(*) as met, count(*) filter (abs(code.amount) = abs(told.amount)) as agreeing
-from code
-join told using (number)
+select count(*) as met, count(*) filter (abs(c.amount) = abs(t.amount)) as agreeing
+from (from single where is_code) c
+join (from single where not is_code) t using (number)
