@@ -1,10 +1,10 @@
 -- step:  told_row
--- in:    sent_twice, loose_row, loose_word, scored_choice, sum_row
+-- in:    sent_twice, loose_row, loose_word, scored_choice, sum_row, open_expected, open_reported
 -- out:   told_row(side, entry_no, reason_code)
 -- grain: one row per (side, entry_no)
 -- why:   what a row without a partner is, where a row of its own side tells: the second of a payment sent twice, or a
 --        booking and its reversal, which differ in sign alone, name the same party and are at most 31 days apart, each the
---        nearest to the other
+--        nearest to the other. Of two that differ in how they are written alone the first in the alphabet is
 with
 twice as (
   select
@@ -51,22 +51,29 @@ plus_word as materialized (
   join loose_word w on w.side = o.side and w.entry_no = o.plus_row
 ),
 shared as (
-  select p.side, p.plus_row, p.minus_row, sum(p.rarity) as rarity
+  select p.side, p.plus_row, p.minus_row, round(sum(p.rarity), 4) as rarity
   from plus_word p
   join loose_word m on m.side = p.side and m.entry_no = p.minus_row and m.word = p.word
   group by all
+),
+written as (
+  select 'ours' as side, entry_no, text as wording from open_expected
+  union all
+  select 'theirs', entry_no, text from open_reported
 ),
 ranked as (
   select
     o.side, o.plus_row, o.minus_row,
     row_number() over (
-      partition by o.side, o.plus_row order by apart_days, s.rarity desc, minus_content, o.minus_row
+      partition by o.side, o.plus_row order by apart_days, s.rarity desc, minus_content, m.wording, o.minus_row
     ) as nth_minus,
     row_number() over (
-      partition by o.side, o.minus_row order by apart_days, s.rarity desc, plus_content, o.plus_row
+      partition by o.side, o.minus_row order by apart_days, s.rarity desc, plus_content, p.wording, o.plus_row
     ) as nth_plus
   from opposite o
   left join shared s using (side, plus_row, minus_row)
+  join written p on p.side = o.side and p.entry_no = o.plus_row
+  join written m on m.side = o.side and m.entry_no = o.minus_row
   where coalesce(s.rarity, 0) >= 4 or (text <> '' and jaro_winkler_similarity(text, minus_text) >= 0.85)
 )
 select distinct side, entry_no, 'duplicate' as reason_code
