@@ -93,6 +93,8 @@ class Weights:
 class Level:
     """What an evidence at one of its levels is worth: log2(`matched` / `chance`) bits.
 
+    Of a text it is no less than that of a commoner word in one spelt equally alike.
+
     `matched` is the share of that level among pairs that belong together, `chance` among pairs of any two rows.
     """
 

@@ -3,21 +3,31 @@
 -- out:   label_level(ours_row, theirs_row, amount_level, time_level, text_level, unit_1_level, unit_2_level, unit_3_level, unit_4_level, unit_5_level, unit_6_level)
 -- grain: one row per (ours_row, theirs_row)
 -- why:   at which level the pairs that a reviewer accepted stand for each evidence: in learning they are known to belong
---        together. A word that only such a pair has is as rare as two rows make it
+--        together. Words count as what they mean; one that only such a pair has is as rare as two rows make it
 with
 size as (
   select (select count(*) from ungrouped_expected) + (select count(*) from ungrouped_reported) as every
 ),
-shared_words as materialized (
-  select ours_row, theirs_row, list_intersect(o.words, t.words) as words
-  from decided_pair p
-  join decided_expected o on o.entry_no = p.ours_row
-  join decided_reported t on t.entry_no = p.theirs_row
-  where p.ruling = 'accepted'
+accepted as (from decided_pair where ruling = 'accepted'),
+ours_said as materialized (
+  select p.ours_row, p.theirs_row, o.words from accepted p join decided_expected o on o.entry_no = p.ours_row
 ),
-shared as (select ours_row, theirs_row, unnest(words) as word from shared_words),
+theirs_said as materialized (
+  select p.ours_row, p.theirs_row, t.words from accepted p join decided_reported t on t.entry_no = p.theirs_row
+),
+ours_meant as (
+  select distinct w.ours_row, w.theirs_row, coalesce(r.meant, w.word) as word
+  from (select ours_row, theirs_row, unnest(words) as word from ours_said) w
+  left join word_rarity r using (word)
+),
+theirs_meant as (
+  select distinct w.ours_row, w.theirs_row, coalesce(r.meant, w.word) as word
+  from (select ours_row, theirs_row, unnest(words) as word from theirs_said) w
+  left join word_rarity r using (word)
+),
+shared as (from ours_meant semi join theirs_meant using (ours_row, theirs_row, word)),
 rare as (
-  select ours_row, theirs_row, sum(coalesce(rarity, ln(every + 2) - ln(2))) as rarity
+  select ours_row, theirs_row, round(sum(coalesce(rarity, ln(every + 2) - ln(2))), 5) as rarity
   from shared
   left join word_rarity using (word)
   cross join size
