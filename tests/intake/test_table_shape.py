@@ -146,6 +146,14 @@ def test_a_customer_may_be_called_total():
     assert not is_weak_footer(["Total Energies", "5.00"], profile)
 
 
+def test_a_total_behind_the_figures_closes_a_table_where_cells_are_lacking():
+    kinds = (CellKind.NUMBER, CellKind.DATE, CellKind.TEXT)
+    profile = TableProfile(("amount", "day", "payee"), kinds, (True, True, True))
+    assert is_weak_footer(["5.00", "", "Total"], profile)
+    assert not is_weak_footer(["5.00", "2024-01-31", "Total"], profile)
+    assert not is_weak_footer(["5.00", "", "ACME"], profile)
+
+
 def test_records_of_another_type_are_sections_where_the_file_tags_its_records():
     profile = TableProfile(
         ("CH", "id", "amount"), (CellKind.TEXT, CellKind.CODED, CellKind.NUMBER), (True,) * 3, tag="SB"

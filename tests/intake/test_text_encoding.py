@@ -27,6 +27,10 @@ KOREAN = "날짜,거래처,금액\n2024/01/05,주식회사 테스트,임대료\n
         ("id,amount\n1,£5.00\n2,£6.10\n", "cp1252"),
         ("id,amount\n1,5.00€\n", "cp1252"),
         ("id;amount\n1;1\u00a0250,00\n", "cp1252"),
+        ("id|amount\n" + "".join(f"{i}|{'€£'[i % 2]}{i},312.50\n" for i in range(1, 40)), "cp1252"),
+        ("id;amount\n" + "".join(f"{i};{i}\u00a0312,50 €\n" for i in range(1, 40)), "cp1252"),
+        ("id;amount;name\n" + "".join(f"{i};£{i}.50;Émile Müller\n" for i in range(1, 40)), "cp850"),
+        (POLISH + "".join(f"{i};€{i}.50;Zapłata\n" for i in range(1, 40)), "cp1250"),
         ("id,name\n1,Café\n", "cp1252"),
     ],
 )

@@ -257,14 +257,15 @@ def _is_doubtful(start: str) -> bool:
 def is_weak_footer(cells: Cells, profile: TableProfile, *, is_cut: bool = False) -> bool:
     """Tell whether a row in the last lines of a file is a footer; `is_cut` if the file ends within this row.
 
-    Here, too few cells that do not look like those of the table, a lone cell, or a bare 'Total' are enough.
-    A row that was cut off looks like the beginning of a row of the table and is none.
+    Here, too few cells that do not look like those of the table, a lone cell, or a bare 'Total' are enough; behind
+    the figures, a bare 'Total' where a cell that is always filled is not. A row that was cut off looks like the
+    beginning of a row of the table and is no footer.
     """
     filled = [i for i, cell in enumerate(cells) if cell.strip()]
     if not filled:
         return False
     width = len(profile.kinds)
-    if _BARE_TOTAL.fullmatch(cells[filled[0]].strip()):
+    if _BARE_TOTAL.fullmatch(cells[filled[0]].strip()) or _is_total_behind(cells, filled, profile):
         return True
     conforming, strange = _conformity(cells, profile.kinds)
     if len(cells) < width:
@@ -273,6 +274,11 @@ def is_weak_footer(cells: Cells, profile: TableProfile, *, is_cut: bool = False)
         return strange > conforming or (conforming == 0 and len(cells) < max(2, width // 2 + 1))
     lone = len(filled) == 1 and sum(profile.filled) > 1
     return lone and conforming == 0
+
+
+def _is_total_behind(cells: Cells, filled: Sequence[int], profile: TableProfile) -> bool:
+    texts = [cells[i].strip() for i in filled if kind_of(cells[i]) is not CellKind.NUMBER]
+    return len(texts) == 1 and _BARE_TOTAL.fullmatch(texts[0]) is not None and _contradicts(cells, profile)
 
 
 def _is_header(cells: Cells, header: tuple[str, ...]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,10 @@ _CANDIDATES = [
     "mac_roman", "iso8859_2", "cp932", "euc_jp", "gb18030", "big5", "cp949",
 ]  # fmt: skip
 _PREFERRED = ("cp1252", "cp1250", "cp850", "cp1251", "cp1254", "cp1257")
+_BESIDE_FIGURES = re.compile(
+    rb"[\x80-\xff](?=[ ]?[-+]?\d[\d.,]*[.,]\d\d(?!\d))|(?<=[.,]\d\d)[ ]?[\x80-\xff]|(?<=\d)[\x80-\xff](?=\d{3}(?!\d))"
+)
+"""What stands before or after an amount, or parts its thousands."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -149,14 +155,18 @@ codecs.register_error("tieout.count", _count_undecodable)
 def guess_legacy(evidence: bytes) -> str:
     """Return the encoding of text that is not UTF-8; `evidence` are lines of it with bytes above ASCII.
 
+    What stands beside amounts tells signs of currency and thousands apart from letters, and is no word of a language.
     Python's names. Never fails: Latin-1 reads every byte.
     """
     from charset_normalizer import from_bytes  # noqa: PLC0415 - takes 60 ms to import, and few files need it
 
-    fits_western = _decodes(evidence, "cp1252")
+    candidates = _reading_signs(evidence)
+    if len(candidates) < len(_CANDIDATES):
+        evidence = _BESIDE_FIGURES.sub(b"", evidence)
+    fits_western = "cp1252" in candidates and _decodes(evidence, "cp1252")
     if fits_western and len(_HIGH.findall(evidence)) < _THIN_EVIDENCE:
         return "cp1252"
-    best = from_bytes(evidence, cp_isolation=_CANDIDATES, threshold=1.0).best()
+    best = from_bytes(evidence, cp_isolation=candidates, threshold=1.0).best()
     if best is None:
         return "cp1252" if fits_western else "latin-1"
     same = {codecs.lookup(name).name for name in (best.encoding, *best.could_be_from_charset)}
@@ -164,6 +174,21 @@ def guess_legacy(evidence: bytes) -> str:
         if codecs.lookup(name).name in same:
             return name
     return best.encoding
+
+
+def _reading_signs(evidence: bytes) -> list[str]:
+    """Return the encodings that read the most of what stands beside amounts as signs; all where none does."""
+    beside = Counter(found.strip() for found in _BESIDE_FIGURES.findall(evidence))
+    signs = {
+        encoding: sum(times for byte, times in beside.items() if _is_sign(byte.decode(encoding, "replace")))
+        for encoding in _CANDIDATES
+    }
+    most = max(signs.values())
+    return [encoding for encoding in _CANDIDATES if signs[encoding] == most]
+
+
+def _is_sign(character: str) -> bool:
+    return character == "\u2019" or unicodedata.category(character) in ("Sc", "Zs")
 
 
 def _decodes(text: bytes, encoding: str) -> bool:

@@ -400,6 +400,18 @@ def test_rows_are_set_apart_by_their_number_whatever_a_column_is_called(
     assert _deltas(done) == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_a_refused_row_is_told_as_its_file_says_it_in_any_encoding(
+    workspace: Workspace, folder: Path, encoding: str
+) -> None:
+    lines = [f"Z-{i};{i}.00;2026-01-05;Müller" for i in range(1, 40)]
+    text = "\n".join(["id;amount;day;name", *lines[:20], "Z-0;abc;2026-01-05;Häberli", *lines[20:], ""])
+    ours = a_file(folder, text.encode(encoding), "ours.csv")
+    done = compare(workspace, CompareRequest(ours, a_file(folder, text.replace("abc", "1.00"), "theirs.csv")))
+    (refused,) = pq.read_table(done.run_dir / "quarantine.parquet").to_pylist()
+    assert (refused["row_no"], refused["line"], refused["raw"]) == (21, 22, "Z-0;abc;2026-01-05;Häberli")
+
+
 @pytest.mark.parametrize("name", ["rowid", "file_row_number", "__rejected", "select", "a.b", 'say "when"'])
 def test_parquet_columns_may_be_called_anything_too(workspace: Workspace, name: str) -> None:
     ours, theirs = (

@@ -49,10 +49,11 @@ class Received:
     def as_input(self) -> Input:
         """Return it as the engine takes it."""
         source = self.source
-        dialect = source.dialect if isinstance(source, Direct) else None
 
         def locate(row_nos: list[int]) -> dict[int, tuple[int, str]]:
-            return locate_rows(self.artifact.path, dialect, row_nos) if dialect is not None else {}
+            if isinstance(source, Direct) and source.dialect is not None:
+                return locate_rows(source.path, source.dialect, row_nos)
+            return {}
 
         more = tuple(part.as_input() for part in self.more)
         return Input(self.name, self.artifact.artifact_id, self.artifact.byte_count, source, locate, more)
