@@ -30,3 +30,20 @@ def test_each_macro_of_the_file_is_defined() -> None:
     assert {"to_micros", "plain_number", "change_rank"} <= made
     add_likeness_macros(con)
     assert "is_hopeless" in defined(con) - already - made
+
+
+@pytest.mark.parametrize(
+    ("written", "plain", "digits"),
+    [
+        ("INV-00012", "inv12", "12"),
+        ("Überweisung Nr. 007", "uberweisungnr7", "7"),
+        ("2026/00120-A", "202600120a", "2026.120"),
+        ("000", "0", "0"),
+        ("A", "a", ""),
+        ("--", "", ""),
+    ],
+)
+def test_references_keep_what_their_form_leaves_of_them(written: str, plain: str, digits: str) -> None:
+    con = duckdb.connect()
+    add_macros(con, "plain_reference", "reference_digits")
+    assert con.execute("select plain_reference($1), reference_digits($1)", [written]).fetchall() == [(plain, digits)]

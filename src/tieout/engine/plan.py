@@ -7,6 +7,7 @@ from typing import Literal
 
 Kind = Literal["text", "number", "date", "timestamp"]
 Scoring = Literal["weighted", "learned"]
+ReferenceForm = Literal["written", "plain", "digits"]
 PAIR = "pair"
 """What a pair weighs before any evidence, among the evidence of learned weights."""
 EVIDENCE = ("amount", "time", "text", "unit_1", "unit_2", "unit_3", "unit_4", "unit_5", "unit_6")
@@ -124,6 +125,8 @@ class Rules:
     The scored pass takes the score from `weights`, or, where `scoring` is learned, learns from the rows themselves how
     likely a pair belongs together. An automatic match by score also stands clear of its runner-up by `required_margin`.
     Evidence of time is 1 / (1 + lag / `lag_half_days`). A gap is tolerated up to the larger of both tolerances.
+    References meet by what `reference_form` leaves of them: all that is `written`; `plain`, without case, accents,
+    signs and zeros in front (INV-0012 is inv12); or the `digits` alone (INV-0012 is 12, A-1-07 is 1.7).
     """
 
     tolerance_micros: int = 0
@@ -135,6 +138,7 @@ class Rules:
     review_threshold: float = 0.50
     required_margin: float = 0.0
     lag_half_days: float = 3.0
+    reference_form: ReferenceForm = "written"
     zone: str = "UTC"
 
 

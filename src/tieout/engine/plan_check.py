@@ -19,6 +19,7 @@ from tieout.engine.plan import (
     Kind,
     LearnedWeights,
     Plan,
+    ReferenceForm,
     Rules,
     Scoring,
     Settlement,
@@ -104,21 +105,26 @@ def _rules(rules: Rules) -> Iterator[Fault]:
     for name, most in (("tolerance_ppm", MAX_PPM), ("window_days", MAX_WINDOW_DAYS)):
         if not 0 <= getattr(rules, name) <= most:
             yield must_be(f"rules.{name}", f"a whole number from 0 to {most}", getattr(rules, name))
-    if rules.scoring not in get_args(Scoring):
-        yield must_be("rules.scoring", f"one of {', '.join(get_args(Scoring))}", rules.scoring)
+    for name, allowed in (("scoring", get_args(Scoring)), ("reference_form", get_args(ReferenceForm))):
+        if getattr(rules, name) not in allowed:
+            yield must_be(f"rules.{name}", f"one of {', '.join(allowed)}", getattr(rules, name))
     yield from _weights(rules.weights)
-    for name in ("auto_threshold", "review_threshold", "required_margin"):
-        if not 0 <= getattr(rules, name) <= 1:
-            yield must_be(f"rules.{name}", "a number from 0 to 1", getattr(rules, name))
-    if rules.review_threshold > rules.auto_threshold:
-        allowed = f"at most auto_threshold, which is {rules.auto_threshold}"
-        yield must_be("rules.review_threshold", allowed, rules.review_threshold)
+    yield from _thresholds(rules)
     if not 0 < rules.lag_half_days <= MAX_WINDOW_DAYS:
         yield must_be("rules.lag_half_days", f"more than 0 and at most {MAX_WINDOW_DAYS}", rules.lag_half_days)
     if rules.zone != "UTC" and rules.zone not in _zones():
         near = get_close_matches(rules.zone, _zones(), n=3)
         remedy = f"Name one of: {', '.join(near)}." if near else 'Name one such as "UTC" or "Europe/Berlin".'
         yield Fault("rules.zone", f"rules.zone names {shown(rules.zone)}, which is no time zone.", remedy)
+
+
+def _thresholds(rules: Rules) -> Iterator[Fault]:
+    for name in ("auto_threshold", "review_threshold", "required_margin"):
+        if not 0 <= getattr(rules, name) <= 1:
+            yield must_be(f"rules.{name}", "a number from 0 to 1", getattr(rules, name))
+    if rules.review_threshold > rules.auto_threshold:
+        allowed = f"at most auto_threshold, which is {rules.auto_threshold}"
+        yield must_be("rules.review_threshold", allowed, rules.review_threshold)
 
 
 @cache

@@ -212,6 +212,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (_is_text, "text in quotes"),
     "Kind": (_is_text, "text in quotes"),
     "Scoring": (_is_text, "text in quotes"),
+    "ReferenceForm": (_is_text, "text in quotes"),
     "str | None": (_is_text, "text in quotes"),
     "tuple[str, ...]": (_is_names, "an array of texts"),
     "int": (_is_whole, "a whole number"),

@@ -20,7 +20,7 @@ from tieout.engine.parse import (
     parse_expression,
     says_nothing_expression,
 )
-from tieout.engine.plan import ColumnType, Compared, Plan, SidePlan
+from tieout.engine.plan import ColumnType, Compared, Plan, ReferenceForm, SidePlan
 from tieout.store.trees import call, cast, column, is_present, named, try_cast
 
 REJECTED = "__rejected"
@@ -277,24 +277,19 @@ def _spelling(name: str, side: SidePlan, types: dict[str, str], *, is_day: bool 
     return exp.Case().when(exp.not_(says_nothing_expression(text.copy())), spelt)
 
 
-def _joined_text(
-    names: Sequence[str],
-    side: SidePlan,
-    types: dict[str, str],
-    separator: str,
-    *,
-    all_needed: bool,
-    days: frozenset[int] = frozenset(),
-) -> exp.Expr:
-    """Return the spelling of several columns as one text; those at the positions `days` by day."""
-    if not names:
+def _joined_text(names: Sequence[str], side: SidePlan, types: dict[str, str]) -> exp.Expr:
+    """Return the spelling of several columns as one text with blanks between; null where all of them are."""
+    parts = [_spelling(name, side, types) for name in names]
+    if len(parts) < 2:
+        return _joined(parts, " ")
+    joined = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(" "), *parts])
+    return exp.func("nullif", joined, exp.Literal.string(""))
+
+
+def _joined(parts: Sequence[exp.Expr], separator: str) -> exp.Expr:
+    """Return texts as one; null where any of them is, or there is none."""
+    if not parts:
         return cast(exp.null(), "VARCHAR")
-    parts = [_spelling(name, side, types, is_day=position in days) for position, name in enumerate(names)]
-    if len(parts) == 1:
-        return parts[0]
-    if not all_needed:
-        joined = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(separator), *parts])
-        return exp.func("nullif", joined, exp.Literal.string(""))
     tree: exp.Expr = parts[0]
     for part in parts[1:]:
         tree = exp.DPipe(this=exp.DPipe(this=tree, expression=exp.Literal.string(separator)), expression=part)
@@ -395,16 +390,16 @@ def entry_projection(
     day, occurred = _day_and_instant(side, source_types, typed, zone)
     ref = (
         column(side.key[0])
-        if shape.is_ref_integer or is_ref_bare
-        else _joined_text(side.key, side, source_types, REF_SEPARATOR, all_needed=True, days=shape.key_days)
+        if shape.is_ref_integer or (is_ref_bare and shape.reference_form == "written")
+        else _reference(side, source_types, shape)
     )
-    group_ref = _joined_text(side.group, side, source_types, REF_SEPARATOR, all_needed=True, days=shape.group_days)
+    groups = [_spelling(name, side, source_types, is_day=at in shape.group_days) for at, name in enumerate(side.group)]
     units: list[exp.Expr] = [_spelling(name, side, source_types) for name in side.units[:UNIT_COUNT]]
     units += [cast(exp.null(), "VARCHAR") for _ in range(UNIT_COUNT - len(units))]
     selected = {
         "entry_no": row_no.copy(),
         "ref": ref,
-        "group_ref": group_ref,
+        "group_ref": _joined(groups, REF_SEPARATOR),
         "day": day,
         "occurred_us": occurred,
         "currency": _currency(side, source_types),
@@ -412,7 +407,7 @@ def entry_projection(
         "quantity_micros": _micros(side.quantity, side, source_types, typed),
         "fee_micros": _micros(side.fee, side, source_types, typed, side.amount_exponent),
         "fx_rate_nanos": _rate_nanos(side.fx_rate, source_types),
-        "text": _joined_text(side.text, side, source_types, " ", all_needed=False),
+        "text": _joined_text(side.text, side, source_types),
         **{f"unit_{i}": unit for i, unit in enumerate(units, start=1)},
         "compared": struct,
         "source": _source(side),
@@ -423,6 +418,19 @@ def entry_projection(
     if has_rejects:
         query.where(exp.EQ(this=column(REJECTED), expression=exp.Literal.number(0)), copy=False)
     return query
+
+
+def _reference(side: SidePlan, types: dict[str, str], shape: EntryShape) -> exp.Expr:
+    parts = [_spelling(name, side, types, is_day=place in shape.key_days) for place, name in enumerate(side.key)]
+    return _joined([reference_in(part, shape.reference_form) for part in parts], REF_SEPARATOR)
+
+
+def reference_in(spelt: exp.Expr, form: ReferenceForm) -> exp.Expr:
+    """Return what is left of a reference in a form, null where that is nothing."""
+    if form == "written":
+        return spelt
+    macro = "plain_reference" if form == "plain" else "reference_digits"
+    return call("nullif", call(macro, cast(spelt, "VARCHAR")), exp.Literal.string(""))
 
 
 def _source(side: SidePlan) -> exp.Expr:
@@ -510,7 +518,8 @@ class EntryShape:
 
     With `is_ref_integer` the reference is joined as the integer that it is; with `is_amount_plain` amounts are compared
     as read, for they scale alike; without `has_currency` all rows of both sides are in one currency. `key_days` and
-    `group_days` are the positions at which one side has days and the other instants, which meet by day.
+    `group_days` are the positions at which one side has days and the other instants, which meet by day. References meet
+    in `reference_form`.
     """
 
     is_ref_integer: bool
@@ -519,18 +528,22 @@ class EntryShape:
     has_currency: bool
     key_days: frozenset[int] = frozenset()
     group_days: frozenset[int] = frozenset()
+    reference_form: ReferenceForm = "written"
 
 
 def entry_shape(plan: Plan, ours_types: dict[str, str], theirs_types: dict[str, str]) -> EntryShape:
     """Return the shape that the entries of this plan share."""
     ours, theirs = plan.ours, plan.theirs
     return EntryShape(
-        is_ref_integer=_is_integer_key(ours, ours_types) and _is_integer_key(theirs, theirs_types),
+        is_ref_integer=plan.rules.reference_form == "written"
+        and _is_integer_key(ours, ours_types)
+        and _is_integer_key(theirs, theirs_types),
         has_amount=bool(ours.amount or theirs.amount),
         is_amount_plain=_is_plain(ours) and _is_plain(theirs) and ours.amount_exponent == theirs.amount_exponent,
         has_currency=bool(ours.currency or theirs.currency or ours.currency_constant != theirs.currency_constant),
         key_days=_days_beside_instants(plan, ours.key, theirs.key),
         group_days=_days_beside_instants(plan, ours.group, theirs.group),
+        reference_form=plan.rules.reference_form,
     )
 
 

@@ -400,6 +400,22 @@ def test_rows_are_set_apart_by_their_number_whatever_a_column_is_called(
     assert _deltas(done) == []
 
 
+def test_references_that_each_side_writes_in_its_way_pair_rows_and_the_plan_keeps_how(
+    workspace: Workspace, folder: Path
+) -> None:
+    rest = [f"{row * 7 % 90}.50;2026-01-{1 + row % 28:02}\n" for row in range(62)]
+    ours = "".join(f"INV-{row:05};{rest[row]}" for row in range(1, 60))
+    theirs = "".join(f"{row};{rest[row]}" for row in range(2, 61)).replace("\n9;63.50", "\n9;63.75")
+    done = compare(workspace, _request(folder, f"invoice;amount;date\n{ours}", f"number;amount;date\n{theirs}"))
+    matched = pq.read_table(done.run_dir / "match.parquet").to_pylist()
+    assert [(row["ours_row"], row["theirs_row"], row["pass"]) for row in matched] == [
+        (row, row - 1, "reference") for row in range(2, 60)
+    ]
+    assert [kind for kind, _ in _deltas(done)] == ["missing", "overpay", "unexpected"]
+    assert 'reference_form = "digits"' in (done.run_dir / "plan.toml").read_text()
+    assert replay(workspace, done.run.run_id).differences == ()
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
 def test_a_refused_row_is_told_as_its_file_says_it_in_any_encoding(
     workspace: Workspace, folder: Path, encoding: str

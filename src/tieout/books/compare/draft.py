@@ -369,6 +369,7 @@ def _rules(
         tolerance_micros=options.tolerance_micros or 0,
         tolerance_ppm=options.tolerance_ppm or 0,
         window_days=days,
+        reference_form=facts.tie.reference_form,
     )
     return rules, decisions
 

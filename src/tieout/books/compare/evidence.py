@@ -14,6 +14,8 @@ from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.overlap import Domain, domain_value, domains_of
 from tieout.books.compare.statements import create, create_from_file, run_file, select, union
 from tieout.engine.parse import is_text, parse_expression
+from tieout.engine.plan import ReferenceForm
+from tieout.engine.projection import reference_in
 from tieout.store.trees import call, cast, column, integer, is_present, named, string
 
 KEY_SEPARATOR = "\x1f"
@@ -107,29 +109,38 @@ Agreements = dict[tuple[int, int], Agreement]
 """By the numbers of a column or amount of ours and one of theirs."""
 
 
-def key_value(columns: Sequence[Column]) -> exp.Expression:
-    """Return the text of a key over the raw rows, as the engine makes a reference of it; null when a part is."""
-    parts: list[exp.Expression] = []
+def key_value(columns: Sequence[Column], form: ReferenceForm = "written") -> exp.Expr:
+    """Return the text of a key over the raw rows, as the engine makes a reference of it; null when a part is.
+
+    Forms other than `written` take macros of the engine.
+    """
+    parts: list[exp.Expr] = []
     for c in columns:
         if is_text(c.source_type) and not c.look.padded:
-            parts.append(call("nullif", column(c.alias), string("")))
+            written: exp.Expr = call("nullif", column(c.alias), string(""))
         else:
-            parts.append(parse_expression(column(c.alias), TEXT, c.source_type))
+            written = parse_expression(column(c.alias), TEXT, c.source_type)
+        parts.append(reference_in(written, form))
     tree = parts[0]
     for part in parts[1:]:
         tree = exp.DPipe(this=exp.DPipe(this=tree, expression=string(KEY_SEPARATOR)), expression=part)
     return tree
 
 
-def meet_by_key(con: duckdb.DuckDBPyConnection, ours: Sequence[Column], theirs: Sequence[Column]) -> KeyOverlap:
+def meet_by_key(
+    con: duckdb.DuckDBPyConnection,
+    ours: Sequence[Column],
+    theirs: Sequence[Column],
+    form: ReferenceForm = "written",
+) -> KeyOverlap:
     """Count how a key meets; leaves the values of both sides for `pair_rows`."""
     for columns in (ours, theirs):
         side = columns[0].side
-        keep_keys(con, side, key_value(columns), f"infer_{side}_raw")
+        keep_keys(con, side, key_value(columns, form), f"infer_{side}_raw")
     return _key_overlap(con, ours[0], theirs[0])
 
 
-def keep_keys(con: duckdb.DuckDBPyConnection, side: str, key: exp.Expression, table: str) -> None:
+def keep_keys(con: duckdb.DuckDBPyConnection, side: str, key: exp.Expr, table: str) -> None:
     """Keep the distinct values of a key expression over a table of a side, with their rows and one row number.
 
     Exact copies of a row are not counted as rows of their own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -25,6 +26,8 @@ from tieout.books.compare.evidence import (
 from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.overlap import Overlaps
 from tieout.books.compare.statements import create, rows_of, run_file, union
+from tieout.engine.macros import add_macros
+from tieout.engine.plan import ReferenceForm
 from tieout.store.trees import call, integer, is_present, string
 
 UNIQUE = 0.90
@@ -43,7 +46,18 @@ DOUBTFUL = 0.35
 WORDED_ALIKE = 0.9
 """What describes a row (free text, a name, an email) identifies it only where both sides word it alike; where they do
 less often, likeness tells more."""
+FULLY_MET = 0.95
+"""Where a larger share of the smaller side's values is on the other side, no other form of them is looked for."""
+GAINED = 0.02
+"""By so large a share of them more have to meet in another form."""
+STAYED_APART = 0.999
+"""So large a share of the values of each side must stay different from each other in it."""
+FEW_WORDINGS = 4
+LOOSELY_MET = 0.5
+SURELY_SUPPORTED = 0.8
+"""Numbers alone meet by accident: half of the values beyond that, or other columns that agree as often as this."""
 Form = Literal["key", "group", "hint"]
+_NUMBER = re.compile("9+")
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,7 @@ class KeyFinding:
     `form` is `key` (one row each), `group` (rows that belong together) or `hint` (they may). `support` is how far the
     other columns of the paired rows agree beyond chance, None when there is nothing to hold against each other.
     It `is_doubtful` when none of them agree although they could. `also` names columns that identify the same rows.
+    Values meet in `reference_form`.
     """
 
     ours: tuple[Column, ...]
@@ -99,6 +114,7 @@ class KeyFinding:
     strength: float
     sums: GroupSums | None = None
     also: tuple[str, ...] = ()
+    reference_form: ReferenceForm = "written"
 
     @property
     def label(self) -> str:
@@ -134,9 +150,11 @@ class Search:
         return measure_agreements(self.con, self.ours, self.theirs, (self.ours_amounts, self.theirs_amounts), worth)
 
 
-def measure(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) -> KeyFinding:
+def measure(
+    search: Search, ours: Sequence[Column], theirs: Sequence[Column], reference_form: ReferenceForm = "written"
+) -> KeyFinding:
     """Meet both sides by these columns and judge them as a key."""
-    overlap = meet_by_key(search.con, ours, theirs)
+    overlap = meet_by_key(search.con, ours, theirs, reference_form)
     pair_rows(search.con)
     agreements = search.agreements()
     nos = frozenset((o.no, t.no) for o, t in zip(ours, theirs, strict=True))
@@ -145,6 +163,7 @@ def measure(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) ->
     least, most = sorted((overlap.ours_uniqueness, overlap.theirs_uniqueness))
     form: Form = "key" if least >= UNIQUE else "group" if most >= UNIQUE else "hint"
     finding = KeyFinding(tuple(ours), tuple(theirs), form, overlap, agreements, support, is_doubtful, name, 0.0)
+    finding = replace(finding, reference_form=reference_form)
     return replace(finding, strength=_strength(finding))
 
 
@@ -228,7 +247,13 @@ def is_acceptable(finding: KeyFinding, *, is_sample: bool) -> bool:
 
 
 def _describes(c: Column) -> bool:
-    return c.is_free_text or says(c.name, "postcode", "phone", "email", "name")
+    return (c.is_free_text and not _is_numbered(c)) or says(c.name, "postcode", "phone", "email", "name")
+
+
+def _is_numbered(c: Column) -> bool:
+    """Say whether the same few words stand before every number: Order 7719, Order 7720."""
+    wordings = {_NUMBER.sub("9", shape.text) for shape in c.look.shapes}
+    return len(wordings) <= FEW_WORDINGS and all("9" in wording for wording in wordings)
 
 
 def is_telling(finding: KeyFinding) -> bool:
@@ -320,6 +345,60 @@ def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding], list[
     if ranked and ranked[0].form == "key":
         return ranked[0], ranked[1:], refused
     return None, ranked, refused
+
+
+def in_another_form(search: Search, written: KeyFinding) -> KeyFinding | None:
+    """Return the finding by the same columns in a form in which clearly more values meet, if there is one.
+
+    That is where one side writes INV-0012 and the other inv 12, #12 or 12, and no two values of a side become one.
+    """
+    if not _may_be_written_otherwise(written) or written.overlap.containment >= FULLY_MET:
+        return None
+    add_macros(search.con, "plain_reference", "reference_digits")
+    forms: tuple[ReferenceForm, ...] = ("plain", "digits")
+    found = [measure(search, written.ours, written.theirs, form) for form in forms]
+    better = [finding for finding in found if _meets_better(finding, written)]
+    return max(better, key=lambda finding: finding.overlap.common, default=None)
+
+
+def _may_be_written_otherwise(finding: KeyFinding) -> bool:
+    columns = (*finding.ours, *finding.theirs)
+    if any(says(c.name, "phone", "postcode", "card") or c.kind not in ("text", "number") for c in columns):
+        return False
+    return any(c.kind == "text" for c in columns) and not any(is_word(c) for c in columns)
+
+
+def _meets_better(found: KeyFinding, written: KeyFinding) -> bool:
+    now, before = found.overlap, written.overlap
+    if now.ours_distinct < STAYED_APART * before.ours_distinct:
+        return False
+    if now.theirs_distinct < STAYED_APART * before.theirs_distinct:
+        return False
+    smaller = min(before.ours_distinct, before.theirs_distinct)
+    if now.common - before.common < max(2, GAINED * smaller):
+        return False
+    support = found.support or 0.0
+    if found.reference_form == "plain" or support >= SURELY_SUPPORTED:
+        return True
+    return support >= LOOSELY_MET and now.containment - now.expected_by_chance >= LOOSELY_MET
+
+
+def find_rewritten(search: Search) -> KeyFinding | None:
+    """Return the best key whose values are written in one way on one side and in another on the other."""
+    tried = []
+    for o in search.ours.columns:
+        for t in search.theirs.columns:
+            name, named = search.likenesses[o.no, t.no], min(_named_as_key(o), _named_as_key(t))
+            is_worth_it = min(o.uniqueness, t.uniqueness) >= UNIQUE and (name >= 0.5 or named == 1)
+            if is_worth_it and _may_be_key(search, o) and _may_be_key(search, t):
+                tried.append((-name - named, o.name, t.name, o, t))
+    for *_, o, t in sorted(tried, key=lambda item: item[:3])[:TRIED_KEYS]:
+        found = in_another_form(search, measure(search, [o], [t]))
+        if found is None or found.form != "key" or not is_acceptable(found, is_sample=search.is_sample):
+            continue
+        if found.overlap.containment >= LOOSELY_MET or search.is_sample:
+            return found
+    return None
 
 
 def _goes_along(finding: KeyFinding, o: Column, t: Column) -> bool:

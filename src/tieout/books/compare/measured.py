@@ -136,6 +136,6 @@ def settle_formats(con: duckdb.DuckDBPyConnection, facts: Facts) -> dict[tuple[S
         return {}
     paired = 0
     if tie.by == "key" and tie.finding is not None:
-        meet_by_key(con, tie.finding.ours, tie.finding.theirs)
+        meet_by_key(con, tie.finding.ours, tie.finding.theirs, tie.finding.reference_form)
         paired = pair_rows(con)
     return {(c.side, c.name): settle_rivals(con, c, own, other, search.likenesses, paired) for own, other, c in open_}

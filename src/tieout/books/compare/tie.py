@@ -18,6 +18,8 @@ from tieout.books.compare.keys import (
     best_sum,
     find_composite,
     find_key,
+    find_rewritten,
+    in_another_form,
     is_acceptable,
     is_telling,
     is_word,
@@ -27,7 +29,7 @@ from tieout.books.compare.keys import (
 from tieout.books.compare.roles import SAME_NAME, text_columns
 from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, split_sides, unknown
 from tieout.books.compare.wording import count, decided, percent, uniqueness
-from tieout.engine.plan import Decision
+from tieout.engine.plan import Decision, ReferenceForm
 
 EQUALLY_GOOD = 0.04
 MISSED = 0.02
@@ -56,6 +58,11 @@ class Tie:
     refused: tuple[str, ...] = ()
 
     @property
+    def reference_form(self) -> ReferenceForm:
+        """How references meet."""
+        return self.finding.reference_form if self.by == "key" and self.finding is not None else "written"
+
+    @property
     def columns(self) -> frozenset[tuple[str, str]]:
         """The (side, column) pairs that tie rows together."""
         if self.finding is None:
@@ -71,7 +78,10 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
         return _asked_key(search, options.on, names)
     best, others, refused = find_key(search)
     if best is not None:
-        return _copies_that_sum(search, best) or _single_key(search, best, others)
+        return _copies_that_sum(search, best) or _single_key(search, in_another_form(search, best) or best, others)
+    rewritten = find_rewritten(search)
+    if rewritten is not None:
+        return Tie("key", rewritten, decisions=(_key_decision(search, rewritten, 0.0),))
     groups = [_judged(search, finding) for finding in others[:3]]
     # Numbers that could meet by accident are believed where their sums tie, which no accident does.
     counters = [_judged(search, finding) for finding in refused if finding.form == "group"][:2]
@@ -91,8 +101,9 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
 
 def _asked_key(search: Search, specs: Sequence[str], names: Names) -> Tie:
     ours, theirs = _asked_columns(search, specs, names, "--on")
-    finding = replace(measure(search, ours, theirs), form="key")
-    evidence = f"{ASKED}; {uniqueness(finding.overlap)}"
+    written = measure(search, ours, theirs)
+    finding = replace(in_another_form(search, written) or written, form="key")
+    evidence = f"{ASKED}; {uniqueness(finding.overlap)}{_form_told(finding)}"
     return Tie("key", finding, decisions=(decided("key", finding.label, 1.0, evidence, "--on"),))
 
 
@@ -206,7 +217,7 @@ def _same_rows(best: KeyFinding, rival: KeyFinding) -> float | None:
 
 
 def _key_decision(search: Search, finding: KeyFinding, penalty: float, said: str = "") -> Decision:
-    evidence = uniqueness(finding.overlap) + (" of the sample" if search.is_sample else "")
+    evidence = uniqueness(finding.overlap) + (" of the sample" if search.is_sample else "") + _form_told(finding)
     confidence = 0.4 + 0.65 * finding.strength
     if finding.support is None:
         evidence += "; no other column to check it against"
@@ -224,6 +235,14 @@ def _key_decision(search: Search, finding: KeyFinding, penalty: float, said: str
         evidence += f" (whole numbers in these ranges would meet in {percent(chance)} by accident)"
         confidence = min(confidence, 0.9 if finding.support else 0.5)
     return decided("key", finding.label, min(0.99, confidence) - penalty, evidence + said, "--on")
+
+
+def _form_told(finding: KeyFinding) -> str:
+    return {
+        "written": "",
+        "plain": "; compared without case, signs and zeros in front",
+        "digits": "; compared by the numbers in them",
+    }[finding.reference_form]
 
 
 @dataclass(frozen=True)

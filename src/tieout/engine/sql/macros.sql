@@ -94,6 +94,11 @@ create or replace macro plain_reference(quoted) as regexp_replace(
   regexp_replace(lower(strip_accents(quoted)), '[^\p{L}\p{N}]+', '', 'g'), '(^|\D)0+(\d)', '\1\2', 'g'
 );
 
+-- why: one side has only the number of INV-00012, or puts another prefix before it
+create or replace macro reference_digits(quoted) as array_to_string(
+  list_transform(regexp_extract_all(quoted, '[0-9]+'), lambda run: coalesce(nullif(ltrim(run, '0'), ''), '0')), '.'
+);
+
 -- why: 54.30 booked as 45.30: two neighbouring digits changed places, which changes an amount by a multiple of nine
 create or replace macro digits_swapped(ours, theirs) as
   case
