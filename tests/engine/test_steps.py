@@ -570,8 +570,8 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
     # Those that decide which steps follow, what the rules of application and the learning of weights read, and what a
     # made step puts together.
-    together = {"near_reference", "near_same_reference", "near_taken", "near_likeness"}
-    together |= {"tolerance_change", "surer_change", "likeness_change"}
+    together = {"near_same_reference", "near_taken", "near_likeness"}
+    together |= {"tolerance_change", "surer_change", "form_change", "likeness_change"}
     deciding = {"reference_repeat", "reference_padding", "scoring", "second_look", "leftover"}
     assert unread == deciding | {"advice_line", "label_level"} | together
 

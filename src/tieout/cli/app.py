@@ -325,8 +325,8 @@ def compare(
         typer.Option(
             metavar="RULE=VALUE",
             help="Show what another rule would change in money and rows, without taking it: window=10, tolerance=1%,"
-            " auto=0.9, review=0.3, usual for those worth a try, or best for those that the result names. Repeat for"
-            " several.",
+            " auto=0.9, review=0.3, form=plain (references without case, signs and zeros in front), form=digits, usual"
+            " for those worth a try, or best for those that the result names. Repeat for several.",
         ),
     ] = None,
     after: Annotated[

@@ -118,7 +118,11 @@ def why_not_steps(con: duckdb.DuckDBPyConnection, *, is_repeated: bool, is_score
         )
         if is_run
     ]
-    rules = ["tolerance_change", *(["surer_change"] if is_scored else [])]
+    rules = [
+        "tolerance_change",
+        *(["surer_change"] if is_scored else []),
+        *(["form_change"] if keyed_sides > 1 else []),
+    ]
     steps: list[str | Step] = ["lone_row", *(["near_key"] if keyed_sides > 1 else []), *changes, *rules]
     if is_scored and sides > 1:
         steps += LIKENESS_STEPS

@@ -130,12 +130,14 @@ RULE_WORDS = {
     "tolerance": "tolerance of {to} instead of {from}",
     "review": "review from {to} instead of {from}",
     "auto": "accept from {to} instead of {from}",
+    "form": "references compared {to} instead of as {from}",
 }
 GAIN_WORDS = {
     "window": ("row a side would match", "rows a side would match"),
     "tolerance": ("difference would be forgiven", "differences would be forgiven"),
     "review": ("row a side would be proposed", "rows a side would be proposed"),
     "auto": ("match would need no person", "matches would need no person"),
+    "form": ("row a side would match", "rows a side would match"),
 }
 BASIS_WORDS = {"exact": "", "bound": "at most", "estimate": "about"}
 """How far a figure of what another rule would do is to be trusted."""

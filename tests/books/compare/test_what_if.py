@@ -79,6 +79,7 @@ def test_the_usual_changes_are_tried_each_once(workspace: Workspace, done) -> No
         ("window=99999999", "no value for window"),
         ("auto=2", "no value for auto"),
         ("review=low", "no value for review"),
+        ("form=bare", "no value for form"),
     ],
 )
 def test_what_is_no_change_is_refused_before_anything_runs(workspace: Workspace, done, change: str, said: str) -> None:
@@ -110,7 +111,9 @@ def test_the_best_are_those_that_the_run_itself_names(workspace: Workspace, tmp_
     (tmp_path / "theirs.csv").write_text(THEIRS.replace("INV-0009", "inv 9"), encoding="utf-8")
     done = compare(workspace, CompareRequest(tmp_path / "ours.csv", tmp_path / "theirs.csv", infer_options(on=["id"])))
     named = [change["what_if"] for change in done.summary["why_not"]["rules"]]
-    assert named
+    assert "form=plain" in named
+    (plainer,) = try_changes(workspace, done.run, ["form=plain"])
+    assert (plainer.after.matched, plainer.after.unmatched) == (plainer.before.matched + 1, 0)
     assert {item.change for item in try_changes(workspace, done.run, ["best"])} == set(named[:3])
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from tieout.books.compare.again import run_in_scratch
 from tieout.books.compare.options import parse_tolerance
 from tieout.books.workspace import Progress, Workspace
 from tieout.core.errors import TieoutError
-from tieout.engine.plan import Plan, Rules
+from tieout.engine.plan import Plan, ReferenceForm, Rules
 from tieout.engine.plan_check import MAX_WINDOW_DAYS
 from tieout.engine.plan_file import plan_from_toml
 from tieout.store.runs import Run
@@ -73,7 +73,7 @@ def try_changes(
     """Run the files of `run` again with each change of its plan alone, what explains most first. Publishes nothing.
 
     Weights that the run was given stay, those that it learned are learned anew. A change is RULE=VALUE (window,
-    tolerance, auto or review), `usual` for those most often worth trying, or `best` for those that the run names.
+    tolerance, auto, review or form), `usual` for those most often worth trying, or `best` for those that the run names.
     Raises BadWhatIf before anything is run.
     """
     plan = plan_from_toml(run.config)
@@ -140,6 +140,13 @@ def _review(rules: Rules, value: str) -> Rules:
     return replace(rules, review_threshold=share, auto_threshold=max(rules.auto_threshold, share))
 
 
+def _form(rules: Rules, value: str) -> Rules:
+    for form in get_args(ReferenceForm):
+        if form == value:
+            return replace(rules, reference_form=form)
+    raise _bad("form", value, f"one of {', '.join(get_args(ReferenceForm))}")
+
+
 def _share(rule: str, value: str) -> float:
     try:
         share = float(value)
@@ -155,6 +162,7 @@ _RULES: dict[str, Callable[[Rules, str], Rules]] = {
     "tolerance": _tolerated,
     "auto": _auto,
     "review": _review,
+    "form": _form,
 }
 
 
