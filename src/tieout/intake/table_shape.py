@@ -327,7 +327,9 @@ def _sure(rows: list[Cells]) -> list[Cells]:
     sure = [
         row
         for row, fill in zip(rows, fills, strict=True)
-        if 2 * fill >= usual and not _FOOTER_WORDS.match(next((cell for cell in row if cell.strip()), "").strip())
+        if 2 * fill >= usual
+        and not _FOOTER_WORDS.match(next((cell for cell in row if cell.strip()), "").strip())
+        and not _BARE_TOTAL.fullmatch(next((cell for cell in reversed(row) if cell.strip()), "").strip())
     ]
     return sure or rows
 

@@ -59,6 +59,13 @@ def test_of_few_pairs_a_late_one_is_no_stray() -> None:
     assert window_of({0: 40, 1: 38, 9: 1}, _even(SPAN_DAYS))[0] == 1
 
 
+def test_a_few_late_pairs_are_no_accidents_where_amounts_hardly_meet_by_accident() -> None:
+    lags = {0: 3, 1: 5, 2: 5, 6: 1, 16: 1, 20: 2}
+    assert window_of(lags, _even(SPAN_DAYS), accidents=0.1)[0] == 20
+    assert window_of(lags, _even(SPAN_DAYS), accidents=4.0)[0] == 2
+    assert window_of(lags, _even(SPAN_DAYS))[0] == 2
+
+
 def test_files_of_a_month_have_no_level_so_that_the_window_leaves_only_stray_pairs_out() -> None:
     lags = dict.fromkeys(range(12), 10) | {20: 1, 25: 1}
     assert window_of(lags, _even(28))[0] == 11

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 import duckdb
 
@@ -30,7 +31,7 @@ from tieout.books.compare.roles import (
     unit_pairs,
 )
 from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
-from tieout.books.compare.statements import lags_of
+from tieout.books.compare.statements import accidents_of, lags_of
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan
 from tieout.store.trees import column
@@ -44,6 +45,8 @@ LIKENESS = Rules(
 )
 """How rows without a reference are paired where no book says otherwise: by what the rows themselves teach."""
 SURE_NAME = 0.95
+FEW_PAIRED = 1_000
+"""Of more pairs the days alone tell which are accidents."""
 Texts = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -362,7 +365,8 @@ def _rules(
     elif facts.tie.by == "likeness" and ours_date is not None and theirs_date is not None:
         dated = (column(ours_date.alias), column(theirs_date.alias))
         lags, chances = lags_of(con, *dated, FARTHEST_DAYS) if facts.paired else ({}, {})
-        days, confidence, evidence = window_of(lags, chances)
+        accidents = accidents_of(con) if 0 < sum(lags.values()) <= FEW_PAIRED else inf
+        days, confidence, evidence = window_of(lags, chances, accidents)
         decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
     rules = replace(
         LIKENESS,

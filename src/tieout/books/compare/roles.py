@@ -94,14 +94,19 @@ def rank_amounts(
     shares: Mapping[tuple[int, int], Share | None],
     likenesses: Likenesses,
 ) -> list[AmountPair]:
-    """Return all pairs of amounts, the likeliest first: names that say amount, and agreement."""
+    """Return all pairs of amounts, the likeliest first: names that say amount, and agreement on as many rows as can be.
+
+    A debit that only a few rows have may agree on all of these; credit less debit agrees on more.
+    """
+    most = max((share.seen for share in shares.values() if share is not None), default=0)
     ranked = []
     for o in ours:
         for t in theirs:
             share = shares.get((o.no, t.no))
             rate = share.rate if share else None
             named = (o.weight * t.weight) ** 0.5
-            told = 0.3 + 0.7 * (rate or 0.0) + 0.1 * (share.near if share else 0.0)
+            held = share.seen / most if share and share.seen else 1.0
+            told = 0.3 + held * (0.7 * (rate or 0.0) + 0.1 * (share.near if share else 0.0))
             alike = likenesses.get((o.no, t.no), 0.0)
             # A conversion only explains what no plain amount does.
             plain = 1.0 if o.rate is None and t.rate is None else 0.9

@@ -80,6 +80,11 @@ def lags_of(
     return lags, {int(distance): float(pairs) for distance, pairs in found}
 
 
+def accidents_of(con: duckdb.DuckDBPyConnection) -> float:
+    """Return about how many rows a unique amount pairs by accident; the key that was met last is the amount."""
+    return float(run_file(con, "accident")[0][0])
+
+
 def rows_of_file(con: duckdb.DuckDBPyConnection, name: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
     """Return the rows of a SQL file with parameters, by name of the column."""
     found = con.execute(_text(name), dict(parameters))

@@ -173,9 +173,12 @@ def learn(sample: Sample) -> LearnedWeights:
         ) / 2
         match_share = min((float(found) + 0.5) / (most_pairs + 1.0), LARGEST_SHARE)
         is_counted = pairs.is_ours | pairs.is_theirs
-        counted = np.bincount(pairs.pattern, np.where(is_counted, belongs, 0.0)).astype(np.float64)
+        belongs = np.where(is_counted, belongs, 0.0)
+        counted = np.bincount(pairs.pattern, belongs).astype(np.float64)
+        largest = np.zeros(len(counted))
+        np.maximum.at(largest, pairs.pattern, belongs)
         before = matched
-        matched = [_matched(item, counted) for item in evidence]
+        matched = [_matched(item, counted, largest) for item in evidence]
         met_by_chance = match_share * most_pairs / _all_pairs(sample.sizes)
         chance = [_by_chance(item, met_by_chance, m) for item, m in zip(evidence, matched, strict=True)]
         if all(np.abs(now - then).max() < SETTLED for now, then in zip(matched, before, strict=True)):
@@ -259,9 +262,19 @@ def _by_chance(item: _Evidence, met_by_chance: float, matched: Floats) -> Floats
     return np.asarray(alone / alone.sum())
 
 
-def _matched(item: _Evidence, belongs: Floats) -> Floats:
-    """Return m: the share of each level among the pairs that belong together, leaning on what is usual."""
-    counts = np.bincount(item.place, belongs, len(item.levels) + 1)[:-1] + item.labelled + PRIOR_PAIRS * item.usual
+def _matched(item: _Evidence, belongs: Floats, largest: Floats) -> Floats:
+    """Return m: the share of each level among the pairs that belong together, leaning on what is usual.
+
+    The pairs of each pattern come to `belongs`, the likeliest of them to `largest`. How far amounts lie apart has so
+    many levels that one pair may be all that is seen of one; it must not speak for itself, so the likeliest is left
+    out.
+    """
+    found = np.bincount(item.place, belongs, len(item.levels) + 1)
+    if item.name == "amount":
+        likeliest = np.zeros(len(found))
+        np.maximum.at(likeliest, item.place, largest)
+        found -= likeliest
+    counts = found[:-1] + item.labelled + PRIOR_PAIRS * item.usual
     return np.asarray(counts / counts.sum())
 
 
