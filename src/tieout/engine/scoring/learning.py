@@ -273,7 +273,7 @@ def _matched(item: _Evidence, belongs: Floats, largest: Floats) -> Floats:
     if item.name == "amount":
         likeliest = np.zeros(len(found))
         np.maximum.at(likeliest, item.place, largest)
-        found -= likeliest
+        found = found - likeliest
     counts = found[:-1] + item.labelled + PRIOR_PAIRS * item.usual
     return np.asarray(counts / counts.sum())
 
