@@ -269,7 +269,7 @@ def _matched(item: _Evidence, belongs: Floats, largest: Floats) -> Floats:
     many levels that one pair may be all that is seen of one; it must not speak for itself, so the likeliest is left
     out.
     """
-    found = np.bincount(item.place, belongs, len(item.levels) + 1)
+    found: Floats = np.bincount(item.place, belongs, len(item.levels) + 1).astype(np.float64)
     if item.name == "amount":
         likeliest = np.zeros(len(found))
         np.maximum.at(likeliest, item.place, largest)
