@@ -37,6 +37,8 @@ PRIOR_PAIRS = 5.0
 """How many pairs what is usual counts for, beside the pairs that are there."""
 LARGEST_SHARE = 0.999
 PLACES = 8
+SEEN = 1.5
+"""A level that no pair of chance stands at has the least share; one with so many times as much has been seen."""
 RARITIES = 6
 """How many levels the rarity of the words makes of each level of spelling."""
 
@@ -143,17 +145,20 @@ def table_of(learned: LearnedWeights) -> pa.Table:
 def microbits(levels: Sequence[Level]) -> dict[Level, int]:
     """Return what evidences at their levels weigh, in millionths of a bit.
 
-    Among texts spelt equally alike a rarer word never weighs less than a commoner one: in a small file a pair may be
-    the only one of its level, which would count against it.
+    Among texts spelt equally alike a rarer word never weighs less than a commoner one that chance pairs share: in a
+    small file a pair may be the only one of its level, which would count against it.
     """
     least = 10.0**-PLACES
     found: dict[Level, int] = {}
     most: dict[int, int] = {}
+    unseen = SEEN * min((one.chance for one in levels if one.evidence == "text"), default=0.0)
     for one in sorted(levels, key=lambda one: (one.evidence, one.level)):
         weight = round(math.log2(max(one.matched, least) / max(one.chance, least)) * 1_000_000)
         if one.evidence == "text":
             spelling = one.level // 10
-            weight = most[spelling] = max(weight, most.get(spelling, weight))
+            weight = max(weight, most.get(spelling, weight))
+            if one.chance > unseen:
+                most[spelling] = weight
         found[one] = weight
     return found
 
@@ -282,7 +287,8 @@ def _told(item: _Evidence, matched: Floats, chance: Floats) -> Floats:
     """Return m / u, of texts as `microbits` has it."""
     told = matched / chance
     if item.name == "text":
-        told = np.maximum.accumulate(told.reshape(-1, RARITIES), axis=1).reshape(-1)
+        seen = np.where(chance > SEEN * chance.min(), told, 0.0).reshape(-1, RARITIES)
+        told = np.maximum(told, np.maximum.accumulate(seen, axis=1).reshape(-1))
     return np.asarray(told)
 
 
