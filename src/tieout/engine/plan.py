@@ -125,8 +125,8 @@ class Rules:
     The scored pass takes the score from `weights`, or, where `scoring` is learned, learns from the rows themselves how
     likely a pair belongs together. An automatic match by score also stands clear of its runner-up by `required_margin`.
     Evidence of time is 1 / (1 + lag / `lag_half_days`). A gap is tolerated up to the larger of both tolerances.
-    References meet by what `reference_form` leaves of them: all that is `written`; `plain`, without case, accents,
-    signs and zeros in front (INV-0012 is inv12); or the `digits` alone (INV-0012 is 12, A-1-07 is 1.7).
+    References and group keys meet by what `reference_form` leaves of them: all that is `written`; `plain`, without
+    case, accents, signs and zeros in front (INV-0012 is inv12); or the `digits` alone (INV-0012 is 12, A-1-07 is 1.7).
     """
 
     tolerance_micros: int = 0

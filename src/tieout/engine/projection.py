@@ -391,15 +391,14 @@ def entry_projection(
     ref = (
         column(side.key[0])
         if shape.is_ref_integer or (is_ref_bare and shape.reference_form == "written")
-        else _reference(side, source_types, shape)
+        else _reference(side.key, side, source_types, shape.key_days, shape.reference_form)
     )
-    groups = [_spelling(name, side, source_types, is_day=at in shape.group_days) for at, name in enumerate(side.group)]
     units: list[exp.Expr] = [_spelling(name, side, source_types) for name in side.units[:UNIT_COUNT]]
     units += [cast(exp.null(), "VARCHAR") for _ in range(UNIT_COUNT - len(units))]
     selected = {
         "entry_no": row_no.copy(),
         "ref": ref,
-        "group_ref": _joined(groups, REF_SEPARATOR),
+        "group_ref": _reference(side.group, side, source_types, shape.group_days, shape.reference_form),
         "day": day,
         "occurred_us": occurred,
         "currency": _currency(side, source_types),
@@ -420,9 +419,12 @@ def entry_projection(
     return query
 
 
-def _reference(side: SidePlan, types: dict[str, str], shape: EntryShape) -> exp.Expr:
-    parts = [_spelling(name, side, types, is_day=place in shape.key_days) for place, name in enumerate(side.key)]
-    return _joined([reference_in(part, shape.reference_form) for part in parts], REF_SEPARATOR)
+def _reference(
+    names: Sequence[str], side: SidePlan, types: dict[str, str], days: frozenset[int], form: ReferenceForm
+) -> exp.Expr:
+    """Return columns that tell rows apart, or group them, as one text; those at the positions `days` by day."""
+    parts = [_spelling(name, side, types, is_day=place in days) for place, name in enumerate(names)]
+    return _joined([reference_in(part, form) for part in parts], REF_SEPARATOR)
 
 
 def reference_in(spelt: exp.Expr, form: ReferenceForm) -> exp.Expr:

@@ -77,3 +77,24 @@ def test_a_key_that_some_rows_write_otherwise_meets_in_all_rows() -> None:
     assert (plan.ours.key, plan.rules.reference_form) == (("invoice_no",), "plain")
     plan = infer_plan(table(padded), table(lambda n: padded(n) if n else "inv60"))
     assert (plan.ours.key, plan.rules.reference_form) == (("invoice_no",), "written")
+
+
+@pytest.mark.parametrize("told", ["po_{:06}", "STRIPE TRANSFER PO-{}", "{}"])
+def test_a_payout_groups_what_it_holds_however_the_bank_tells_its_number(told: str) -> None:
+    held = {
+        "id": [f"ch_{n:05}" for n in range(ROWS)],
+        "amount": AMOUNTS,
+        "created": DAYS,
+        "payout_id": [f"po_{n // 5 + 31:06}" for n in range(ROWS)],
+    }
+    sums = [sum(round(100 * float(amount)) for amount in AMOUNTS[n : n + 5]) / 100 for n in range(0, ROWS, 5)]
+    paid = {
+        "date": DAYS[: len(sums)],
+        "amount": [f"{amount:.2f}" for amount in sums],
+        "description": [told.format(n + 31) for n in range(len(sums))],
+    }
+    plan = infer_plan(held, paid)
+    assert (plan.ours.group, plan.theirs.group) == (("payout_id",), ("description",))
+    assert plan.rules.reference_form == ("written" if told == "po_{:06}" else "digits")
+    unrelated = paid | {"amount": [f"{amount * 1.37:.2f}" for amount in sums]}
+    assert told == "po_{:06}" or infer_plan(held, unrelated).ours.group == ()

@@ -378,27 +378,34 @@ def _meets_better(found: KeyFinding, written: KeyFinding) -> bool:
     if now.common - before.common < max(2, GAINED * smaller):
         return False
     support = found.support or 0.0
-    if found.reference_form == "plain" or support >= SURELY_SUPPORTED:
+    if found.reference_form == "plain" or found.form == "group" or support >= SURELY_SUPPORTED:
         return True
     return support >= LOOSELY_MET and now.containment - now.expected_by_chance >= LOOSELY_MET
 
 
-def find_rewritten(search: Search) -> KeyFinding | None:
-    """Return the best key whose values are written in one way on one side and in another on the other."""
+def find_rewritten(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]:
+    """Return the best key whose values each side writes in its own way, else what could group rows so.
+
+    One of them may stand behind the same words in a text: STRIPE TRANSFER po_0012.
+    """
     tried = []
     for o in search.ours.columns:
         for t in search.theirs.columns:
-            name, named = search.likenesses[o.no, t.no], min(_named_as_key(o), _named_as_key(t))
-            is_worth_it = min(o.uniqueness, t.uniqueness) >= UNIQUE and (name >= 0.5 or named == 1)
-            if is_worth_it and _may_be_key(search, o) and _may_be_key(search, t):
-                tried.append((-name - named, o.name, t.name, o, t))
+            least, most = sorted((o.uniqueness, t.uniqueness))
+            name, named = search.likenesses[o.no, t.no], sorted((_named_as_key(o), _named_as_key(t)))
+            is_told = name >= 0.5 or named[0] == 1 or (named[1] == 1 and (_is_numbered(o) or _is_numbered(t)))
+            if most >= UNIQUE and is_told and _may_be_key(search, o) and _may_be_key(search, t):
+                tried.append((-least - name - sum(named), o.name, t.name, o, t))
+    groups = []
     for *_, o, t in sorted(tried, key=lambda item: item[:3])[:TRIED_KEYS]:
         found = in_another_form(search, measure(search, [o], [t]))
-        if found is None or found.form != "key" or not is_acceptable(found, is_sample=search.is_sample):
+        if found is None or not (found.overlap.containment >= LOOSELY_MET or search.is_sample):
             continue
-        if found.overlap.containment >= LOOSELY_MET or search.is_sample:
-            return found
-    return None
+        if found.form == "key" and is_acceptable(found, is_sample=search.is_sample):
+            return found, []
+        if found.form == "group":
+            groups.append(found)
+    return None, groups
 
 
 def _goes_along(finding: KeyFinding, o: Column, t: Column) -> bool:
@@ -482,7 +489,9 @@ def _is_composite_acceptable(finding: KeyFinding, search: Search) -> bool:
     return finding.overlap.containment >= needed
 
 
-def measure_sums(search: Search, ours: Sequence[Column], theirs: Sequence[Column]) -> GroupSums:
+def measure_sums(
+    search: Search, ours: Sequence[Column], theirs: Sequence[Column], form: ReferenceForm = "written"
+) -> GroupSums:
     """See for every amount of both sides whether it ties in sum over the rows that share these columns."""
     usable = [
         [amount for amount in amounts if amount.weight >= 0.1]
@@ -490,7 +499,7 @@ def measure_sums(search: Search, ours: Sequence[Column], theirs: Sequence[Column
     ]
     if not all(usable):
         return {}
-    keep_members(search, (ours, theirs), usable)
+    keep_members(search, (ours, theirs), usable, form)
     cells = [_member(search.ours, amount) for amount in usable[0]]
     cells += [_member(search.theirs, amount) for amount in usable[1]]
     create(search.con, "infer_member", union(cells))
@@ -500,13 +509,16 @@ def measure_sums(search: Search, ours: Sequence[Column], theirs: Sequence[Column
 
 
 def keep_members(
-    search: Search, columns: Sequence[Sequence[Column]], amounts: Sequence[Sequence[AmountChoice]]
+    search: Search,
+    columns: Sequence[Sequence[Column]],
+    amounts: Sequence[Sequence[AmountChoice]],
+    form: ReferenceForm = "written",
 ) -> None:
     """Keep the amounts of both sides' rows (as infer_member_<side>) for keys that both sides have, at most 1,000."""
-    meet_by_key(search.con, columns[0], columns[1])
+    meet_by_key(search.con, columns[0], columns[1], form)
     create(search.con, "infer_group_key", _common_keys())
     for side, of_side, wanted in zip((search.ours, search.theirs), columns, amounts, strict=True):
-        _keep_members(search.con, side, of_side, wanted)
+        _keep_members(search.con, side, key_value(of_side, form), wanted)
 
 
 def _common_keys() -> exp.Select:
@@ -516,9 +528,9 @@ def _common_keys() -> exp.Select:
 
 
 def _keep_members(
-    con: duckdb.DuckDBPyConnection, side: SideProfile, columns: Sequence[Column], amounts: Sequence[AmountChoice]
+    con: duckdb.DuckDBPyConnection, side: SideProfile, key: exp.Expr, amounts: Sequence[AmountChoice]
 ) -> None:
-    keys = exp.select(exp.alias_(key_value(columns), "key"), "row_no").from_(f"infer_{side.side}_raw")
+    keys = exp.select(exp.alias_(key, "key"), "row_no").from_(f"infer_{side.side}_raw")
     values = [exp.alias_(amount_value(amount, side), f"a{amount.no}") for amount in amounts]
     amounts_by_row = exp.select("row_no", *values).from_(f"infer_{side.side}")
     query = (

@@ -40,6 +40,7 @@ MIN_DESCRIBING = 3
 not on the other side is as likely mistyped as gone."""
 MIN_SEEN = 30
 MIN_TIED = 2
+MOSTLY_TIED = 0.7
 ASKED = "as you said"
 TiedBy = Literal["key", "group", "likeness"]
 
@@ -60,7 +61,7 @@ class Tie:
     @property
     def reference_form(self) -> ReferenceForm:
         """How references meet."""
-        return self.finding.reference_form if self.by == "key" and self.finding is not None else "written"
+        return self.finding.reference_form if self.finding is not None else "written"
 
     @property
     def columns(self) -> frozenset[tuple[str, str]]:
@@ -79,14 +80,15 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
     best, others, refused = find_key(search)
     if best is not None:
         return _copies_that_sum(search, best) or _single_key(search, in_another_form(search, best) or best, others)
-    rewritten = find_rewritten(search)
+    rewritten, regrouped = find_rewritten(search)
     if rewritten is not None:
         return Tie("key", rewritten, decisions=(_key_decision(search, rewritten, 0.0),))
     groups = [_judged(search, finding) for finding in others[:3]]
-    # Numbers that could meet by accident are believed where their sums tie, which no accident does.
-    counters = [_judged(search, finding) for finding in refused if finding.form == "group"][:2]
+    # Numbers that could meet by accident, or bare ones, are believed where their sums tie, which no accident does.
+    counters = [finding for finding in refused if finding.form == "group"][:2]
+    doubtful = [_judged(search, finding) for finding in (*counters, *regrouped)]
     strong = [found for found in groups if found.tie is not None and found.is_strong]
-    strong += [found for found in counters if found.is_strong and _sums_tie(search, found.finding)]
+    strong += [found for found in doubtful if found.is_strong and _sums_tie(search, found.finding)]
     if strong and strong[0].tie:
         return strong[0].tie
     composite = find_composite(search, pairs)
@@ -109,10 +111,11 @@ def _asked_key(search: Search, specs: Sequence[str], names: Names) -> Tie:
 
 def _asked_group(search: Search, spec: str, names: Names) -> Tie:
     ours, theirs = _asked_columns(search, [spec], names, "--group-by")
-    finding = measure(search, ours, theirs)
-    sums = measure_sums(search, ours, theirs)
+    written = measure(search, ours, theirs)
+    finding = in_another_form(search, written) or written
+    sums = measure_sums(search, ours, theirs, finding.reference_form)
     finding = replace(finding, form="group", sums=sums)
-    evidence = f"{ASKED}; {uniqueness(finding.overlap)}{_sums_told(sums, search)}"
+    evidence = f"{ASKED}; {uniqueness(finding.overlap)}{_form_told(finding)}{_sums_told(sums, search)}"
     return Tie("group", finding, decisions=(decided("group", finding.label, 1.0, evidence, "--group-by"),))
 
 
@@ -256,7 +259,7 @@ class _Judged:
 
 def _judged(search: Search, finding: KeyFinding) -> _Judged:
     """Tell from sums whether rows with the same value belong together, repeat each other, or are only related."""
-    sums = measure_sums(search, finding.ours, finding.theirs)
+    sums = measure_sums(search, finding.ours, finding.theirs, finding.reference_form)
     finding = replace(finding, sums=sums)
     top = best_sum(sums, search)
     columns = (*finding.ours, *finding.theirs)
@@ -297,7 +300,7 @@ def _copies_that_sum(search: Search, best: KeyFinding) -> Tie | None:
 
 def _sums_tie(search: Search, finding: KeyFinding) -> bool:
     top = best_sum(finding.sums or {}, search)
-    return top is not None and top[1].many >= 3 and top[1].many_tied >= 0.8 * top[1].many
+    return top is not None and top[1].many >= 3 and top[1].many_tied >= MOSTLY_TIED * top[1].many
 
 
 def _repeated_key(search: Search, finding: KeyFinding, group: GroupSum) -> Tie:
@@ -307,7 +310,7 @@ def _repeated_key(search: Search, finding: KeyFinding, group: GroupSum) -> Tie:
 
 
 def _group_tie(search: Search, finding: KeyFinding, confidence: float) -> Tie:
-    evidence = uniqueness(finding.overlap) + _sums_told(finding.sums or {}, search)
+    evidence = uniqueness(finding.overlap) + _form_told(finding) + _sums_told(finding.sums or {}, search)
     choice = decided("group", finding.label, confidence, evidence, "--group-by")
     return Tie("group", replace(finding, form="group"), decisions=(choice,))
 
