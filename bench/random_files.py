@@ -6,7 +6,8 @@ What a case must hold:
 - it ends with a result or with an error that says what to do, never with one of the engine's own,
 - every row of a side is told of once: matched, unmatched, a duplicate or in quarantine,
 - by the plan of its first run the same rows in another order give the same matches, differences and sums,
-- it takes no longer than its size allows.
+- it takes no longer than its size allows,
+- payments that two systems wrote in their own ways are paired as they belong together, with the gaps that were planted.
 
 `python -m bench.random_files --minutes 60` runs all kinds by turns and ends with 1 where a case breaks.
 """
@@ -25,7 +26,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench import worlds
+from bench import worlds, written
 
 DATA = Path(__file__).parent / ".data" / "random"
 SECONDS_AT_LEAST = 6.0
@@ -57,12 +58,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Given:
-    """What is compared: files or tables, the options, and a few words about them."""
+    """What is compared: files or tables, the options, a few words about them, and the truth where it is known."""
 
     ours: Any
     theirs: Any
     told: str
     options: dict[str, Any] = field(default_factory=dict)
+    truth: written.Written | None = None
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,19 @@ def _settled(draw: random.Random, folder: Path, most_rows: int, order: int) -> G
     return Given(invoices, payments, f"{told}, without advice {unadvised}, up to {top}", options)
 
 
-KINDS: dict[str, Maker] = {"scored": _scored, "keyed": _keyed, "typed": _typed, "settled": _settled}
+def _written(draw: random.Random, folder: Path, most_rows: int, order: int) -> Given:
+    """The same payments as two systems write them."""
+    made = written.write(draw, folder, _rows(draw, 10, min(most_rows, 400)), order)
+    return Given(made.ours, made.theirs, made.told, truth=made)
+
+
+KINDS: dict[str, Maker] = {
+    "scored": _scored,
+    "keyed": _keyed,
+    "typed": _typed,
+    "settled": _settled,
+    "written": _written,
+}
 
 
 def run_case(case: Case, folder: Path) -> Ended:
@@ -336,7 +350,7 @@ def run_case(case: Case, folder: Path) -> Ended:
         return Ended(how, time.perf_counter() - started, f"{told}: {error}" if is_own else told)
     except Exception as error:  # noqa: BLE001 - any other is what is looked for
         return Ended("broken", time.perf_counter() - started, f"{told}: {type(error).__name__}: {error}")
-    broken = [*_unaccounted(first), *_differing(first, second)]
+    broken = [*_unaccounted(first), *_differing(first, second), *_untrue(first, given[0].truth)]
     allowed = SECONDS_AT_LEAST + first.summary["ours"]["rows"] / ROWS_A_SECOND
     if seconds > allowed:
         broken.append(f"took {seconds:.1f} s, {allowed:.1f} are allowed")
@@ -370,13 +384,31 @@ def _unaccounted(compared: Any) -> list[str]:
                 with told as (
                   select distinct {side}_row as row_no, 'matched' as how from matched where {side}_row is not null
                   union all select {side}_row, 'unmatched' from unmatched
-                  union all select distinct row_no, 'refused' from refused where side = '{side}'
+                  union all select distinct coalesce(row_no, -line), 'refused' from refused where side = '{side}'
                 )
                 select count(distinct row_no), count(*) from told
             """).fetchall()
         if not rows == told == compared.summary[side]["rows"]:
             found.append(f"{side} has {compared.summary[side]['rows']} rows, {rows} are told of, {told} times")
     return found
+
+
+def _untrue(compared: Any, truth: written.Written | None) -> list[str]:
+    """Say which pairs and gaps are not those that were planted."""
+    if truth is None:
+        return []
+    pairs = {(row["ours_row"], row["theirs_row"]) for row in compared.matches.to_pylist() if row["outcome"] == "auto"}
+    amounts = [abs(row["amount"]) for row in compared.deltas.to_pylist() if row["ours_row"] and row["theirs_row"]]
+    gaps = tuple(sorted(amount for amount in amounts if amount))
+    found = []
+    if pairs != truth.pairs:
+        found.append(
+            f"{len(truth.pairs - pairs)} pairs of {len(truth.pairs)} missing, {len(pairs - truth.pairs)} wrong"
+        )
+    elif gaps != truth.gaps:
+        found.append(f"the gaps are {gaps[:5]}, planted were {truth.gaps[:5]}")
+    refused = {row["reason_code"] for row in compared.quarantine.to_pylist()} - {"footer"}
+    return [*found, *(f"rows are refused: {', '.join(sorted(refused))}" for _ in range(bool(refused)))]
 
 
 TOLD = {

@@ -1,9 +1,12 @@
+from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
-from bench.random_files import KINDS, Case, _differing, _unaccounted, main, run_case
+from bench.random_files import KINDS, Case, _differing, _unaccounted, _untrue, main, run_case
+from bench.written import Written
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -45,7 +48,7 @@ def test_a_row_that_is_told_of_twice_or_never_is_noticed(matched, unmatched):
         matches=pa.table({"ours_row": matched, "theirs_row": [1, 2]}),
         unmatched_ours=pa.table({"ours_row": rows}),
         unmatched_theirs=pa.table({"theirs_row": pa.array([], pa.int64())}),
-        quarantine=pa.table({"side": pa.array([], pa.string()), "row_no": pa.array([], pa.int64())}),
+        quarantine=pa.table({"side": pa.array([], pa.string()), "row_no": rows[:0], "line": rows[:0]}),
         summary={"ours": {"rows": 3}, "theirs": {"rows": 2}},
     )
     assert [told.split(" ")[0] for told in _unaccounted(compared)] == ["ours"]
@@ -68,3 +71,16 @@ def test_what_another_order_changed_is_named():
 def test_one_case_alone_is_told_in_full(capsys):
     assert main(["--kinds", "settled", "--case", "0", "--rows", "20", "--seed", "7"]) == 0
     assert "| settled | 1 | 0 |" in capsys.readouterr().out
+
+
+def test_what_was_planted_has_to_come_out():
+    def compared(pairs, gap):
+        ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        matches = pa.table({"ours_row": ours, "theirs_row": theirs, "outcome": ["auto"] * len(pairs)})
+        deltas = pa.table({"ours_row": [1], "theirs_row": [2], "amount": [Decimal(gap)]})
+        return SimpleNamespace(matches=matches, deltas=deltas, quarantine=pa.table({"reason_code": ["footer"]}))
+
+    truth = Written(Path("a"), Path("b"), frozenset({(1, 2), (2, 1)}), (Decimal("0.50"),), "two payments")
+    assert _untrue(compared([(1, 2), (2, 1)], "-0.50"), truth) == []
+    assert "1 pairs of 2 missing, 0 wrong" in _untrue(compared([(1, 2)], "-0.50"), truth)[0]
+    assert "the gaps are" in _untrue(compared([(1, 2), (2, 1)], "0.75"), truth)[0]

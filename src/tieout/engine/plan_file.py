@@ -48,8 +48,10 @@ _HEADER = """\
 # million of our amount (10000 is 1%); a gap beyond the larger of both is a difference. `decisions` tells how each
 # choice was made; it is for reading and may be removed. `learned` holds what an earlier run learned of how rows that
 # belong together differ: at a level of an evidence stand so large a share of matched pairs and of any pairs,
-# and their weight is the logarithm of the ratio. Without it a run learns anew from its own rows, and so does one with
-# decisions of reviewers other than those whose digest is in `labels`.
+# and their weight is the logarithm of the ratio, of a text no less than that of a commoner word. Without it a run
+# learns anew from its own rows, and so does one with decisions of reviewers other than those whose digest is in
+# `labels`.
+# `reference_form` is written, plain (keys meet without case, accents, signs and zeros in front) or digits.
 """
 
 
