@@ -79,6 +79,13 @@ def test_a_key_that_some_rows_write_otherwise_meets_in_all_rows() -> None:
     assert (plan.ours.key, plan.rules.reference_form) == (("invoice_no",), "written")
 
 
+def test_of_a_sample_nobody_can_tell_how_much_meets_so_another_form_is_taken_only_where_nothing_does() -> None:
+    assert infer_plan(table(padded), table(lambda n: padded(n) if n % 4 else f"inv{n + 60}"), is_sample=True).rules == (
+        infer_plan(table(padded), table(padded)).rules
+    )
+    assert infer_plan(table(padded), table(lambda n: f"inv{n + 60}"), is_sample=True).rules.reference_form == "plain"
+
+
 @pytest.mark.parametrize("told", ["po_{:06}", "STRIPE TRANSFER PO-{}", "{}"])
 def test_a_payout_groups_what_it_holds_however_the_bank_tells_its_number(told: str) -> None:
     held = {

@@ -48,6 +48,7 @@ WORDED_ALIKE = 0.9
 less often, likeness tells more."""
 FULLY_MET = 0.95
 """Where a larger share of the smaller side's values is on the other side, no other form of them is looked for."""
+MET_IN_SAMPLE = 5
 GAINED = 0.02
 """By so large a share of them more have to meet in another form."""
 STAYED_APART = 0.999
@@ -351,8 +352,11 @@ def in_another_form(search: Search, written: KeyFinding) -> KeyFinding | None:
     """Return the finding by the same columns in a form in which clearly more values meet, if there is one.
 
     That is where one side writes INV-0012 and the other inv 12, #12 or 12, and no two values of a side become one.
+    How many values of a sample meet says nothing, so there it is looked for only where hardly any do.
     """
-    if not _may_be_written_otherwise(written) or written.overlap.containment >= FULLY_MET:
+    met = written.overlap
+    is_met = met.common >= MET_IN_SAMPLE if search.is_sample else met.containment >= FULLY_MET
+    if is_met or not _may_be_written_otherwise(written):
         return None
     add_macros(search.con, "plain_reference", "reference_digits")
     forms: tuple[ReferenceForm, ...] = ("plain", "digits")
