@@ -112,6 +112,18 @@ def test_a_number_that_is_mistyped_like_all_else_is_evidence_and_not_the_key() -
     assert told.option == "--on"
 
 
+def test_days_beside_what_is_mistyped_have_a_window_too() -> None:
+    joined = [f"2026-{1 + n % 6:02}-{1 + n % 27:02}" for n in range(ROWS)]
+    later = [f"2026-{1 + n % 6:02}-{1 + (n + (n % 5 == 0)) % 27:02}" for n in range(ROWS)]
+    ours = members(as_written) | {"joined": joined}
+    ours["member_no"] = [f"M{number}" for number in ours["member_no"]]
+    numbers = [f"X{number}" if n % 30 == 0 else number for n, number in enumerate(ours["member_no"])]
+    theirs = members(one_slip_in(6)) | {"joined": later, "member_no": numbers}
+    plan = infer_plan(ours, theirs)
+    assert (plan.ours.key, plan.ours.date) == ((), "joined")
+    assert plan.rules.window_days >= 1
+
+
 def test_a_number_stays_the_key_where_all_else_is_the_same() -> None:
     theirs = members(as_written)
     theirs["member_no"] = [str(9_000_000 + n) if n % 10 == 0 else no for n, no in enumerate(theirs["member_no"])]

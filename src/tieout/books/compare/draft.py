@@ -365,7 +365,8 @@ def _rules(
     elif facts.tie.by == "likeness" and ours_date is not None and theirs_date is not None:
         dated = (column(ours_date.alias), column(theirs_date.alias))
         lags, chances = lags_of(con, *dated, FARTHEST_DAYS) if facts.paired else ({}, {})
-        accidents = accidents_of(con) if 0 < sum(lags.values()) <= FEW_PAIRED else inf
+        is_by_amount = facts.money.pair is not None
+        accidents = accidents_of(con) if is_by_amount and 0 < sum(lags.values()) <= FEW_PAIRED else inf
         days, confidence, evidence = window_of(lags, chances, accidents)
         decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
     rules = replace(

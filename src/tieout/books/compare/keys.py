@@ -49,6 +49,7 @@ less often, likeness tells more."""
 FULLY_MET = 0.95
 """Where a larger share of the smaller side's values is on the other side, no other form of them is looked for."""
 MET_IN_SAMPLE = 5
+"""In a sample of larger files it is looked for where fewer values meet."""
 GAINED = 0.02
 """By so large a share of them more have to meet in another form."""
 STAYED_APART = 0.999
