@@ -121,7 +121,8 @@ def test_days_beside_what_is_mistyped_have_a_window_too() -> None:
     theirs = members(one_slip_in(6)) | {"joined": later, "member_no": numbers}
     plan = infer_plan(ours, theirs)
     assert (plan.ours.key, plan.ours.date) == ((), "joined")
-    assert plan.rules.window_days >= 1
+    assert plan.rules.window_days == 1
+    assert "paired by a value that identifies most" in get_decision(plan, "window").evidence
 
 
 def test_a_number_stays_the_key_where_all_else_is_the_same() -> None:

@@ -346,7 +346,7 @@ def test_a_window_that_few_rows_tell_is_the_usual_one_and_less_sure() -> None:
     table = {"amount": ["5", "6", "7", "8"], "day": ["2026-01-01", "2026-01-03", "2026-02-05", "2026-03-09"]}
     decision = get_decision(infer_plan(table, table), "window")
     assert decision.choice == "30 days"
-    assert decision.evidence == "only 4 amounts pair rows beyond doubt, so the usual window is taken"
+    assert decision.evidence == "a unique amount pairs only 4 rows beyond doubt, so the usual window is taken"
     assert (decision.confidence, decision.option) == (0.4, "--window-days")
 
 

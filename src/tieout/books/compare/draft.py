@@ -367,7 +367,8 @@ def _rules(
         lags, chances = lags_of(con, *dated, FARTHEST_DAYS) if facts.paired else ({}, {})
         is_by_amount = facts.money.pair is not None
         accidents = accidents_of(con) if is_by_amount and 0 < sum(lags.values()) <= FEW_PAIRED else inf
-        days, confidence, evidence = window_of(lags, chances, accidents)
+        paired_by = "a unique amount" if is_by_amount else "a value that identifies most"
+        days, confidence, evidence = window_of(lags, chances, accidents, paired_by)
         decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
     rules = replace(
         LIKENESS,

@@ -22,7 +22,10 @@ RARE = 0.01
 
 
 def window_of(
-    lags: Mapping[int, int], by_accident: Mapping[int, float], accidents: float = inf
+    lags: Mapping[int, int],
+    by_accident: Mapping[int, float],
+    accidents: float = inf,
+    paired_by: str = "a unique amount",
 ) -> tuple[int, float, str]:
     """Return the window in days, how sure that is, and why; `lags` counts pairs of rows by theirs less ours in days.
 
@@ -32,7 +35,7 @@ def window_of(
     """
     total = sum(lags.values())
     if total < FEW_PAIRS:
-        return DEFAULT_DAYS, 0.4, f"only {total} amounts pair rows beyond doubt, so the usual window is taken"
+        return DEFAULT_DAYS, 0.4, f"{paired_by} pairs only {total} rows beyond doubt, so the usual window is taken"
     distances: dict[int, int] = {}
     for lag, pairs in lags.items():
         distances[abs(lag)] = distances.get(abs(lag), 0) + pairs
@@ -40,9 +43,9 @@ def window_of(
     for days in range(MAX_DAYS + 1):
         within += distances.get(days, 0)
         if 2 * within >= total and _is_level_beyond(distances, days, by_accident, accidents):
-            told = f"{within:,} of {total:,} rows paired by a unique amount lie so near, those beyond as if by accident"
+            told = f"{within:,} of {total:,} rows paired by {paired_by} lie so near, those beyond as if by accident"
             return days, 0.85 if within >= 0.8 * total else 0.7, told
-    return DEFAULT_DAYS, 0.4, "rows with equal amounts lie at any distance, so the usual window is taken"
+    return DEFAULT_DAYS, 0.4, f"rows paired by {paired_by} lie at any distance, so the usual window is taken"
 
 
 def _is_level_beyond(

@@ -70,7 +70,9 @@ def measure_inputs(inputs: Inputs, options: InferOptions, asked: Asked) -> Facts
     tie = find_tie(search, options, names, pairs)
     money, agreements, paired = _measure_money(search, tie, options, is_asked=is_asked)
     if money.pair is None and not options.on:
-        tie = tie_without_mistyped(search, tie)
+        former, tie = tie.finding, tie_without_mistyped(search, tie)
+        if former is not None and tie.finding is None:  # how far its rows lie apart in days still tells the window
+            meet_by_key(con, former.ours, former.theirs, former.reference_form)
     pairs = corresponding(ours, theirs, likenesses, overlaps, agreements, ignored | tie.columns)
     return Facts(search, names, tuple(pairs), tie, money, agreements, paired)
 
