@@ -407,8 +407,9 @@ def _untrue(compared: Any, truth: written.Written | None) -> list[str]:
         )
     elif gaps != truth.gaps:
         found.append(f"the gaps are {gaps[:5]}, planted were {truth.gaps[:5]}")
-    refused = {row["reason_code"] for row in compared.quarantine.to_pylist()} - {"footer"}
-    return [*found, *(f"rows are refused: {', '.join(sorted(refused))}" for _ in range(bool(refused)))]
+    if refused := {row["reason_code"] for row in compared.quarantine.to_pylist()} - {"footer"}:
+        found.append(f"rows are refused: {', '.join(sorted(refused))}")
+    return found
 
 
 TOLD = {

@@ -140,7 +140,9 @@ def _payments(draw: random.Random, rows: int) -> list[Payment]:
 
 def _write_side(draw: random.Random, folder: Path, side: str, given: list[Payment]) -> tuple[Path, str]:
     form, money, day = draw.choice(["csv"] * 5 + ["xlsx", "json", "ndjson"]), draw.choice([*MONEY]), draw.choice(DAYS)
-    columns = ["ref", "day", "amount", *(name for name in ("memo",) if draw.random() < 0.75)]
+    columns = ["ref", "day", "amount"]
+    if draw.random() < 0.75:
+        columns.append("memo")
     if len({one.currency for one in given}) > 1 or draw.random() < 0.5:
         columns.append("currency")
     draw.shuffle(columns)

@@ -281,12 +281,12 @@ def _joined_text(names: Sequence[str], side: SidePlan, types: dict[str, str]) ->
     """Return the spelling of several columns as one text with blanks between; null where all of them are."""
     parts = [_spelling(name, side, types) for name in names]
     if len(parts) < 2:
-        return _joined(parts, " ")
-    joined = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(" "), *parts])
-    return exp.func("nullif", joined, exp.Literal.string(""))
+        return joined(parts, " ")
+    present = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(" "), *parts])
+    return exp.func("nullif", present, exp.Literal.string(""))
 
 
-def _joined(parts: Sequence[exp.Expr], separator: str) -> exp.Expr:
+def joined(parts: Sequence[exp.Expr], separator: str) -> exp.Expr:
     """Return texts as one; null where any of them is, or there is none."""
     if not parts:
         return cast(exp.null(), "VARCHAR")
@@ -424,7 +424,7 @@ def _reference(
 ) -> exp.Expr:
     """Return columns that tell rows apart, or group them, as one text; those at the positions `days` by day."""
     parts = [_spelling(name, side, types, is_day=place in days) for place, name in enumerate(names)]
-    return _joined([reference_in(part, form) for part in parts], REF_SEPARATOR)
+    return joined([reference_in(part, form) for part in parts], REF_SEPARATOR)
 
 
 def reference_in(spelt: exp.Expr, form: ReferenceForm) -> exp.Expr:

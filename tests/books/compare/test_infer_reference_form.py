@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -54,6 +55,11 @@ def test_what_the_user_names_as_key_meets_in_another_form_too() -> None:
     assert get_decision(plan, "key").confidence == 1.0
 
 
+def test_a_key_that_the_user_names_may_be_empty_on_a_side() -> None:
+    plan = infer_plan(table(padded, name="a"), table(lambda _: "", name="b"), on=("a=b",))
+    assert (plan.theirs.key, plan.rules.reference_form) == (("b",), "written")
+
+
 def test_numbers_that_fall_together_without_their_letters_are_no_key() -> None:
     ours, theirs = table(lambda n: f"{'AB'[n % 2]}-{n // 2:04}"), table(lambda n: f"{n // 2}")
     assert infer_plan(ours, theirs).ours.key == ()
@@ -94,14 +100,14 @@ def test_a_payout_groups_what_it_holds_however_the_bank_tells_its_number(told: s
         "created": DAYS,
         "payout_id": [f"po_{n // 5 + 31:06}" for n in range(ROWS)],
     }
-    sums = [sum(round(100 * float(amount)) for amount in AMOUNTS[n : n + 5]) / 100 for n in range(0, ROWS, 5)]
+    sums = [sum(map(Decimal, AMOUNTS[n : n + 5])) for n in range(0, ROWS, 5)]
     paid = {
         "date": DAYS[: len(sums)],
-        "amount": [f"{amount:.2f}" for amount in sums],
+        "amount": [str(amount) for amount in sums],
         "description": [told.format(n + 31) for n in range(len(sums))],
     }
     plan = infer_plan(held, paid)
     assert (plan.ours.group, plan.theirs.group) == (("payout_id",), ("description",))
     assert plan.rules.reference_form == ("written" if told == "po_{:06}" else "digits")
-    unrelated = paid | {"amount": [f"{amount * 1.37:.2f}" for amount in sums]}
+    unrelated = paid | {"amount": [f"{amount * 137 / 100:.2f}" for amount in sums]}
     assert told == "po_{:06}" or infer_plan(held, unrelated).ours.group == ()

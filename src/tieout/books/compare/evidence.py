@@ -15,10 +15,8 @@ from tieout.books.compare.overlap import Domain, domain_value, domains_of
 from tieout.books.compare.statements import create, create_from_file, run_file, select, union
 from tieout.engine.parse import is_text, parse_expression
 from tieout.engine.plan import ReferenceForm
-from tieout.engine.projection import reference_in
+from tieout.engine.projection import REF_SEPARATOR, joined, reference_in
 from tieout.store.trees import call, cast, column, integer, is_present, named, string
-
-KEY_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True)
@@ -121,10 +119,7 @@ def key_value(columns: Sequence[Column], form: ReferenceForm = "written") -> exp
         else:
             written = parse_expression(column(c.alias), TEXT, c.source_type)
         parts.append(reference_in(written, form))
-    tree = parts[0]
-    for part in parts[1:]:
-        tree = exp.DPipe(this=exp.DPipe(this=tree, expression=string(KEY_SEPARATOR)), expression=part)
-    return tree
+    return joined(parts, REF_SEPARATOR)
 
 
 def meet_by_key(

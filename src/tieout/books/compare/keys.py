@@ -55,6 +55,7 @@ GAINED = 0.02
 STAYED_APART = 0.999
 """So large a share of the values of each side must stay different from each other in it."""
 FEW_WORDINGS = 4
+"""So many wordings before its numbers may a code have; more are free text."""
 LOOSELY_MET = 0.5
 SURELY_SUPPORTED = 0.8
 """Numbers alone meet by accident: half of the values beyond that, or other columns that agree as often as this."""
@@ -165,8 +166,7 @@ def measure(
     least, most = sorted((overlap.ours_uniqueness, overlap.theirs_uniqueness))
     form: Form = "key" if least >= UNIQUE else "group" if most >= UNIQUE else "hint"
     finding = KeyFinding(tuple(ours), tuple(theirs), form, overlap, agreements, support, is_doubtful, name, 0.0)
-    finding = replace(finding, reference_form=reference_form)
-    return replace(finding, strength=_strength(finding))
+    return replace(finding, strength=_strength(finding), reference_form=reference_form)
 
 
 def _strength(finding: KeyFinding) -> float:
@@ -255,7 +255,7 @@ def _describes(c: Column) -> bool:
 def _is_numbered(c: Column) -> bool:
     """Say whether the same few words stand before every number: Order 7719, Order 7720."""
     wordings = {_NUMBER.sub("9", shape.text) for shape in c.look.shapes}
-    return len(wordings) <= FEW_WORDINGS and all("9" in wording for wording in wordings)
+    return 0 < len(wordings) <= FEW_WORDINGS and all("9" in wording for wording in wordings)
 
 
 def is_telling(finding: KeyFinding) -> bool:
@@ -349,43 +349,44 @@ def find_key(search: Search) -> tuple[KeyFinding | None, list[KeyFinding], list[
     return None, ranked, refused
 
 
-def in_another_form(search: Search, written: KeyFinding) -> KeyFinding | None:
-    """Return the finding by the same columns in a form in which clearly more values meet, if there is one.
+def in_another_form(
+    search: Search, ours: Sequence[Column], theirs: Sequence[Column], written: KeyOverlap
+) -> KeyFinding | None:
+    """Return the finding by these columns in a form in which clearly more values meet than as `written`, if any.
 
     That is where one side writes INV-0012 and the other inv 12, #12 or 12, and no two values of a side become one.
     How many values of a sample meet says nothing, so there it is looked for only where hardly any do.
     """
-    met = written.overlap
-    is_met = met.common >= MET_IN_SAMPLE if search.is_sample else met.containment >= FULLY_MET
-    if is_met or not _may_be_written_otherwise(written):
+    is_met = written.common >= MET_IN_SAMPLE if search.is_sample else written.containment >= FULLY_MET
+    if is_met or not _may_be_written_otherwise((*ours, *theirs)):
         return None
     add_macros(search.con, "plain_reference", "reference_digits")
     forms: tuple[ReferenceForm, ...] = ("plain", "digits")
-    found = [measure(search, written.ours, written.theirs, form) for form in forms]
-    better = [finding for finding in found if _meets_better(finding, written)]
-    return max(better, key=lambda finding: finding.overlap.common, default=None)
+    better = [form for form in forms if _meets_better(meet_by_key(search.con, ours, theirs, form), written)]
+    found = [finding for finding in (measure(search, ours, theirs, form) for form in better) if _is_borne_out(finding)]
+    return max(found, key=lambda finding: finding.overlap.common, default=None)
 
 
-def _may_be_written_otherwise(finding: KeyFinding) -> bool:
-    columns = (*finding.ours, *finding.theirs)
+def _may_be_written_otherwise(columns: Sequence[Column]) -> bool:
     if any(says(c.name, "phone", "postcode", "card") or c.kind not in ("text", "number") for c in columns):
         return False
     return any(c.kind == "text" for c in columns) and not any(is_word(c) for c in columns)
 
 
-def _meets_better(found: KeyFinding, written: KeyFinding) -> bool:
-    now, before = found.overlap, written.overlap
-    if now.ours_distinct < STAYED_APART * before.ours_distinct:
-        return False
-    if now.theirs_distinct < STAYED_APART * before.theirs_distinct:
-        return False
-    smaller = min(before.ours_distinct, before.theirs_distinct)
-    if now.common - before.common < max(2, GAINED * smaller):
-        return False
+def _meets_better(now: KeyOverlap, written: KeyOverlap) -> bool:
+    """Say whether clearly more values meet than as written, and hardly any of a side have become one."""
+    ours, theirs = written.ours_distinct, written.theirs_distinct
+    have_stayed = now.ours_distinct >= STAYED_APART * ours and now.theirs_distinct >= STAYED_APART * theirs
+    return have_stayed and now.common - written.common >= max(2, GAINED * min(ours, theirs))
+
+
+def _is_borne_out(found: KeyFinding) -> bool:
+    """Say whether a key of numbers alone is one; that of a group is asked of its sums."""
     support = found.support or 0.0
     if found.reference_form == "plain" or found.form == "group" or support >= SURELY_SUPPORTED:
         return True
-    return support >= LOOSELY_MET and now.containment - now.expected_by_chance >= LOOSELY_MET
+    met = found.overlap.containment - found.overlap.expected_by_chance
+    return support >= LOOSELY_MET and met >= LOOSELY_MET
 
 
 def find_rewritten(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]:
@@ -403,7 +404,7 @@ def find_rewritten(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]
                 tried.append((-least - name - sum(named), o.name, t.name, o, t))
     groups = []
     for *_, o, t in sorted(tried, key=lambda item: item[:3])[:TRIED_KEYS]:
-        found = in_another_form(search, measure(search, [o], [t]))
+        found = in_another_form(search, [o], [t], meet_by_key(search.con, [o], [t]))
         if found is None or not (found.overlap.containment >= LOOSELY_MET or search.is_sample):
             continue
         if found.form == "key" and is_acceptable(found, is_sample=search.is_sample):

@@ -51,16 +51,17 @@ def window_of(
 def _is_level_beyond(
     distances: Mapping[int, int], days: int, by_accident: Mapping[int, float], accidents: float
 ) -> bool:
+    late = sum(pairs for distance, pairs in distances.items() if distance > days)
+    are_stray = late <= min(MOST_LATE, LATE_SHARE * sum(distances.values()))
     first = days + LOOK_AHEAD_DAYS + 1
     last = min(first + LEVEL_DAYS - 1, max(by_accident, default=0))
     if last < first + LOOK_AHEAD_DAYS:
         # The files end before the level shows: only stray pairs may be left out.
-        return _are_stray(distances, days)
+        return are_stray
     far = sum(distances.get(day, 0) for day in range(first, last + 1))
-    late = sum(pairs for distance, pairs in distances.items() if distance > days)
     if not far or (late < FEW_LATE and _chance_of_more(late, accidents) < RARE):
         # No accident is to be seen at any distance, or fewer are likely than lie behind: those are hardly accidents.
-        return _are_stray(distances, days)
+        return are_stray
     far_weight = sum(by_accident.get(day, 0.0) for day in range(first, last + 1))
     near, near_weight = 0, 0.0
     for day in range(days + 1, first):
@@ -69,11 +70,6 @@ def _is_level_beyond(
         if near_weight and _chance_of(near, near + far, near_weight / (near_weight + far_weight)) < RARE:
             return False
     return True
-
-
-def _are_stray(distances: Mapping[int, int], days: int) -> bool:
-    late = sum(pairs for distance, pairs in distances.items() if distance > days)
-    return late <= min(MOST_LATE, LATE_SHARE * sum(distances.values()))
 
 
 def _chance_of_more(hits: int, expected: float) -> float:

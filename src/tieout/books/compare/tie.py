@@ -41,6 +41,7 @@ not on the other side is as likely mistyped as gone."""
 MIN_SEEN = 30
 MIN_TIED = 2
 MOSTLY_TIED = 0.7
+"""Where so large a share of groups tie in sum, the numbers that group rows meet by no accident."""
 ASKED = "as you said"
 TiedBy = Literal["key", "group", "likeness"]
 
@@ -79,7 +80,8 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
         return _asked_key(search, options.on, names)
     best, others, refused = find_key(search)
     if best is not None:
-        return _copies_that_sum(search, best) or _single_key(search, in_another_form(search, best) or best, others)
+        rewritten = in_another_form(search, best.ours, best.theirs, best.overlap)
+        return _copies_that_sum(search, best) or _single_key(search, rewritten or best, others)
     rewritten, regrouped = find_rewritten(search)
     if rewritten is not None:
         return Tie("key", rewritten, decisions=(_key_decision(search, rewritten, 0.0),))
@@ -104,7 +106,7 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
 def _asked_key(search: Search, specs: Sequence[str], names: Names) -> Tie:
     ours, theirs = _asked_columns(search, specs, names, "--on")
     written = measure(search, ours, theirs)
-    finding = replace(in_another_form(search, written) or written, form="key")
+    finding = replace(in_another_form(search, ours, theirs, written.overlap) or written, form="key")
     evidence = f"{ASKED}; {uniqueness(finding.overlap)}{_form_told(finding)}"
     return Tie("key", finding, decisions=(decided("key", finding.label, 1.0, evidence, "--on"),))
 
@@ -112,7 +114,7 @@ def _asked_key(search: Search, specs: Sequence[str], names: Names) -> Tie:
 def _asked_group(search: Search, spec: str, names: Names) -> Tie:
     ours, theirs = _asked_columns(search, [spec], names, "--group-by")
     written = measure(search, ours, theirs)
-    finding = in_another_form(search, written) or written
+    finding = in_another_form(search, ours, theirs, written.overlap) or written
     sums = measure_sums(search, ours, theirs, finding.reference_form)
     finding = replace(finding, form="group", sums=sums)
     evidence = f"{ASKED}; {uniqueness(finding.overlap)}{_form_told(finding)}{_sums_told(sums, search)}"
