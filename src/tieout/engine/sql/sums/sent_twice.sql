@@ -1,5 +1,5 @@
 -- step:  sent_twice
--- in:    scored_choice, scored_candidate, sum_row, equal_row, evidence_expected, evidence_reported, run
+-- in:    scored_choice, scored_candidate, sum_row, equal_row, evidence_expected, evidence_reported, ungrouped_expected, ungrouped_reported, word_rarity, run
 -- out:   sent_twice(ours_row, theirs_row, score, is_ours, copy_row, is_first)
 -- grain: one row per (is_ours, copy_row)
 -- why:   one payment sent twice stands twice on one side and once on the other. The second row is later, of the same amount
@@ -48,14 +48,26 @@ equal as materialized (
   join evidence_reported l on l.entry_no = y.copy_row
   where not is_ours and coalesce(l.amount_micros = e.amount_micros, false)
 ),
-placed as (
-  select false as is_ours, entry_no, currency, amount_micros, day, text, codes
-  from evidence_expected
-  semi join (select currency, amount_micros from equal where not is_ours) q using (currency, amount_micros)
+alike_in_amount as (
+  select false as is_ours, entry_no, coalesce(currency, '') as currency, amount_micros, day, coalesce(text, '') as text, words
+  from ungrouped_expected u
+  where (coalesce(u.currency, ''), u.amount_micros) in (select currency, amount_micros from equal where not is_ours)
   union all
-  select true, entry_no, currency, amount_micros, day, text, codes
-  from evidence_reported
-  semi join (select currency, amount_micros from equal where is_ours) q using (currency, amount_micros)
+  select true, entry_no, coalesce(currency, ''), amount_micros, day, coalesce(text, ''), words
+  from ungrouped_reported u
+  where (coalesce(u.currency, ''), u.amount_micros) in (select currency, amount_micros from equal where is_ours)
+),
+coded as (
+  select is_ours, entry_no, list(distinct code) as codes
+  from (select is_ours, entry_no, unnest(words) as word from alike_in_amount)
+  join word_rarity using (word)
+  where code is not null
+  group by all
+),
+placed as (
+  select a.* exclude (words), coalesce(c.codes, []) as codes
+  from alike_in_amount a
+  left join coded c using (is_ours, entry_no)
 ),
 termed as (
   select *, coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), 0) as term from placed cross join run
