@@ -36,6 +36,10 @@ SETTLED = 1e-4
 PRIOR_PAIRS = 5.0
 """How many pairs what is usual counts for, beside the pairs that are there."""
 LARGEST_SHARE = 0.999
+FEW_MATCHED = 0.05
+"""Where so few rows seem to have a partner, the start may have been to blame."""
+HARDLY = 1e-9
+"""What having no partner weighs beside the candidates in the first round of a hopeful start."""
 PLACES = 8
 SEEN = 1.5
 """A level at which no pair stands has the least share of chance, and of pairs that belong together what is usual."""
@@ -166,14 +170,50 @@ def microbits(levels: Sequence[Level]) -> dict[Level, int]:
 
 
 def learn(sample: Sample) -> LearnedWeights:
-    """Return what each level of each evidence is worth; an evidence that no candidate has is left out."""
+    """Return what each level of each evidence is worth; an evidence that no candidate has is left out.
+
+    Where hardly a pair is found, as when what is usual speaks against pairs that these files make plain, it is looked
+    for once more from a start at which every row has a partner; what makes the rows likelier is kept.
+    """
     pairs, evidence = _read(sample)
+    found = _maximised(sample, pairs, evidence, is_hopeful=False)
+    if found.match_share < FEW_MATCHED and len(pairs.pattern):
+        other = _maximised(sample, pairs, evidence, is_hopeful=True)
+        found_at = zip(evidence, other.matched, other.chance, strict=True)
+        levels_seen = sum(int(_are_seen(item.usual, m, u).sum()) for item, m, u in found_at)
+        # Each level is a number fitted to the rows (Schwarz, Estimating the Dimension of a Model, 1978).
+        doubt = 0.5 * levels_seen * math.log(max(_most_pairs(sample.sizes), 2.0))
+        if _likelihood(pairs, evidence, other) > _likelihood(pairs, evidence, found) + doubt:
+            found = other
+    levels = [
+        Level(item.name, level, round(float(m), PLACES), round(float(u), PLACES))
+        for item, ms, us in zip(evidence, found.matched, found.chance, strict=True)
+        for level, m, u in zip(item.levels, ms, us, strict=True)
+    ]
+    return LearnedWeights(round(found.match_share, PLACES), tuple(levels))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where the maximisation came to rest: the share of rows with a partner, and m and u of each evidence."""
+
+    match_share: float
+    matched: list[Floats]
+    chance: list[Floats]
+
+
+def _maximised(sample: Sample, pairs: _Pairs, evidence: Sequence[_Evidence], *, is_hopeful: bool) -> _Found:
+    """Return m and u that explain the candidates best, found from what is usual.
+
+    A hopeful start gives every row that has candidates one of them in the first round.
+    """
     most_pairs = _most_pairs(sample.sizes)
     matched = [0.9 * item.usual + 0.1 * _by_chance(item, 0.0, item.usual) for item in evidence]
     chance = [_by_chance(item, 0.0, item.usual) for item in evidence]
     match_share = 0.5
-    for _ in range(ROUNDS):
-        belongs = _chance_to_belong(pairs, _ratio(evidence, matched, chance), match_share)
+    for turn in range(ROUNDS):
+        nobody = HARDLY if is_hopeful and not turn else 1.0
+        belongs = _chance_to_belong(pairs, _ratio(evidence, matched, chance), match_share, nobody)
         found = (
             belongs[pairs.is_ours].sum() * _total(sample.sizes, "ours_rows") / max(sample.ours_sampled, 1)
             + belongs[pairs.is_theirs].sum() * _total(sample.sizes, "theirs_rows") / max(sample.theirs_sampled, 1)
@@ -190,12 +230,26 @@ def learn(sample: Sample) -> LearnedWeights:
         chance = [_by_chance(item, met_by_chance, m) for item, m in zip(evidence, matched, strict=True)]
         if all(np.abs(now - then).max() < SETTLED for now, then in zip(matched, before, strict=True)):
             break
-    levels = [
-        Level(item.name, level, round(float(m), PLACES), round(float(u), PLACES))
-        for item, ms, us in zip(evidence, matched, chance, strict=True)
-        for level, m, u in zip(item.levels, ms, us, strict=True)
-    ]
-    return LearnedWeights(round(match_share, PLACES), tuple(levels))
+    return _Found(match_share, matched, chance)
+
+
+def _likelihood(pairs: _Pairs, evidence: Sequence[_Evidence], found: _Found) -> float:
+    """Return by how much partners make the sampled rows likelier than chance alone, as a logarithm.
+
+    A row of so many has a partner with the share of those that have, any row of the other side as likely as another.
+    """
+    ratio = _ratio(evidence, found.matched, found.chance)[pairs.pattern] * pairs.rarity
+    ours_rows, theirs_rows = (sizes[pairs.size] for sizes in pairs.sizes)
+    matched = found.match_share * np.minimum(ours_rows, theirs_rows)
+    total = 0.0
+    for row, is_sampled, rows in ((pairs.ours, pairs.is_ours, ours_rows), (pairs.theirs, pairs.is_theirs, theirs_rows)):
+        share = np.zeros(int(row.max(initial=-1)) + 1)
+        share[row] = matched / rows
+        with_partner = np.bincount(row, ratio * matched / (ours_rows * theirs_rows), len(share))
+        is_asked = np.zeros(len(share), bool)
+        is_asked[row[is_sampled]] = True
+        total += float(np.log(1 - share + with_partner)[is_asked].sum())
+    return total / 2
 
 
 def _read(sample: Sample) -> tuple[_Pairs, list[_Evidence]]:
@@ -314,11 +368,11 @@ def _ratio(evidence: Sequence[_Evidence], matched: Sequence[Floats], chance: Seq
     return ratio
 
 
-def _chance_to_belong(pairs: _Pairs, ratio: Floats, match_share: float) -> Floats:
-    """Return how likely each pair is against the others of both its rows and against none at all."""
+def _chance_to_belong(pairs: _Pairs, ratio: Floats, match_share: float, nobody: float = 1.0) -> Floats:
+    """Return how likely each pair is against the others of both its rows and against none at all (`nobody`)."""
     weight = ratio[pairs.pattern] * pairs.rarity * activity(match_share, *pairs.sizes)[pairs.size]
     beside = np.bincount(pairs.ours, weight)[pairs.ours] + np.bincount(pairs.theirs, weight)[pairs.theirs] - weight
-    return np.asarray(weight / (1.0 + beside))
+    return np.asarray(weight / (nobody + beside))
 
 
 def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:

@@ -1,8 +1,9 @@
 -- step:  block_same_amount
--- in:    block_expected, block_reported, run
+-- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported, run
 -- out:   same_amount(ours_row, theirs_row)
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 200 pairs share an amount they
---        share the day as well, or the initials within a term; where that is still crowded, both. They lie within the window.
+--        share the day as well, or the initials or a word of three letters within a term; where that is still crowded, the day
+--        and the initials. They lie within the window. Few rows, up to a quarter of a million pairs, are all held against each other.
 --        What rows share is told by its hash: one number is grouped and joined in half the time of its parts. What is
 --        crowded is left out before the sides meet, as the planner may not know
 with
@@ -16,11 +17,12 @@ theirs_one as (
   from block_reported
   where magnitude is not null
 ),
+few as (select (select count(*) from one) * (select count(*) from theirs_one) <= 250000 as is_few),
 crowded as (
   select place
   from (select place, count(*) as ours_rows from one group by place)
   join (select place, count(*) as theirs_rows from theirs_one group by place) using (place)
-  where ours_rows * theirs_rows > 200
+  where ours_rows * theirs_rows > 200 and not (select is_few from few)
 ),
 ours as (
   select *, hash(place, day) as day_place, hash(place, initials) as named_place
@@ -60,6 +62,41 @@ crowded_term as (
   ) using (term_place)
   where ours_rows * theirs_rows > 200
 ),
+said as (
+  select entry_no, ref, day, term, hash(place, word) as word_place
+  from (select o.*, unnest(u.words) as word from ours o join ungrouped_expected u using (entry_no))
+  where length(word) >= 3
+),
+theirs_said as (
+  select entry_no, ref, day, term, hash(place, word) as word_place
+  from (select t.*, unnest(u.words) as word from theirs t join ungrouped_reported u using (entry_no))
+  where length(word) >= 3
+),
+met_word as materialized (
+  select word_place, ours_rows * theirs_rows > 200 as is_crowded
+  from (select word_place, count(*) as ours_rows from said group by word_place)
+  join (select word_place, count(*) as theirs_rows from theirs_said group by word_place) using (word_place)
+),
+quiet_word as materialized (from said semi join (from met_word where not is_crowded) using (word_place)),
+near_word as (
+  select entry_no, ref, day, hash(word_place, unnest([term - 1, term, term + 1])) as word_place
+  from said
+  semi join (from met_word where is_crowded) using (word_place)
+),
+theirs_word as (
+  select entry_no, ref, day, hash(word_place, term) as word_place
+  from theirs_said
+  semi join (from met_word where is_crowded) using (word_place)
+),
+quiet_term_word as materialized (
+  from near_word
+  semi join (
+    select word_place
+    from (select word_place, count(*) as ours_rows from near_word group by word_place)
+    join (select word_place, count(*) as theirs_rows from theirs_word group by word_place) using (word_place)
+    where ours_rows * theirs_rows <= 200
+  ) using (word_place)
+),
 quiet as materialized (from one anti join crowded using (place)),
 quiet_day as materialized (from ours anti join crowded_day using (day_place)),
 quiet_term as materialized (from near_term anti join crowded_term using (term_place))
@@ -78,6 +115,18 @@ union all
   select o.entry_no, t.entry_no
   from quiet_term o
   join theirs_term t using (term_place)
+  cross join run
+  where may_meet(o.ref, t.ref, o.day, t.day, window_days)
+  union all
+  select o.entry_no, t.entry_no
+  from quiet_word o
+  join theirs_said t using (word_place)
+  cross join run
+  where may_meet(o.ref, t.ref, o.day, t.day, window_days)
+  union all
+  select o.entry_no, t.entry_no
+  from quiet_term_word o
+  join theirs_word t using (word_place)
   cross join run
   where may_meet(o.ref, t.ref, o.day, t.day, window_days)
   union all
