@@ -252,6 +252,12 @@ def compare(
     fee: Annotated[
         str | None, typer.Option(help="Column of the fee that may explain a gap (OURS=THEIRS); or none.")
     ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says debit or credit where amounts have no sign (OURS=THEIRS); or none.",
+        ),
+    ] = None,
     text: Annotated[str | None, typer.Option(help="Column of the memo or name (OURS=THEIRS).")] = None,
     group_by: Annotated[
         str | None,
@@ -353,6 +359,7 @@ def compare(
         currency=currency,
         scale=scale,
         fee=fee,
+        direction=direction,
         text=text,
         group_by=group_by,
         tolerance=tolerance,

@@ -37,11 +37,23 @@ class SignedColumn:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """A column that says which way money went, where amounts have no sign.
+
+    An amount is turned round where the column, trimmed and in capitals, says one of `outgoing`.
+    """
+
+    column: str
+    outgoing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SidePlan:
     """One side of the leg: the type of each column and the role that some of them play.
 
     `columns` holds every column of the file in file order. `amount` is a sum of signed columns (null
     counts as absent while another is present). `amount_exponent` scales it, and the fee: -2 where the file has cents.
+    `direction` gives it its sign where a column of its own tells debits from credits.
     `currency` names a column, `currency_constant` is used where there is none or it is null. With `converts` the
     amount is in another currency and is multiplied by `fx_rate` to be in `currency`; without it `fx_rate` only informs.
     `format`, `sheet`, `records`, `encoding`, `delimiter` and `header_line` (-1 where the reader decides, as '' does for
@@ -53,6 +65,7 @@ class SidePlan:
     group: tuple[str, ...] = ()
     amount: tuple[SignedColumn, ...] = ()
     amount_exponent: int = 0
+    direction: Direction | None = None
     currency: str | None = None
     currency_constant: str = ""
     date: str | None = None

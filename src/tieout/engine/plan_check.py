@@ -213,6 +213,12 @@ def _amount(place: str, side: SidePlan) -> Iterator[Fault]:
     if not -MAX_EXPONENT <= side.amount_exponent <= MAX_EXPONENT:
         allowed = f"a whole number from -{MAX_EXPONENT} to {MAX_EXPONENT}"
         yield must_be(f"{place}.amount_exponent", allowed, side.amount_exponent)
+    if side.direction is not None:
+        yield from _unknown(f"{place}.direction.column", (side.direction.column,), side, place)
+        yield from _of_other_kind(f"{place}.direction.column", side.direction.column, side, place, ("text",))
+        words = side.direction.outgoing
+        if not words or any(word != word.strip().upper() for word in words):
+            yield must_be(f"{place}.direction.outgoing", "the values of debits, in capital letters", list(words))
     if side.converts and side.fx_rate is None:
         yield Fault(f"{place}.fx_rate", f"{place}.fx_rate must be a column, for `converts` needs a rate.")
 

@@ -15,6 +15,7 @@ from tieout.engine.plan import (
     ColumnType,
     Compared,
     Decision,
+    Direction,
     LearnedWeights,
     Level,
     Plan,
@@ -30,6 +31,7 @@ VERSION = 1
 
 Built = TypeVar(
     "Built",
+    Direction,
     Rules,
     Weights,
     SidePlan,
@@ -89,8 +91,10 @@ def _side_to_dict(side: SidePlan) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for field in fields(SidePlan):
         value = getattr(side, field.name)
-        if value is not None and field.name not in ("columns", "amount"):
+        if value is not None and field.name not in ("columns", "amount", "direction"):
             document[field.name] = list(value) if isinstance(value, tuple) else value
+    if side.direction is not None:
+        document["direction"] = {"column": side.direction.column, "outgoing": list(side.direction.outgoing)}
     document["amount"] = [asdict(term) for term in side.amount]
     document["columns"] = [{"name": name, **asdict(kind)} for name, kind in side.columns.items()]
     return document
@@ -170,6 +174,8 @@ def _side(document: Any, place: str) -> SidePlan:
     given["columns"] = columns
     terms = [_build(SignedColumn, item, f"{place}.amount[{i}]") for i, item in _items(given, "amount", place)]
     given["amount"] = tuple(terms)
+    if "direction" in given:
+        given["direction"] = _build(Direction, given["direction"], f"{place}.direction")
     return _build(SidePlan, given, place)
 
 

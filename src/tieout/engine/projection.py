@@ -20,7 +20,7 @@ from tieout.engine.parse import (
     parse_expression,
     says_nothing_expression,
 )
-from tieout.engine.plan import ColumnType, Compared, Plan, ReferenceForm, SidePlan
+from tieout.engine.plan import ColumnType, Compared, Direction, Plan, ReferenceForm, SidePlan
 from tieout.store.trees import call, cast, column, is_present, named, try_cast
 
 REJECTED = "__rejected"
@@ -338,10 +338,20 @@ def _amount_micros(side: SidePlan, types: dict[str, str], typed: frozenset[str])
         scaled = _micros_of(_number(signed.column, side, types, is_typed=signed.column in typed), side.amount_exponent)
         terms.append(exp.Neg(this=exp.paren(scaled)) if signed.sign < 0 else scaled)
     micros = terms[0] if len(terms) == 1 else _sum_of_present(terms)
+    if side.direction is not None:
+        told = _text(side.direction.column, types[side.direction.column])
+        micros = outgoing_value(micros, told, side.direction)
     if not side.converts:
         return micros
     product = exp.Mul(this=cast(exp.paren(micros), "HUGEINT"), expression=_rate_nanos(side.fx_rate, types))
     return exp.Anonymous(this="fx_product", expressions=[product])
+
+
+def outgoing_value(value: exp.Expr, told: exp.Expr, direction: Direction) -> exp.Expr:
+    """Return an amount turned round where `told`, the text of the direction's column, says that it went out."""
+    word = exp.func("upper", exp.func("trim", told))
+    is_outgoing = exp.In(this=word, expressions=[exp.Literal.string(one) for one in direction.outgoing])
+    return exp.Case().when(is_outgoing, exp.Neg(this=exp.paren(value.copy()))).else_(value)
 
 
 def _sum_of_present(terms: Sequence[exp.Expr]) -> exp.Expr:
@@ -572,4 +582,4 @@ def _days_beside_instants(plan: Plan, ours: Sequence[str], theirs: Sequence[str]
 
 
 def _is_plain(side: SidePlan) -> bool:
-    return len(side.amount) == 1 and side.amount[0].sign > 0 and not side.converts
+    return len(side.amount) == 1 and side.amount[0].sign > 0 and not side.converts and side.direction is None

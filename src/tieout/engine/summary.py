@@ -214,6 +214,7 @@ def _plan_summary(plan: Plan) -> dict[str, Any]:
             "key": list(chosen.key),
             "group": list(chosen.group),
             "amount": [("-" if signed.sign < 0 else "") + signed.column for signed in chosen.amount],
+            "direction": chosen.direction.column if chosen.direction else None,
             "currency": chosen.currency or chosen.currency_constant,
             "date": chosen.date,
             "text": list(chosen.text),

@@ -11,10 +11,10 @@ from tests.engine.builders import Row, Side, plan_for, run
 
 MICROS = 1_000_000
 COLUMNS = ("day", "amount", "text")
-FIRST = (
-    "Anna Ben Carla David Eva Frank Greta Hans Ines Jonas Karin Lars Maria Nils Olga Paul Rita Sven Tina Uwe".split()
-)
-LAST = "Meyer Schulz Fischer Weber Wagner Becker Hoffmann Koch Richter Klein Wolf Neumann Schwarz Braun Lange Schmitt".split()
+NAMES = {
+    "first": "Anna Ben Carla David Eva Frank Greta Hans Ines Jonas Karin Lars Maria Nils Olga Paul Rita Sven Tina Uwe",
+    "last": "Meyer Schulz Fischer Weber Wagner Becker Hoffmann Koch Richter Klein Wolf Neumann Schwarz Braun Schmitt",
+}
 SALARIES = (2000, 2500, 3000, 3200)
 
 
@@ -40,7 +40,7 @@ def monthly(parties: int, months: int, amounts: tuple[int, ...]) -> tuple[Side, 
 def payroll(seed: int, *, of_others: bool = False) -> tuple[Side, Side, set[tuple[int, int]]]:
     """Return three months of salaries as booked and as paid, to others with `of_others`, and which belong together."""
     rng = random.Random(seed)
-    names = [(first, last) for first in FIRST for last in LAST]
+    names = [(first, last) for first in NAMES["first"].split() for last in NAMES["last"].split()]
     rng.shuffle(names)
     ours, theirs, truth = [], [], set()
     for month in range(3):

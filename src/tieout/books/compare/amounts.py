@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.column_profile import Column, SideProfile
+from tieout.books.compare.direction import turned
 from tieout.books.compare.names import is_technical, meanings_of, says
 from tieout.books.compare.statements import rows_of, select
-from tieout.engine.plan import SignedColumn
+from tieout.engine.plan import Direction, SignedColumn
 from tieout.store.trees import call, column, integer, is_present, named, try_cast
 
 BOTH_AT_ONCE = 0.05
@@ -19,9 +20,19 @@ FIRST_AMOUNT_NO = 10_000
 """Amounts that are no single column are numbered from here on; the others bear the number of their column."""
 
 
+FIRST_DIRECTED_NO = 20_001
+"""Amounts that a direction signs bear the number of their column beyond this one; one that is named 20,000."""
+FEW_NEGATIVES = 0.05
+"""A reversal of a debit may be negative beside a column that says debit; where many are, the sign is there already."""
+UNSIGNED = 0.85
+"""Where amounts tie either way, those are taken whose column of directions is heeded."""
+
+
 @dataclass(frozen=True)
 class AmountChoice:
     """A way to an amount: one column, or credit less debit, or (with `rate`) a column times an exchange rate.
+
+    With `direction` another column gives the sign.
 
     `weight` says how much the names alone speak for it, 0 to 1.
     """
@@ -30,11 +41,13 @@ class AmountChoice:
     terms: tuple[SignedColumn, ...]
     weight: float
     rate: str | None = None
+    direction: Direction | None = None
 
     @property
     def label(self) -> str:
         parts = [("- " if term.sign < 0 else "+ ") + term.column for term in self.terms]
         text = " ".join(parts).removeprefix("+ ")
+        text = f"{text} by {self.direction.column}" if self.direction else text
         return f"{text} × {self.rate}" if self.rate else text
 
     @property
@@ -43,9 +56,12 @@ class AmountChoice:
 
 
 def amount_choices(
-    con: duckdb.DuckDBPyConnection, side: SideProfile, ignored: frozenset[str] = frozenset()
+    con: duckdb.DuckDBPyConnection,
+    side: SideProfile,
+    ignored: frozenset[str] = frozenset(),
+    direction: Direction | None = None,
 ) -> tuple[AmountChoice, ...]:
-    """Return every way to an amount that a side offers, by name of its columns."""
+    """Return every way to an amount that a side offers, by name of its columns; those without a sign by `direction`."""
     numbers = [c for c in side.columns if c.kind == "number" and c.parsed and c.name not in ignored]
     numbers = sorted((c for c in numbers if not is_technical(c.name)), key=lambda c: c.name)
     terms: list[tuple[tuple[SignedColumn, ...], float, str | None]] = []
@@ -58,10 +74,29 @@ def amount_choices(
     for c in numbers:
         if weight_of(c) >= 0.5:
             terms += [((SignedColumn(c.name),), 0.5 * weight_of(c), rate.name) for rate in rates]
-    return tuple(
+    choices = [
         AmountChoice(_number(side, term, rate, place), term, weight, rate)
         for place, (term, weight, rate) in enumerate(terms, start=FIRST_AMOUNT_NO)
-    )
+    ]
+    return with_direction(tuple(choices), side, direction)
+
+
+def with_direction(
+    choices: tuple[AmountChoice, ...], side: SideProfile, direction: Direction | None
+) -> tuple[AmountChoice, ...]:
+    """Return the choices and, of each single column that has no sign of its own, the amount that `direction` signs."""
+    if direction is None:
+        return choices
+    found: list[AmountChoice] = []
+    for choice in choices:
+        c = side.column(choice.terms[0].column)
+        is_unsigned = len(choice.terms) == 1 and choice.rate is None and choice.terms[0].sign > 0
+        if is_unsigned and c.negatives <= FEW_NEGATIVES * (c.parsed - c.zeros):
+            no = FIRST_DIRECTED_NO + choice.no
+            found.append(replace(choice, no=no, direction=direction))
+            choice = replace(choice, weight=UNSIGNED * choice.weight)  # noqa: PLW2901 - the same amount, less likely
+        found.append(choice)
+    return tuple(found)
 
 
 def _number(side: SideProfile, terms: tuple[SignedColumn, ...], rate: str | None, otherwise: int) -> int:
@@ -117,6 +152,7 @@ def amount_value(choice: AmountChoice, side: SideProfile) -> exp.Expression:
     for term in choice.terms:
         value: exp.Expression = column(side.column(term.column).alias)
         values.append(exp.Neg(this=exp.paren(value)) if term.sign < 0 else value)
+    total: exp.Expr
     if len(values) == 1:
         total = values[0]
     else:
@@ -125,6 +161,8 @@ def amount_value(choice: AmountChoice, side: SideProfile) -> exp.Expression:
         for value in values[1:]:
             summed = exp.Add(this=summed, expression=call("coalesce", value.copy(), integer(0)))
         total = exp.Case().when(present, summed)
+    if choice.direction:
+        total = turned(total, choice.direction, side)
     if choice.rate:
         rate = try_cast(column(side.column(choice.rate).alias), "DECIMAL(12, 6)")
         product = exp.Mul(this=try_cast(exp.paren(total), "DECIMAL(24, 6)"), expression=rate)

@@ -14,9 +14,10 @@ from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.correspondence import ColumnPair, is_compatible
 from tieout.books.compare.fees import choose_fees
 from tieout.books.compare.formats import shown
+from tieout.books.compare.keyed_window import KeyWindow, window_of_key
 from tieout.books.compare.lags import FARTHEST_DAYS, window_of
 from tieout.books.compare.measured import MIN_PAIRS, Facts
-from tieout.books.compare.money import CurrencyOf, choose_currencies, signed_terms
+from tieout.books.compare.money import CurrencyOf, choose_currencies, codes_in_other_letters, signed_terms
 from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.quoted import quoted_columns
 from tieout.books.compare.roles import (
@@ -32,7 +33,7 @@ from tieout.books.compare.roles import (
 )
 from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
 from tieout.books.compare.statements import accidents_of, lags_of
-from tieout.books.compare.wording import count, decided, percent
+from tieout.books.compare.wording import count, days_told, decided, pair_label, percent
 from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan
 from tieout.store.trees import column
 
@@ -60,8 +61,12 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
     ours_currency, theirs_currency, currency_decisions = choose_currencies(
         search, options, facts.names, money, search.ignored
     )
-    compared, never = _compared(facts, (ours_date, theirs_date), texts)
-    rules, rule_decisions = _rules(con, facts, options, (ours_date, theirs_date))
+    keyed = window_of_key(con, facts, options, (ours_date, theirs_date))
+    aside = codes_in_other_letters(search, ours_currency, theirs_currency)
+    if keyed is not None and keyed.days is None:
+        aside |= {(c.side, c.name) for c in (ours_date, theirs_date) if c is not None}
+    compared, never = _compared(facts, (ours_date, theirs_date), texts, aside)
+    rules, rule_decisions = _rules(con, facts, options, (ours_date, theirs_date), keyed)
     ours_types, theirs_types = _types_of(facts, compared, units)
     ours_units, theirs_units = tuple(pair.ours.name for pair in units), tuple(pair.theirs.name for pair in units)
     fees, fee_decisions = choose_fees(search, facts.tie, money, options, facts.names)
@@ -128,7 +133,7 @@ def _dates(facts: Facts, options: InferOptions) -> tuple[Column | None, Column |
         confidence = min(0.97, 0.35 + 0.65 * score)
     sharing = [r for r in ranked[1:] if (r[1].name == best_ours.name) != (r[2].name == best_theirs.name)]
     if sharing and sharing[0][0] >= 0.97 * score:
-        evidence += f"; {_pair_label(sharing[0][1], sharing[0][2])} would do as well"
+        evidence += f"; {pair_label(sharing[0][1], sharing[0][2])} would do as well"
         confidence = min(confidence, 0.7)
     return best_ours, best_theirs, (_date_decision(best_ours, best_theirs, confidence, evidence),)
 
@@ -160,12 +165,7 @@ def _asked_dates(facts: Facts, spec: str) -> tuple[Column | None, Column | None,
 
 
 def _date_decision(ours: Column | None, theirs: Column | None, confidence: float, evidence: str) -> Decision:
-    return decided("date", _pair_label(ours, theirs), confidence, evidence, "--date")
-
-
-def _pair_label(ours: Column | None, theirs: Column | None) -> str:
-    left, right = (c.name if c is not None else "none" for c in (ours, theirs))
-    return left if left == right else f"{left} = {right}"
+    return decided("date", pair_label(ours, theirs), confidence, evidence, "--date")
 
 
 def _texts(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptions) -> tuple[Texts, tuple[Decision, ...]]:
@@ -242,25 +242,23 @@ def _hint_decisions(facts: Facts) -> tuple[Decision, ...]:
 def _unit_decisions(units: Sequence[ColumnPair]) -> tuple[Decision, ...]:
     if not units:
         return ()
-    label = ", ".join(_pair_label(pair.ours, pair.theirs) for pair in units)
+    label = ", ".join(pair_label(pair.ours, pair.theirs) for pair in units)
     return (decided("hints", label, 0.7, "the same values on both sides", "--plan"),)
 
 
 def _compared(
-    facts: Facts, dates: tuple[Column | None, Column | None], texts: Texts
+    facts: Facts, dates: tuple[Column | None, Column | None], texts: Texts, aside: set[tuple[str, str]]
 ) -> tuple[tuple[Compared, ...], tuple[ColumnPair, ...]]:
     """Return the corresponding columns whose values must agree on matched rows, and those that never would.
 
     With a key that is all but the amount, which is compared as money; without one also dates, texts and hints are
-    left out, since rows were matched by their likeness. A group has no single row to compare with.
+    left out, since rows were matched by their likeness. What is set `aside` is not compared either. A group has no
+    single row to compare with.
     """
     if facts.tie.by == "group":
         return (), ()
-    out = {(side, name) for side in SIDES for name in facts.money.names(side)} | facts.tie.columns
     dated = {(c.side, c.name) for c in dates if c is not None}
-    if facts.tie.by == "likeness":
-        out |= dated | {(side, name) for side, names in zip(SIDES, texts, strict=True) for name in names}
-        out |= {(c.side, c.name) for c in (*facts.tie.hint.ours, *facts.tie.hint.theirs)} if facts.tie.hint else set()
+    out = _settled_otherwise(facts, texts) | aside | (dated if facts.tie.by == "likeness" else set())
     found: list[Compared] = []
     never: list[ColumnPair] = []
     for pair in facts.pairs:
@@ -281,11 +279,21 @@ def _compared(
     ours_date, theirs_date = dates
     if facts.tie.by == "key" and ours_date is not None and theirs_date is not None:
         is_there = any(item.ours == ours_date.name or item.theirs == theirs_date.name for item in found)
-        is_free = not dated & facts.tie.columns
+        is_free = not dated & (facts.tie.columns | out)
         if is_free and not is_there:
             kind: Kind = "timestamp" if ours_date.kind == theirs_date.kind == "timestamp" else "date"
             found.append(Compared(ours_date.name, ours_date.name, theirs_date.name, kind))
     return tuple(sorted(found, key=lambda item: item.name)), tuple(sorted(never, key=lambda pair: pair.ours.name))
+
+
+def _settled_otherwise(facts: Facts, texts: Texts) -> set[tuple[str, str]]:
+    """Return the columns that are no values to compare: amounts and their signs, the key, what rows are matched by."""
+    out = {(side, name) for side in SIDES for name in facts.money.names(side)} | facts.tie.columns
+    out |= facts.money.directions
+    if facts.tie.by == "likeness":
+        out |= {(side, name) for side, names in zip(SIDES, texts, strict=True) for name in names}
+        out |= {(c.side, c.name) for c in (*facts.tie.hint.ours, *facts.tie.hint.theirs)} if facts.tie.hint else set()
+    return out
 
 
 def _never_agrees(facts: Facts, pair: ColumnPair, texts: Texts) -> bool:
@@ -355,13 +363,16 @@ def _rules(
     facts: Facts,
     options: InferOptions,
     dates: tuple[Column | None, Column | None],
+    keyed: KeyWindow | None,
 ) -> tuple[Rules, tuple[Decision, ...]]:
     """Set tolerance and window; without a key the window comes from rows that a unique amount pairs."""
     days = options.window_days or 0
     decisions: tuple[Decision, ...] = ()
     ours_date, theirs_date = dates
     if options.window_days is not None:
-        decisions = (decided("window", _days(days), 1.0, "as you said", "--window-days"),)
+        decisions = (decided("window", days_told(days), 1.0, "as you said", "--window-days"),)
+    elif keyed is not None:
+        days, decisions = keyed.days or 0, (keyed.decision,)
     elif facts.tie.by == "likeness" and ours_date is not None and theirs_date is not None:
         dated = (column(ours_date.alias), column(theirs_date.alias))
         lags, chances = lags_of(con, *dated, FARTHEST_DAYS) if facts.paired else ({}, {})
@@ -369,7 +380,7 @@ def _rules(
         accidents = accidents_of(con) if is_by_amount and 0 < sum(lags.values()) <= FEW_PAIRED else inf
         paired_by = "a unique amount" if is_by_amount else "a value that identifies most"
         days, confidence, evidence = window_of(lags, chances, accidents, paired_by)
-        decisions = (decided("window", _days(days), confidence, evidence, "--window-days"),)
+        decisions = (decided("window", days_told(days), confidence, evidence, "--window-days"),)
     rules = replace(
         LIKENESS,
         tolerance_micros=options.tolerance_micros or 0,
@@ -378,10 +389,6 @@ def _rules(
         reference_form=facts.tie.reference_form,
     )
     return rules, decisions
-
-
-def _days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
 
 
 def _side(
@@ -410,6 +417,7 @@ def _side(
         group=tied if tie.by == "group" else (),
         amount=signed_terms(choice, sign) if choice else (),
         amount_exponent=facts.money.exponents[0 if is_ours else 1],
+        direction=choice.direction if choice else None,
         currency=currency.column,
         currency_constant=currency.constant,
         date=day.name if day else None,
@@ -434,10 +442,10 @@ def _compared_decisions(
         found.append(decided("compared", "nothing", 0.6, evidence, "--plan"))
     for pair in never:
         evidence = f"equal on only {percent(pair.rate or 0.0)} of paired rows: each side has its own"
-        found.append(decided("not compared", _pair_label(pair.ours, pair.theirs), 0.7, evidence, "--plan"))
+        found.append(decided("not compared", pair_label(pair.ours, pair.theirs), 0.7, evidence, "--plan"))
     loading = [pair for pair in facts.pairs if is_technical(pair.ours.name) and pair.ours.filled and pair.theirs.filled]
     if loading:
-        label = ", ".join(sorted(_pair_label(pair.ours, pair.theirs) for pair in loading))
+        label = ", ".join(sorted(pair_label(pair.ours, pair.theirs) for pair in loading))
         found.append(decided("not compared", label, 0.8, "by name it tells how rows were loaded", "--plan"))
     return tuple(found)
 

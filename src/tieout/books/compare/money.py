@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import duckdb
 from sqlglot import exp
 
-from tieout.books.compare.amounts import AmountChoice, amount_choices, amount_value
+from tieout.books.compare.amounts import AmountChoice, amount_choices, amount_value, with_direction
 from tieout.books.compare.column_profile import SideProfile
 from tieout.books.compare.correspondence import lower_bound
+from tieout.books.compare.direction import add_to_values, asked_directions
 from tieout.books.compare.evidence import Agreements, keep_keys
 from tieout.books.compare.keys import GroupSums, Search
 from tieout.books.compare.overlap import Overlap
@@ -39,12 +40,12 @@ from tieout.books.compare.settled import (
     split_currency,
     split_scale,
 )
-from tieout.books.compare.statements import create, rows_of, run_file
+from tieout.books.compare.statements import create, rows_of, run_file, select
 from tieout.books.compare.wording import count, decided, percent
 from tieout.engine.plan import Decision, SignedColumn
-from tieout.store.trees import call, cast, integer, is_present
+from tieout.store.trees import call, cast, column, integer, is_present, named
 
-MEETINGS = 4
+MEETINGS = 6
 """Pairs of amounts whose values are held against each other when no key pairs rows."""
 MIN_SCORE = 0.08
 ENOUGH_SEEN = 5
@@ -69,6 +70,14 @@ class Money:
             return ()
         return self.pair.ours.names if side == "ours" else self.pair.theirs.names
 
+    @property
+    def directions(self) -> frozenset[tuple[str, str]]:
+        """The side and name of each column that gives an amount its sign."""
+        if self.pair is None:
+            return frozenset()
+        told = (("ours", self.pair.ours.direction), ("theirs", self.pair.theirs.direction))
+        return frozenset((side, direction.column) for side, direction in told if direction is not None)
+
 
 @dataclass(frozen=True)
 class CurrencyOf:
@@ -92,7 +101,12 @@ def asked_amounts(
     """
     if is_none(options.amount, names):
         return (), (), False
-    found = [amount_choices(con, side, frozenset(n for s, n in ignored if s == side.side)) for side in (ours, theirs)]
+    directions = asked_directions(con, options, names, (ours, theirs), ignored)
+    found = []
+    for side, direction in zip((ours, theirs), directions, strict=True):
+        if direction is not None:
+            add_to_values(con, side, direction)
+        found.append(amount_choices(con, side, frozenset(n for s, n in ignored if s == side.side), direction))
     if not options.amount:
         return found[0], found[1], False
     for place, terms in enumerate(split_amounts(options.amount, names)):
@@ -101,7 +115,7 @@ def asked_amounts(
             _require_numbers(side, terms)
             is_single = len(terms) == 1 and terms[0].sign == 1
             no = side.column(terms[0].column).no if is_single else 20_000
-            found[place] = (AmountChoice(no, terms, 1.0),)
+            found[place] = with_direction((AmountChoice(no, terms, 1.0),), side, directions[place])
     return found[0], found[1], True
 
 
@@ -190,7 +204,8 @@ def choose_money(
     asked_scale = split_scale(options.scale) if options.scale else (None, None)
     powers = exponents(search.ours, search.theirs, best, asked_scale)
     scale = scale_decision(search.con, search.ours, search.theirs, best, powers, asked_scale, told_by)
-    decisions = [decided("amount", _label(best), confidence, evidence, "--amount"), *_sign(best, told_by), *scale]
+    decisions = [decided("amount", _label(best), confidence, evidence, "--amount"), *_sign(best, told_by)]
+    decisions += [*_directions(best), *scale]
     return Money(best, tuple(decisions), powers)
 
 
@@ -250,6 +265,15 @@ def _sign(pair: AmountPair, told_by: str) -> list[Decision]:
         return []
     evidence = f"theirs is the negative of ours, so that {percent(pair.rate or 0.0)} of {told_by} tie"
     return [decided("sign", "theirs is turned round", 0.9, evidence, "--amount")]
+
+
+def _directions(pair: AmountPair) -> list[Decision]:
+    told = {choice.direction: choice for choice in (pair.ours, pair.theirs) if choice.direction is not None}
+    if not told:
+        return []
+    label = ", ".join(f"{direction.column}: {' and '.join(direction.outgoing)} goes out" for direction in told)
+    evidence = f"{', '.join(choice.names[0] for choice in told.values())} has no sign of its own"
+    return [decided("direction", label, 0.9, evidence, "--direction")]
 
 
 def signed_terms(choice: AmountChoice, sign: int) -> tuple[SignedColumn, ...]:
@@ -324,6 +348,20 @@ def _codes(search: Search, side: SideProfile, name: str) -> list[str]:
     query = exp.select(exp.alias_(code, "code"), exp.alias_(exp.Count(this=exp.Star()), "rows"))
     query = query.from_(f"infer_{side.side}_raw").group_by("code").order_by(exp.column("rows").desc(), "code")
     return [text for text, _ in rows_of(search.con, query) if text]
+
+
+def codes_in_other_letters(search: Search, ours: CurrencyOf, theirs: CurrencyOf) -> set[tuple[str, str]]:
+    """Return the currency columns of both sides where one writes eur and the other EUR: as text they would differ."""
+    if ours.column is None or theirs.column is None:
+        return set()
+    told = []
+    for side, name in ((search.ours, ours.column), (search.theirs, theirs.column)):
+        code = call("trim", cast(column(side.column(name).alias), "VARCHAR"))
+        query = select(f"infer_{side.side}_raw", named(code, "code")).distinct()
+        told.append({text for (text,) in rows_of(search.con, query) if text})
+    folded = [{code.upper() for code in codes} for codes in told]
+    is_same_but_for_letters = not told[0] & told[1] and bool(folded[0] & folded[1])
+    return {("ours", ours.column), ("theirs", theirs.column)} if is_same_but_for_letters else set()
 
 
 def _listed(codes: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ def chosen_plan(path: Path, options: InferOptions) -> Plan:
         "--currency": options.currency,
         "--scale": options.scale,
         "--fee": options.fee,
+        "--direction": options.direction,
         "--text": options.text,
         "--group-by": options.group_by,
         "--number-format": options.number_format,

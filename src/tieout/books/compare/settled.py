@@ -35,9 +35,10 @@ class InferOptions:
     """What the user settled. Empty means: find out.
 
     A column is written `name` where both sides (or only one) have it, or `ours=theirs`; `on` may name several. An
-    amount may be a sum (`Credit - Debit`), a currency may be a code; `none` for amount, currency or fee means that
-    there is none. A scale is `units`, `cents` or a power of ten. A format is an example (`1.234,56`), an order
-    (`DMY`) or a strptime pattern, for all columns or, as `column=format`, for one. `advice_…` name columns of advice.
+    amount may be a sum (`Credit - Debit`), a currency may be a code; `none` for amount, currency, fee or direction
+    means that there is none. A scale is `units`, `cents` or a power of ten. A format is an example (`1.234,56`), an
+    order (`DMY`) or a strptime pattern, for all columns or, as `column=format`, for one. `advice_…` name columns of
+    advice.
     """
 
     on: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class InferOptions:
     currency: str | None = None
     scale: str | None = None
     fee: str | None = None
+    direction: str | None = None
     text: str | None = None
     group_by: str | None = None
     tolerance_micros: int | None = None

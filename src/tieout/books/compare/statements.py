@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -78,6 +79,25 @@ def lags_of(
         return {}, {}
     found = con.execute(_text("lag_chance"), {"days": days}).fetchall()
     return lags, {int(distance): float(pairs) for distance, pairs in found}
+
+
+@dataclass(frozen=True)
+class Moments:
+    """How many rows that a key pairs have a moment on both sides, and are of one second; what is usual in seconds."""
+
+    pairs: int
+    same: int
+    usual_s: int
+    usual_pairs: int
+
+
+def moments_of(con: duckdb.DuckDBPyConnection, ours: exp.Expression, theirs: exp.Expression) -> Moments:
+    """Return how far rows that a key pairs lie apart in seconds, theirs less ours. The key was met last, as above."""
+    for side, value in (("ours", ours), ("theirs", theirs)):
+        moment = select(f"infer_{side}", column("row_no"), named(value, "moment"), where=is_present(value.copy()))
+        create(con, f"infer_moment_{side}", moment)
+    pairs, same, usual_s, usual_pairs = run_file(con, "moment")[0]
+    return Moments(int(pairs), int(same), int(usual_s or 0), int(usual_pairs))
 
 
 def accidents_of(con: duckdb.DuckDBPyConnection) -> float:

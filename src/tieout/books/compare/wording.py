@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tieout.books.compare.column_profile import Column
 from tieout.books.compare.evidence import KeyOverlap
 from tieout.engine.plan import Decision
 
@@ -22,6 +23,24 @@ def percent(share: float) -> str:
 def rows(number: int) -> str:
     """Return a number of rows in words."""
     return "1 row" if number == 1 else f"{count(number)} rows"
+
+
+def days_told(days: int) -> str:
+    """Return a number of days in words."""
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def time_told(seconds: int) -> str:
+    """Return a stretch of time in the largest unit that it is a whole number of."""
+    unit, size = next(item for item in (("hour", 3600), ("minute", 60), ("second", 1)) if seconds % item[1] == 0)
+    number = seconds // size
+    return f"1 {unit}" if number == 1 else f"{count(number)} {unit}s"
+
+
+def pair_label(ours: Column | None, theirs: Column | None) -> str:
+    """Return a column of ours and one of theirs by name, once where it is the same."""
+    left, right = (c.name if c is not None else "none" for c in (ours, theirs))
+    return left if left == right else f"{left} = {right}"
 
 
 def uniqueness(overlap: KeyOverlap) -> str:
