@@ -696,3 +696,14 @@ def test_columns_of_one_name_and_two_kinds_are_compared_as_texts(
     plan = infer_plan(theirs, ours) if is_turned else infer_plan(ours, theirs)
     assert plan.compared == (Compared(name, name, name, "text"),)
     assert {side.columns[name].kind for side in (plan.ours, plan.theirs)} == {"text"}
+
+
+def test_an_order_and_its_line_are_a_key_together_and_a_quantity_is_part_of_none() -> None:
+    orders, lines = [str(4_500_000 + row // 3) for row in range(60)], [str(10 * (row % 3 + 1)) for row in range(60)]
+    quantities = [str(1 + 7 * row % 31) for row in range(60)]
+    values = amounts(60)
+    ours = {"PO": orders, "PO Line": lines, "Qty": quantities, "Amount": values}
+    theirs = {"Invoice": [f"I{o}" for o in orders], "PO Number": orders, "Line": lines, "Quantity": quantities}
+    plan = infer_plan(ours, theirs | {"Total": ["1.00", *values[1:]]})
+    assert (plan.ours.key, plan.theirs.key) == (("PO", "PO Line"), ("PO Number", "Line"))
+    assert "Qty" in {item.name for item in plan.compared}

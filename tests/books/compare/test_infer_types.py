@@ -343,3 +343,13 @@ def test_values_that_cannot_be_read_lower_the_confidence_in_a_format() -> None:
     assert decision.evidence.startswith("9 of 10 values can be read so")
     assert decision.confidence < 0.99
     assert broken.ours.amount == (SignedColumn("amount"),)
+
+
+@pytest.mark.parametrize("name", ["card_sales", "account total", "phone charges", "mobile"])
+def test_two_decimals_are_money_whatever_the_name_is_about(name: str) -> None:
+    assert infer_type(["1229.97", "3244.08", "812.50", "19.00"], name=name).kind == "number"
+
+
+@pytest.mark.parametrize(("name", "values"), [("card", ["4111", "4242"]), ("section id", ["12.01", "12.02"])])
+def test_codes_by_name_stay_text(name: str, values: list[str]) -> None:
+    assert infer_type(values, name=name).kind == "text"

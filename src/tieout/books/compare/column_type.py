@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -54,6 +55,7 @@ class Reading:
 
 NO_NUMBERS = NumberLook((), 0.0, {}, is_decorated=False)
 NO_DATES = DateLook({}, 0.0, has_time=False, is_digits=False)
+_MONEY = re.compile(r"\(?[-+]?9{1,3}(?:[ ,.']?999)*[.,]99[-)]?")
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,18 @@ def _order(order: str) -> Order:
 def is_code(name: str, look: Look) -> bool:
     """Say whether the numbers of a column of text are names of things (orders, accounts, phones), not quantities."""
     if _is_named_code(name):
-        return True
+        return says(name, "id", "reference") or not _is_written_as_money(look)
     if not look.is_digits:
         return False
     longest, total = max(look.lengths, default=0), max(look.total, 1)
     is_uniform = len(look.lengths) == 1 and longest >= 8 and total > 1 and not _is_named_quantity(name)
     return look.zero_led >= 0.01 * total or longest >= CODE_DIGITS or is_uniform
+
+
+def _is_written_as_money(look: Look) -> bool:
+    """Say whether nearly all values have two decimals, as no card, account or phone has: card_sales, account total."""
+    money = sum(shape.rows for shape in look.shapes if _MONEY.fullmatch(shape.text.strip()))
+    return money >= PARSED_SHARE * sum(shape.rows for shape in look.shapes) > 0
 
 
 def _is_named_quantity(name: str) -> bool:

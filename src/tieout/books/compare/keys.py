@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from tieout.books.compare.amounts import AmountChoice, amount_value, weight_of
 from tieout.books.compare.column_profile import Column, SideProfile
-from tieout.books.compare.correspondence import ColumnPair, Likenesses, lift_of, lower_bound
+from tieout.books.compare.correspondence import ColumnPair, Likenesses, is_compatible, lift_of, lower_bound
 from tieout.books.compare.evidence import (
     Agreement,
     Agreements,
@@ -433,10 +433,12 @@ def find_composite(search: Search, pairs: Sequence[ColumnPair]) -> KeyFinding | 
     ]
     for size in (2, 3):
         tuples = list(_promising(search, parts, size))
-        for chosen in tuples[:2]:
-            finding = measure(search, [pair.ours for pair in chosen], [pair.theirs for pair in chosen])
-            if finding.form == "key" and _is_composite_acceptable(finding, search):
-                return finding
+        found = [
+            measure(search, [pair.ours for pair in chosen], [pair.theirs for pair in chosen]) for chosen in tuples[:2]
+        ]
+        found = [one for one in found if one.form == "key" and _is_composite_acceptable(one, search)]
+        if found:
+            return max(found, key=lambda one: one.overlap.common)
     return None
 
 
@@ -444,12 +446,14 @@ def _may_be_part(pair: ColumnPair) -> bool:
     o, t = pair.ours, pair.theirs
     if any(is_technical(c.name) or c.is_free_text or c.distinct < 2 or c.filled_share < 0.9 for c in (o, t)):
         return False
-    if o.kind == "number" and not (o.is_whole and t.is_whole and weight_of(o) < 0.5 and weight_of(t) < 0.5):
+    if any(says(c.name, "quantity", "percent", "rate") for c in (o, t)):
+        return False
+    if any(c.kind == "number" and not (c.is_whole and weight_of(c) < 0.5) for c in (o, t)):
         return False
     # The engine compares a key as text, so that dates serve only when both sides write them alike.
     if o.kind in ("date", "timestamp") and (o.type != t.type or o.source_type != t.source_type):
         return False
-    return o.kind == t.kind and (pair.name >= 0.6 or pair.content >= 0.5)
+    return is_compatible(o, t) and (pair.name >= 0.6 or pair.content >= 0.5)
 
 
 def _promising(search: Search, parts: Sequence[ColumnPair], size: int) -> Iterator[tuple[ColumnPair, ...]]:
