@@ -172,7 +172,7 @@ def _entry(no: int, row: Row, side: Side, side_plan: SidePlan, plan: Plan) -> En
         fee=role(side_plan.fee),
         fx=fx,
         text=role("text" if side_plan.text else None),
-        units=tuple(role(name) for name in side_plan.units),
+        units=tuple(None if role(name) is None else role(name).strip().lower() for name in side_plan.units),
         compared=tuple(role(item.name) for item in plan.compared),
         content=tuple(getattr(row, name) for name in side.columns),
     )

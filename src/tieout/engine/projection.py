@@ -403,7 +403,10 @@ def entry_projection(
         if shape.is_ref_integer or (is_ref_bare and shape.reference_form == "written")
         else _reference(side.key, side, source_types, shape.key_days, shape.reference_form)
     )
-    units: list[exp.Expr] = [_spelling(name, side, source_types) for name in side.units[:UNIT_COUNT]]
+    # An email in capitals is the same email.
+    units: list[exp.Expr] = [
+        call("lower", call("trim", _spelling(name, side, source_types))) for name in side.units[:UNIT_COUNT]
+    ]
     units += [cast(exp.null(), "VARCHAR") for _ in range(UNIT_COUNT - len(units))]
     selected = {
         "entry_no": row_no.copy(),

@@ -707,3 +707,61 @@ def test_an_order_and_its_line_are_a_key_together_and_a_quantity_is_part_of_none
     plan = infer_plan(ours, theirs | {"Total": ["1.00", *values[1:]]})
     assert (plan.ours.key, plan.theirs.key) == (("PO", "PO Line"), ("PO Number", "Line"))
     assert "Qty" in {item.name for item in plan.compared}
+
+
+def test_a_batch_is_found_behind_the_words_of_a_bank() -> None:
+    batches = [f"B{row // 4:03}" for row in range(80)]
+    nets = [f"{row % 7 + 10}.{row + 10}" for row in range(80)]
+    sums = [sum((Decimal(one) for one in nets[4 * at : 4 * at + 4]), Decimal(0)) for at in range(20)]
+    ours = {"batch": batches, "gross": [f"{Decimal(one) + 1}" for one in nets], "net": nets}
+    theirs = {"Text": [f"ADYEN BATCH B{at:03} NV" for at in range(20)], "Amount": [str(one) for one in sums]}
+    plan = infer_plan(ours, theirs)
+    assert (plan.ours.group, plan.theirs.group, plan.ours.amount[0].column) == (("batch",), ("Text",), "net")
+
+
+def test_an_amount_that_names_its_currency_has_it_whatever_the_codes_beside_another_say() -> None:
+    paid, codes = amounts(24), ["USD", "GBP", "EUR"] * 8
+    booked = [f"{Decimal(one) * 2}" for one in paid]
+    ours = {"id": references(24), "amount": paid, "currency": codes, "amount_eur": booked}
+    plan = infer_plan(ours, {"id": references(24), "amount": booked, "currency": ["EUR"] * 24})
+    assert (plan.ours.amount[0].column, plan.ours.currency, plan.ours.currency_constant) == ("amount_eur", None, "EUR")
+    assert "currency" not in {item.name for item in plan.compared}
+
+
+def _tickets(moment: str) -> tuple[Columns, list[str], list[str], list[str]]:
+    """Return three tickets a day and store with the moment of each, and the days, stores and totals."""
+    days = [f"2026-03-{at // 2 + 1:02}" for at in range(20) for _ in range(3)]
+    stores = [("North", "South")[at % 2] for at in range(20) for _ in range(3)]
+    values = amounts(60)
+    tickets: Columns = {
+        "store": stores,
+        "sold": [moment.format(day) for day in days],
+        "ticket": [f"T{row * 7 % 60:04}" for row in range(60)],
+        "total": values,
+    }
+    sums = [str(sum((Decimal(one) for one in values[3 * at : 3 * at + 3]), Decimal(0))) for at in range(20)]
+    return tickets, days[::3], stores[::3], sums
+
+
+@pytest.mark.parametrize("moment", ["{}", "{} 09:15:00"])
+def test_tickets_are_the_parts_of_the_total_of_their_day_and_store(moment: str) -> None:
+    tickets, days, stores, sums = _tickets(moment)
+    written = [f"{day[8:]}.{day[5:7]}.{day[:4]}" for day in days]
+    plan = infer_plan(tickets, {"business date": written, "location": stores, "sales": sums})
+    assert (plan.ours.group, plan.theirs.group) == (("store", "sold"), ("location", "business date"))
+
+
+def test_days_whose_sums_do_not_tie_are_no_groups() -> None:
+    tickets, days, stores, sums = _tickets("{}")
+    others = [str(Decimal(one) + 3) for one in sums]
+    theirs = {"business date": days, "location": stores, "sales": others, "text": [f"Till {at}" for at in range(20)]}
+    assert infer_plan(tickets, theirs).theirs.group == ()
+
+
+@pytest.mark.parametrize(("words", "compared"), [(("settled", "open"), []), (("open", "paid"), ["state"])])
+def test_each_side_may_sort_rows_in_words_of_its_own(words: tuple[str, str], compared: list[str]) -> None:
+    table = {"id": references(40), "amount": amounts(40)}
+    kinds = ["paid" if row % 8 else "open" for row in range(40)]
+    theirs = table | {"state": [words[0] if kind == "paid" else words[1] for kind in kinds]}
+    plan = infer_plan(table | {"state": kinds}, theirs)
+    assert [item.name for item in plan.compared] == compared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,9 @@ from tieout.engine.plan import Plan
 ROWS = 60
 FIRST = date(2026, 1, 1)
 DAYS = [FIRST + timedelta(days=7 * row % 90) for row in range(ROWS)]
-MOMENTS = [datetime(2026, 1, 1, 8, 30) + timedelta(hours=7 * row, minutes=row, seconds=row) for row in range(ROWS)]
+MOMENTS = [
+    datetime(2026, 1, 1, 8, 30, tzinfo=UTC) + timedelta(hours=7 * row, minutes=row, seconds=row) for row in range(ROWS)
+]
 
 
 def _plan(ours: list[str], theirs: list[str], names: tuple[str, str] = ("date", "date"), **options: object) -> Plan:
@@ -57,15 +59,18 @@ def test_dates_that_lie_apart_by_any_number_of_days_are_not_compared() -> None:
 
 
 def test_a_clock_that_is_an_hour_ahead_makes_no_differences_and_is_told() -> None:
-    theirs = [str(moment + timedelta(hours=1)) for moment in MOMENTS]
-    plan = _plan([str(moment) for moment in MOMENTS], theirs)
+    theirs = [str(moment.replace(tzinfo=None) + timedelta(hours=1)) for moment in MOMENTS]
+    plan = _plan([str(moment.replace(tzinfo=None)) for moment in MOMENTS], theirs)
     assert plan.rules.window_days == 1
     assert "at the same second on 0% of 60 paired rows, 1 hour later on 100%" in get_decision(plan, "window").evidence
 
 
 def test_moments_that_are_the_same_as_a_rule_are_compared_to_the_second() -> None:
-    theirs = [str(moment + timedelta(seconds=9 if row % 5 == 0 else 0)) for row, moment in enumerate(MOMENTS)]
-    plan = _plan([str(moment) for moment in MOMENTS], theirs)
+    theirs = [
+        str(moment.replace(tzinfo=None) + timedelta(seconds=9 if row % 5 == 0 else 0))
+        for row, moment in enumerate(MOMENTS)
+    ]
+    plan = _plan([str(moment.replace(tzinfo=None)) for moment in MOMENTS], theirs)
     assert (plan.rules.window_days, find_decision(plan, "window")) == (0, None)
     assert [item.kind for item in plan.compared] == ["timestamp"]
 

@@ -17,7 +17,7 @@ from tieout.books.compare.formats import shown
 from tieout.books.compare.keyed_window import KeyWindow, window_of_key
 from tieout.books.compare.lags import FARTHEST_DAYS, window_of
 from tieout.books.compare.measured import MIN_PAIRS, Facts
-from tieout.books.compare.money import CurrencyOf, choose_currencies, codes_in_other_letters, signed_terms
+from tieout.books.compare.money import CurrencyOf, choose_currencies, codes_set_aside, signed_terms
 from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.quoted import quoted_columns
 from tieout.books.compare.roles import (
@@ -46,6 +46,9 @@ LIKENESS = Rules(
 )
 """How rows without a reference are paired where no book says otherwise: by what the rows themselves teach."""
 SURE_NAME = 0.95
+FEW_WORDS = 12
+SAME_WORDS = 0.75
+"""A column of so few values of which the other side has so many sorts rows in the same words; then each is compared."""
 FEW_PAIRED = 1_000
 """Of more pairs the days alone tell which are accidents."""
 Texts = tuple[tuple[str, ...], tuple[str, ...]]
@@ -62,7 +65,7 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
         search, options, facts.names, money, search.ignored
     )
     keyed = window_of_key(con, facts, options, (ours_date, theirs_date))
-    aside = codes_in_other_letters(search, ours_currency, theirs_currency)
+    aside = codes_set_aside(search, ours_currency, theirs_currency)
     if keyed is not None and keyed.days is None:
         aside |= {(c.side, c.name) for c in (ours_date, theirs_date) if c is not None}
     compared, never = _compared(facts, (ours_date, theirs_date), texts, aside)
@@ -299,7 +302,8 @@ def _settled_otherwise(facts: Facts, texts: Texts) -> set[tuple[str, str]]:
 def _never_agrees(facts: Facts, pair: ColumnPair, texts: Texts) -> bool:
     """Say whether two columns are of the same sort but never the same: each side's own numbers, or its own wording."""
     wording = pair.ours.name in texts[0] and pair.theirs.name in texts[1]
-    return _has_own_numbers(facts, pair) or (wording and _agrees_less(facts, pair, 0.3))
+    is_own = _has_own_numbers(facts, pair) or _has_own_words(facts, pair)
+    return is_own or (wording and _agrees_less(facts, pair, 0.3))
 
 
 def _has_own_numbers(facts: Facts, pair: ColumnPair) -> bool:
@@ -307,6 +311,14 @@ def _has_own_numbers(facts: Facts, pair: ColumnPair) -> bool:
     is_dated = says(pair.ours.name, "date", "created") and says(pair.theirs.name, "date", "created")
     is_unique = min(pair.ours.uniqueness, pair.theirs.uniqueness) >= 0.9
     return is_unique and not is_dated and pair.ours.kind == "text" and _agrees_less(facts, pair, 0.05)
+
+
+def _has_own_words(facts: Facts, pair: ColumnPair) -> bool:
+    """Say whether each side sorts its rows in words of its own: sale and refund, charge and refund."""
+    overlap = facts.search.overlaps.get((pair.ours.no, pair.theirs.no))
+    is_few = max(pair.ours.distinct, pair.theirs.distinct) <= FEW_WORDS and pair.ours.kind == pair.theirs.kind == "text"
+    is_shared = overlap is not None and overlap.containment >= SAME_WORDS
+    return is_few and not is_shared and _agrees_less(facts, pair, 0.3)
 
 
 def _agrees_less(facts: Facts, pair: ColumnPair, share: float) -> bool:

@@ -9,7 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.amounts import FIRST_AMOUNT_NO, AmountChoice, amount_value
-from tieout.books.compare.column_profile import Column, SideProfile, table_of
+from tieout.books.compare.column_profile import Column, SideProfile, table_of, value_of
 from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.overlap import Domain, domain_value, domains_of
 from tieout.books.compare.statements import create, create_from_file, run_file, select, union
@@ -107,19 +107,30 @@ Agreements = dict[tuple[int, int], Agreement]
 """By the numbers of a column or amount of ours and one of theirs."""
 
 
-def key_value(columns: Sequence[Column], form: ReferenceForm = "written") -> exp.Expr:
+def key_value(
+    columns: Sequence[Column], form: ReferenceForm = "written", days: frozenset[int] = frozenset()
+) -> exp.Expr:
     """Return the text of a key over the raw rows, as the engine makes a reference of it; null when a part is.
 
-    Forms other than `written` take macros of the engine.
+    Forms other than `written` take macros of the engine. The parts at `days` are moments of which the day alone counts.
     """
     parts: list[exp.Expr] = []
-    for c in columns:
-        if is_text(c.source_type) and not c.look.padded:
-            written: exp.Expr = call("nullif", column(c.alias), string(""))
+    for position, c in enumerate(columns):
+        if c.kind in ("date", "timestamp"):
+            moment = value_of(c)
+            written: exp.Expr = cast(cast(moment, "DATE") if position in days else moment, "VARCHAR")
+        elif is_text(c.source_type) and not c.look.padded:
+            written = call("nullif", column(c.alias), string(""))
         else:
             written = parse_expression(column(c.alias), TEXT, c.source_type)
         parts.append(reference_in(written, form))
     return joined(parts, REF_SEPARATOR)
+
+
+def days_beside_moments(ours: Sequence[Column], theirs: Sequence[Column]) -> frozenset[int]:
+    """Return the positions at which one side has days and the other moments, which meet by day."""
+    kinds = enumerate({o.kind, t.kind} for o, t in zip(ours, theirs, strict=True))
+    return frozenset(position for position, both in kinds if both == {"date", "timestamp"})
 
 
 def meet_by_key(
@@ -129,9 +140,10 @@ def meet_by_key(
     form: ReferenceForm = "written",
 ) -> KeyOverlap:
     """Count how a key meets; leaves the values of both sides for `pair_rows`."""
+    days = days_beside_moments(ours, theirs)
     for columns in (ours, theirs):
         side = columns[0].side
-        keep_keys(con, side, key_value(columns, form), f"infer_{side}_raw")
+        keep_keys(con, side, key_value(columns, form, days), f"infer_{side}_raw")
     return _key_overlap(con, ours[0], theirs[0])
 
 

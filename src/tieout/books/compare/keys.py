@@ -18,6 +18,7 @@ from tieout.books.compare.evidence import (
     Agreement,
     Agreements,
     KeyOverlap,
+    days_beside_moments,
     key_value,
     measure_agreements,
     meet_by_key,
@@ -25,6 +26,7 @@ from tieout.books.compare.evidence import (
 )
 from tieout.books.compare.names import is_technical, says
 from tieout.books.compare.overlap import Overlaps
+from tieout.books.compare.roles import date_weight
 from tieout.books.compare.statements import create, rows_of, run_file, union
 from tieout.engine.macros import add_macros
 from tieout.engine.plan import ReferenceForm
@@ -34,6 +36,9 @@ UNIQUE = 0.90
 """A column identifies a row when its values are at least this unique; the rest are duplicates to be found."""
 TRIED_KEYS = 5
 TRIED_PARTS = 6
+TRIED_DATES = 2
+SELDOM_DATES = 0.1
+"""Dates of birth and of the record weigh less."""
 SUPPORTED = 0.2
 MIN_CONTAINMENT = 0.02
 IDENTIFYING = 0.99
@@ -399,7 +404,8 @@ def find_rewritten(search: Search) -> tuple[KeyFinding | None, list[KeyFinding]]
         for t in search.theirs.columns:
             least, most = sorted((o.uniqueness, t.uniqueness))
             name, named = search.likenesses[o.no, t.no], sorted((_named_as_key(o), _named_as_key(t)))
-            is_told = name >= 0.5 or named[0] == 1 or (named[1] == 1 and (_is_numbered(o) or _is_numbered(t)))
+            names_one = named[1] == 1 or says(o.name, "payout") or says(t.name, "payout")
+            is_told = name >= 0.5 or named[0] == 1 or (names_one and (_is_numbered(o) or _is_numbered(t)))
             if most >= UNIQUE and is_told and _may_be_key(search, o) and _may_be_key(search, t):
                 tried.append((-least - name - sum(named), o.name, t.name, o, t))
     groups = []
@@ -450,10 +456,27 @@ def _may_be_part(pair: ColumnPair) -> bool:
         return False
     if any(c.kind == "number" and not (c.is_whole and weight_of(c) < 0.5) for c in (o, t)):
         return False
-    # The engine compares a key as text, so that dates serve only when both sides write them alike.
-    if o.kind in ("date", "timestamp") and (o.type != t.type or o.source_type != t.source_type):
-        return False
     return is_compatible(o, t) and (pair.name >= 0.6 or pair.content >= 0.5)
+
+
+def find_totals(search: Search, pairs: Sequence[ColumnPair]) -> Iterator[KeyFinding]:
+    """Yield what could hold the parts of a total together where no number does: the day, or the day and a place."""
+    dates = sorted(
+        (-date_weight(o) * date_weight(t), o.name, t.name, o, t)
+        for o in search.ours.columns
+        for t in search.theirs.columns
+        if "date" in (o.kind, t.kind)
+        and {o.kind, t.kind} <= {"date", "timestamp"}
+        and min(date_weight(o), date_weight(t)) > SELDOM_DATES
+        and not {(c.side, c.name) for c in (o, t)} & search.ignored
+    )
+    places = [pair for pair in pairs if _may_be_part(pair) and pair.ours.kind == pair.theirs.kind == "text"]
+    for *_, o, t in dates[:TRIED_DATES]:
+        for place in (None, *places[:TRIED_DATES]):
+            ours, theirs = ([o], [t]) if place is None else ([place.ours, o], [place.theirs, t])
+            found = measure(search, ours, theirs)
+            if found.form == "group" and found.overlap.containment >= LOOSELY_MET:
+                yield found
 
 
 def _promising(search: Search, parts: Sequence[ColumnPair], size: int) -> Iterator[tuple[ColumnPair, ...]]:
@@ -527,8 +550,9 @@ def keep_members(
     """Keep the amounts of both sides' rows (as infer_member_<side>) for keys that both sides have, at most 1,000."""
     meet_by_key(search.con, columns[0], columns[1], form)
     create(search.con, "infer_group_key", _common_keys())
+    days = days_beside_moments(*columns)
     for side, of_side, wanted in zip((search.ours, search.theirs), columns, amounts, strict=True):
-        _keep_members(search.con, side, key_value(of_side, form), wanted)
+        _keep_members(search.con, side, key_value(of_side, form, days), wanted)
 
 
 def _common_keys() -> exp.Select:

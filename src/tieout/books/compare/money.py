@@ -15,6 +15,7 @@ from tieout.books.compare.correspondence import lower_bound
 from tieout.books.compare.direction import add_to_values, asked_directions
 from tieout.books.compare.evidence import Agreements, keep_keys
 from tieout.books.compare.keys import GroupSums, Search
+from tieout.books.compare.names import words_of
 from tieout.books.compare.overlap import Overlap
 from tieout.books.compare.roles import (
     FEW_SEEN,
@@ -309,7 +310,7 @@ def choose_currencies(
     told: list[tuple[str, float]] = []
     asked = split_currency(options.currency, names) if options.currency else (None, None)
     for side, wanted in zip((search.ours, search.theirs), asked, strict=True):
-        place, evidence, confidence = _currency_of(side, wanted, money.names(side.side), ignored)
+        place, evidence, confidence = _currency_of(search, side, wanted, money.names(side.side), ignored)
         found.append(place)
         told.append((evidence, confidence))
     if asked == ("", ""):
@@ -350,10 +351,16 @@ def _codes(search: Search, side: SideProfile, name: str) -> list[str]:
     return [text for text, _ in rows_of(search.con, query) if text]
 
 
-def codes_in_other_letters(search: Search, ours: CurrencyOf, theirs: CurrencyOf) -> set[tuple[str, str]]:
-    """Return the currency columns of both sides where one writes eur and the other EUR: as text they would differ."""
+def codes_set_aside(search: Search, ours: CurrencyOf, theirs: CurrencyOf) -> set[tuple[str, str]]:
+    """Return the columns of currency codes that say nothing when they are compared as text.
+
+    Those of a side whose amounts are in one currency whatever its codes say, and both where one side writes eur and the
+    other EUR.
+    """
     if ours.column is None or theirs.column is None:
-        return set()
+        constant = [(search.ours, ours), (search.theirs, theirs)]
+        sides = [side for side, place in constant if place.column is None and place.constant]
+        return {(side.side, c.name) for side in sides for c in side.columns if c.is_currency and c.distinct > 1}
     told = []
     for side, name in ((search.ours, ours.column), (search.theirs, theirs.column)):
         code = call("trim", cast(column(side.column(name).alias), "VARCHAR"))
@@ -372,7 +379,7 @@ def _listed(codes: Sequence[str]) -> str:
 
 
 def _currency_of(
-    side: SideProfile, wanted: str | None, amount: tuple[str, ...], ignored: frozenset[tuple[str, str]]
+    search: Search, side: SideProfile, wanted: str | None, amount: tuple[str, ...], ignored: frozenset[tuple[str, str]]
 ) -> tuple[CurrencyOf, str, float]:
     if wanted == "":
         return CurrencyOf(), ASKED, 1.0
@@ -387,6 +394,11 @@ def _currency_of(
         return (CurrencyOf(column=wanted) if is_column else CurrencyOf(constant=wanted)), ASKED, 1.0
     code, sure, why = stated_currency(side, amount)
     columns = currencies_of(side, amount, ignored)
+    if columns and code in {word.upper() for name in amount for word in words_of(name)}:
+        # Of amount, currency and amount_eur the codes go with the amount as it was paid.
+        told = [c for c in columns if code in _codes(search, side, c.name)]
+        if told and told[0].distinct > 1:
+            return CurrencyOf(constant=code), f"{why}, though {told[0].name} holds others", sure
     if columns:
         also = f"; {len(columns) - 1} more such columns" if len(columns) > 1 else ""
         place = CurrencyOf(columns[0].name, code)

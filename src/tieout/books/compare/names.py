@@ -40,7 +40,7 @@ _MEANINGS = {
     "transaction": "transaction transactions trx txn tx trans transaktion transaktions transaccion transazione "
     "movimiento transactie psp",
     "payment": "payment payments zahlung zahlungs pago paiement pagamento pmt betaling",
-    "payout": "payout payouts auszahlung",
+    "payout": "payout payouts auszahlung batch batches settlement settlements disbursement remesa lote",
     "customer": "customer customers kunde kunden client cliente klant debitor buyer acheteur comprador",
     "supplier": "supplier vendor lieferant lieferanten proveedor fournisseur kreditor seller merchant fornitore",
     "account": "account accounts konto konten cuenta compte acct acc rekening conto iban",

@@ -19,6 +19,7 @@ from tieout.books.compare.keys import (
     find_composite,
     find_key,
     find_rewritten,
+    find_totals,
     in_another_form,
     is_acceptable,
     is_telling,
@@ -93,14 +94,24 @@ def find_tie(search: Search, options: InferOptions, names: Names, pairs: Sequenc
     strong += [found for found in doubtful if found.is_strong and _sums_tie(search, found.finding)]
     if strong and strong[0].tie:
         return strong[0].tie
-    composite = find_composite(search, pairs)
-    if composite is not None:
-        return Tie("key", composite, decisions=(_key_decision(search, composite, 0.0),))
+    several = _tie_of_several(search, pairs)
+    if several is not None:
+        return several
     weak = [found.tie for found in groups if found.tie is not None]
     if weak and weak[0]:
         return weak[0]
     hints = [found.finding for found in groups if found.finding.form == "group"]
     return Tie("likeness", hint=hints[0] if hints else None, refused=tuple(finding.label for finding in refused))
+
+
+def _tie_of_several(search: Search, pairs: Sequence[ColumnPair]) -> Tie | None:
+    """Return the key that several columns are together, else the totals of a day, or of a day and a place."""
+    composite = find_composite(search, pairs)
+    if composite is not None:
+        return Tie("key", composite, decisions=(_key_decision(search, composite, 0.0),))
+    totals = (_judged(search, finding) for finding in find_totals(search, pairs))
+    strong = (found.tie for found in totals if found.is_strong and _sums_tie(search, found.finding))
+    return next((tie for tie in strong if tie is not None and tie.by == "group"), None)
 
 
 def _asked_key(search: Search, specs: Sequence[str], names: Names) -> Tie:
