@@ -33,6 +33,7 @@ UNREJECTED_STEPS = {
     "match_equal": "unrejected_equal",
     "block_candidate": "unrejected_candidate",
     "part_candidate": "unrejected_part",
+    "add_day_sum": "unrejected_day_sum",
     "second_candidate": "unrejected_second",
 }
 """After a step that finds candidates: the step that leaves out of them what a reviewer rejected."""

@@ -81,6 +81,8 @@ def test_it_can_be_named_and_refused() -> None:
     signed = infer_plan({"id": IDS, "amount": SIGNED}, theirs, direction="way", amount="amount")
     assert signed.theirs.direction == Direction("way", ("D",))
     assert _directions(infer_plan({"id": IDS, "amount": SIGNED}, theirs, direction="none")) == (None, None)
+    told_twice = infer_plan({"id": IDS, "amount": SIGNED}, theirs | {"amount": SIGNED}, direction="way")
+    assert told_twice.theirs.direction == Direction("way", ("D",))
     with pytest.raises(PlanUndecided, match="x in theirs.csv do not all say debit or credit"):
         infer_plan(ours, theirs, direction="x")
     with pytest.raises(UnknownColumn, match="--direction names column 'gone'"):

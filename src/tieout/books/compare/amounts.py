@@ -60,8 +60,10 @@ def amount_choices(
     side: SideProfile,
     ignored: frozenset[str] = frozenset(),
     direction: Direction | None = None,
+    *,
+    is_asked: bool = False,
 ) -> tuple[AmountChoice, ...]:
-    """Return every way to an amount that a side offers, by name of its columns; those without a sign by `direction`."""
+    """Return every way to an amount that a side offers, by name of its columns, and `with_direction` those signed."""
     numbers = [c for c in side.columns if c.kind == "number" and c.parsed and c.name not in ignored]
     numbers = sorted((c for c in numbers if not is_technical(c.name)), key=lambda c: c.name)
     terms: list[tuple[tuple[SignedColumn, ...], float, str | None]] = []
@@ -78,24 +80,28 @@ def amount_choices(
         AmountChoice(_number(side, term, rate, place), term, weight, rate)
         for place, (term, weight, rate) in enumerate(terms, start=FIRST_AMOUNT_NO)
     ]
-    return with_direction(tuple(choices), side, direction)
+    return with_direction(tuple(choices), side, direction, is_asked=is_asked)
 
 
 def with_direction(
-    choices: tuple[AmountChoice, ...], side: SideProfile, direction: Direction | None
+    choices: tuple[AmountChoice, ...], side: SideProfile, direction: Direction | None, *, is_asked: bool = False
 ) -> tuple[AmountChoice, ...]:
-    """Return the choices and, of each single column that has no sign of its own, the amount that `direction` signs."""
+    """Return the choices and, of each single column that has no sign of its own, the amount that `direction` signs.
+
+    Where that is asked for, a column is signed by it alone, and whatever sign it has.
+    """
     if direction is None:
         return choices
     found: list[AmountChoice] = []
     for choice in choices:
         c = side.column(choice.terms[0].column)
-        is_unsigned = len(choice.terms) == 1 and choice.rate is None and choice.terms[0].sign > 0
-        if is_unsigned and c.negatives <= FEW_NEGATIVES * (c.parsed - c.zeros):
-            no = FIRST_DIRECTED_NO + choice.no
-            found.append(replace(choice, no=no, direction=direction))
-            choice = replace(choice, weight=UNSIGNED * choice.weight)  # noqa: PLW2901 - the same amount, less likely
-        found.append(choice)
+        is_single = len(choice.terms) == 1 and choice.rate is None and choice.terms[0].sign > 0
+        is_signed = c.negatives > FEW_NEGATIVES * (c.parsed - c.zeros)
+        if is_single and (is_asked or not is_signed):
+            found.append(replace(choice, no=FIRST_DIRECTED_NO + choice.no, direction=direction))
+            found += [] if is_asked else [replace(choice, weight=UNSIGNED * choice.weight)]
+        else:
+            found.append(choice)
     return tuple(found)
 
 

@@ -55,7 +55,7 @@ def window_of_key(
         if not ours.kind == theirs.kind == "timestamp":
             return None
         moments = moments_of(con, *values)
-        if moments.same >= SELDOM_SAME * moments.pairs:
+        if not moments.pairs or moments.same >= SELDOM_SAME * moments.pairs:
             return None
         told = f"at the same second on {percent(moments.same / moments.pairs)} of {count(moments.pairs)} paired rows"
         if moments.usual_pairs >= SELDOM_SAME * moments.pairs:

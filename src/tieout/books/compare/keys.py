@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import prod
 from typing import Literal
 
 import duckdb
@@ -474,6 +475,8 @@ def find_totals(search: Search, pairs: Sequence[ColumnPair]) -> Iterator[KeyFind
     for *_, o, t in dates[:TRIED_DATES]:
         for place in (None, *places[:TRIED_DATES]):
             ours, theirs = ([o], [t]) if place is None else ([place.ours, o], [place.theirs, t])
+            if not any(prod(c.distinct for c in columns) >= UNIQUE * columns[0].filled for columns in (ours, theirs)):
+                continue
             found = measure(search, ours, theirs)
             if found.form == "group" and found.overlap.containment >= LOOSELY_MET:
                 yield found

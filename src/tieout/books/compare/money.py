@@ -107,7 +107,8 @@ def asked_amounts(
     for side, direction in zip((ours, theirs), directions, strict=True):
         if direction is not None:
             add_to_values(con, side, direction)
-        found.append(amount_choices(con, side, frozenset(n for s, n in ignored if s == side.side), direction))
+        left_out = frozenset(name for of, name in ignored if of == side.side)
+        found.append(amount_choices(con, side, left_out, direction, is_asked=bool(options.direction)))
     if not options.amount:
         return found[0], found[1], False
     for place, terms in enumerate(split_amounts(options.amount, names)):
@@ -116,7 +117,8 @@ def asked_amounts(
             _require_numbers(side, terms)
             is_single = len(terms) == 1 and terms[0].sign == 1
             no = side.column(terms[0].column).no if is_single else 20_000
-            found[place] = with_direction((AmountChoice(no, terms, 1.0),), side, directions[place])
+            named_amount = (AmountChoice(no, terms, 1.0),)
+            found[place] = with_direction(named_amount, side, directions[place], is_asked=bool(options.direction))
     return found[0], found[1], True
 
 

@@ -22,7 +22,7 @@ Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 SEARCH_STEPS = ("loose_row", "loose_word", "part_candidate")
-SUM_STEPS = ("choice_beside_sums", "add_sum", "add_sum_group")
+SUM_STEPS = ("add_day_sum", "choice_beside_sums", "add_sum", "add_sum_group")
 SECOND_STEPS = ("add_second_candidate", "add_second_choice", "sent_twice", "choice_of_the_first", "told_row")
 
 
