@@ -1,7 +1,8 @@
 """The same payments written by two systems, each in its own way, with planted gaps, and the pairs that are true.
 
 What differs: form of the file, encoding, delimiter, quotes, lines above and below the table, names and order of
-columns, how money, days and references are written, and whether there is one amount or a debit and a credit.
+columns, how money, days and references are written, and whether there is one amount, a debit and a credit, or an amount
+without a sign beside a column that says which it is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ NAMES = {
     "memo": ("memo", "Description", "Text", "Verwendungszweck", "Payee", "Libellé"),
 }
 DEBIT_AND_CREDIT = (("Debit", "Credit"), ("Soll", "Haben"), ("Withdrawals", "Deposits"), ("Paid out", "Paid in"))
+DIRECTIONS = {"Soll/Haben": ("S", "H"), "Type": ("Debit", "Credit"), "D/C": ("DR", "CR"), "Way": ("out", "in")}
 DAYS = (
     "%Y-%m-%d",
     "%d.%m.%Y",
@@ -147,7 +149,9 @@ def _write_side(draw: random.Random, folder: Path, side: str, given: list[Paymen
         columns.append("currency")
     draw.shuffle(columns)
     names = {name: draw.choice(NAMES[name]) for name in columns}
-    is_split, debit_and_credit = draw.random() < 0.15, draw.choice(DEBIT_AND_CREDIT)
+    style, debit_and_credit = draw.choice(["signed"] * 5 + ["split", "directed"]), draw.choice(DEBIT_AND_CREDIT)
+    direction = draw.choice([*DIRECTIONS])
+    header_of = {"signed": [names["amount"]], "split": [*debit_and_credit], "directed": [names["amount"], direction]}
 
     def cells(one: Payment) -> list[str]:
         said = {"ref": one.ref, "day": one.day.strftime(day), "currency": one.currency, "memo": one.memo}
@@ -155,16 +159,17 @@ def _write_side(draw: random.Random, folder: Path, side: str, given: list[Paymen
         for name in columns:
             if name != "amount":
                 found.append(said[name])
-            elif is_split:
-                told = MONEY[money](abs(one.amount), one.currency)
-                found += [told, ""] if one.amount < 0 else ["", told]
-            else:
+            elif style == "signed":
                 found.append(MONEY[money](one.amount, one.currency))
+            else:
+                told = MONEY[money](abs(one.amount), one.currency)
+                told = told.removesuffix(" CR")  # what says credit already says so of a debit as well
+                is_debit = one.amount < 0
+                split = [told, ""] if is_debit else ["", told]
+                found += split if style == "split" else [told, DIRECTIONS[direction][0 if is_debit else 1]]
         return found
 
-    header = [
-        part for name in columns for part in (debit_and_credit if name == "amount" and is_split else [names[name]])
-    ]
+    header = [part for name in columns for part in (header_of[style] if name == "amount" else [names[name]])]
     table = [cells(one) for one in given]
     path = folder / f"{side}.{form}"
     how = f"{form}, {money}, {day}, columns {header}"

@@ -62,14 +62,20 @@ crowded_term as (
   ) using (term_place)
   where ours_rows * theirs_rows > 200
 ),
+worded as materialized (
+  select o.entry_no, o.ref, o.day, o.term, o.place, u.words from ours o join ungrouped_expected u using (entry_no)
+),
+theirs_worded as materialized (
+  select t.entry_no, t.ref, t.day, t.term, t.place, u.words from theirs t join ungrouped_reported u using (entry_no)
+),
 said as (
   select entry_no, ref, day, term, hash(place, word) as word_place
-  from (select o.*, unnest(u.words) as word from ours o join ungrouped_expected u using (entry_no))
+  from (select * exclude (words), unnest(words) as word from worded)
   where length(word) >= 3
 ),
 theirs_said as (
   select entry_no, ref, day, term, hash(place, word) as word_place
-  from (select t.*, unnest(u.words) as word from theirs t join ungrouped_reported u using (entry_no))
+  from (select * exclude (words), unnest(words) as word from theirs_worded)
   where length(word) >= 3
 ),
 met_word as materialized (

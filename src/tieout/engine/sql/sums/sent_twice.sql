@@ -69,7 +69,7 @@ placed as (
   from alike_in_amount a
   left join coded c using (is_ours, entry_no)
 ),
-termed as (
+termed as materialized (
   select *, coalesce(date_diff('day', date '1970-01-01', day) // (window_days + 1), 0) as term from placed cross join run
 ),
 near as (select is_ours, entry_no, currency, amount_micros, unnest([term - 1, term, term + 1]) as met from termed),
