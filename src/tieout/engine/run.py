@@ -53,6 +53,9 @@ from tieout.store.trees import sql_of
 SMALL_ROWS = 5_000_000
 """Up to so many rows of both sides steps run side by side: it is then planning that takes the time, not the work."""
 
+FEW_REFUSED = 3
+"""So few bad rows, less than half of a small file, are those rows' fault and not the plan's."""
+
 LEAST_ALTERNATIVE = 0.01
 """Among learned chances: a candidate that is less likely is no alternative to speak of."""
 
@@ -234,9 +237,10 @@ def execute(
 
     Raises FastReadFailed when a plain CSV must be read the careful way, StepFailed when the engine cannot go on and
     StepContractBroken when a step breaks its promise; nothing counts until the caller publishes the folder.
-    With `max_refused_share` a column that refuses a larger share of the rows raises PlanMisfit. `settled` is what the
-    run left that this one comes after, `decisions` are those of reviewers that count in the run. With `subject` that
-    row alone is asked what would match it. `has_macros` says that `con` has those of `add_macros` already.
+    With `max_refused_share` a column that refuses a larger share of the rows, and not only a few, raises PlanMisfit.
+    `settled` is what the run left that this one comes after, `decisions` are those of reviewers that count in the run.
+    With `subject` that row alone is asked what would match it. `has_macros` says that `con` has those of `add_macros`
+    already.
     """
     on_step = _one_at_a_time(on_step)
     if plan.rules.scoring != "learned" or plan.learned is None or (decisions and decisions.rulings):
@@ -366,7 +370,8 @@ def _side_plan(plan: Plan, side: SideName) -> SidePlan:
 
 
 def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan, max_share: float) -> None:
-    if loaded.refused <= loaded.row_count * max_share:
+    are_few = loaded.refused <= FEW_REFUSED and 2 * loaded.refused < loaded.row_count
+    if are_few or loaded.refused <= loaded.row_count * max_share:
         return
     side = _side_plan(plan, loaded.side)
     counts = refused_by_column(con, loaded, side)

@@ -289,6 +289,14 @@ def test_a_given_plan_that_does_not_fit_is_refused_and_not_inferred(
     assert any("in column 'amount'" in failure for failure in failures)
 
 
+def test_the_plan_of_a_small_file_with_a_bad_row_can_be_given_again(workspace: Workspace, folder: Path) -> None:
+    text = "id,amount\n" + "".join(f"A{row},{row}.50\n" for row in range(1, 7)) + "A7,abc\n"
+    first = compare(workspace, _request(folder, text, text))
+    again = compare(workspace, replace(_request(folder, text, text, plan=first.plan), is_fresh=True))
+    for done in (first, again):
+        assert (done.summary["quarantine"]["ours"], done.summary["matched"]["matches"]) == (1, 6)
+
+
 def test_a_plan_of_another_file_is_refused_with_the_column_that_is_gone_and_the_run_on_record_stays(
     shared: Workspace, folder: Path, on_record: Compared
 ) -> None:
