@@ -36,7 +36,7 @@ def direction_of(
 ) -> Direction | None:
     """Return the column of a side whose values all say debit or credit, both of them, and which of them are debits.
 
-    Of several the one that is called so, else the first by name. Its values join those of `infer_<side>`.
+    Of several the one that is called so, else the first by name.
     """
     found = [(c, _outgoing_words(con, c)) for c in side.columns if (c.side, c.name) not in ignored]
     told = sorted(

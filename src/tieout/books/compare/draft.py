@@ -65,7 +65,7 @@ def draft_plan(con: duckdb.DuckDBPyConnection, facts: Facts, options: InferOptio
         search, options, facts.names, money, search.ignored
     )
     keyed = window_of_key(con, facts, options, (ours_date, theirs_date))
-    aside = codes_set_aside(search, ours_currency, theirs_currency)
+    aside = codes_set_aside(search, money, ours_currency, theirs_currency)
     if keyed is not None and keyed.days is None:
         aside |= {(c.side, c.name) for c in (ours_date, theirs_date) if c is not None}
     compared, never = _compared(facts, (ours_date, theirs_date), texts, aside)

@@ -8,7 +8,7 @@ from math import ceil
 import duckdb
 
 from tieout.books.compare.column_profile import Column
-from tieout.books.compare.evidence import meet_by_key
+from tieout.books.compare.evidence import meet_by_key, pair_rows
 from tieout.books.compare.lags import FARTHEST_DAYS, FEW_PAIRS, MAX_DAYS
 from tieout.books.compare.measured import Facts
 from tieout.books.compare.settled import InferOptions
@@ -54,6 +54,7 @@ def window_of_key(
     if agreement.rate >= SELDOM_SAME:
         if not ours.kind == theirs.kind == "timestamp":
             return None
+        pair_rows(con)
         moments = moments_of(con, *values)
         if not moments.pairs or moments.same >= SELDOM_SAME * moments.pairs:
             return None

@@ -312,7 +312,7 @@ def choose_currencies(
     told: list[tuple[str, float]] = []
     asked = split_currency(options.currency, names) if options.currency else (None, None)
     for side, wanted in zip((search.ours, search.theirs), asked, strict=True):
-        place, evidence, confidence = _currency_of(search, side, wanted, money.names(side.side), ignored)
+        place, evidence, confidence = _currency_of(search, side, wanted, money, ignored)
         found.append(place)
         told.append((evidence, confidence))
     if asked == ("", ""):
@@ -353,15 +353,15 @@ def _codes(search: Search, side: SideProfile, name: str) -> list[str]:
     return [text for text, _ in rows_of(search.con, query) if text]
 
 
-def codes_set_aside(search: Search, ours: CurrencyOf, theirs: CurrencyOf) -> set[tuple[str, str]]:
+def codes_set_aside(search: Search, money: Money, ours: CurrencyOf, theirs: CurrencyOf) -> set[tuple[str, str]]:
     """Return the columns of currency codes that say nothing when they are compared as text.
 
-    Those of a side whose amounts are in one currency whatever its codes say, and both where one side writes eur and the
-    other EUR.
+    Those of a side whose amount names its currency, for they are of another, and both where one side writes eur and
+    the other EUR.
     """
     if ours.column is None or theirs.column is None:
-        constant = [(search.ours, ours), (search.theirs, theirs)]
-        sides = [side for side, place in constant if place.column is None and place.constant]
+        places = [(search.ours, ours), (search.theirs, theirs)]
+        sides = [side for side, place in places if place.column is None and _is_named(place.constant, money, side)]
         return {(side.side, c.name) for side in sides for c in side.columns if c.is_currency and c.distinct > 1}
     told = []
     for side, name in ((search.ours, ours.column), (search.theirs, theirs.column)):
@@ -373,6 +373,11 @@ def codes_set_aside(search: Search, ours: CurrencyOf, theirs: CurrencyOf) -> set
     return {("ours", ours.column), ("theirs", theirs.column)} if is_same_but_for_letters else set()
 
 
+def _is_named(code: str, money: Money, side: SideProfile) -> bool:
+    """Say whether the amount of a side has a currency in its name: amount_eur."""
+    return code in {word.upper() for name in money.names(side.side) for word in words_of(name)}
+
+
 def _listed(codes: Sequence[str]) -> str:
     shown = list(codes[:CODES_SHOWN])
     if len(codes) > CODES_SHOWN:
@@ -381,7 +386,7 @@ def _listed(codes: Sequence[str]) -> str:
 
 
 def _currency_of(
-    search: Search, side: SideProfile, wanted: str | None, amount: tuple[str, ...], ignored: frozenset[tuple[str, str]]
+    search: Search, side: SideProfile, wanted: str | None, money: Money, ignored: frozenset[tuple[str, str]]
 ) -> tuple[CurrencyOf, str, float]:
     if wanted == "":
         return CurrencyOf(), ASKED, 1.0
@@ -394,9 +399,10 @@ def _currency_of(
                 remedy="Name another column, or a code such as --currency EUR.",
             )
         return (CurrencyOf(column=wanted) if is_column else CurrencyOf(constant=wanted)), ASKED, 1.0
+    amount = money.names(side.side)
     code, sure, why = stated_currency(side, amount)
     columns = currencies_of(side, amount, ignored)
-    if columns and code in {word.upper() for name in amount for word in words_of(name)}:
+    if columns and _is_named(code, money, side):
         # Of amount, currency and amount_eur the codes go with the amount as it was paid.
         told = [c for c in columns if code in _codes(search, side, c.name)]
         if told and told[0].distinct > 1:

@@ -92,7 +92,7 @@ class Moments:
 
 
 def moments_of(con: duckdb.DuckDBPyConnection, ours: exp.Expression, theirs: exp.Expression) -> Moments:
-    """Return how far rows that a key pairs lie apart in seconds, theirs less ours. The key was met last, as above."""
+    """Return how far the rows that `pair_rows` left lie apart in seconds, theirs less ours."""
     for side, value in (("ours", ours), ("theirs", theirs)):
         moment = select(f"infer_{side}", column("row_no"), named(value, "moment"), where=is_present(value.copy()))
         create(con, f"infer_moment_{side}", moment)

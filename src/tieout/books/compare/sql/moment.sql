@@ -1,20 +1,12 @@
 -- step:  moment
--- in:    infer_key_ours, infer_key_theirs, infer_moment_ours, infer_moment_theirs
+-- in:    infer_pair, infer_moment_ours, infer_moment_theirs
 -- out:   moment(pairs, same, usual_s, usual_pairs)
 -- why:   rows that a key pairs are of one day and yet never of one second where a side keeps another clock, or writes down
 --        what it does a little later: how many are of one second, and the commonest distance in seconds
 with
-pair as (
-  select o.row_no as ours_row, t.row_no as theirs_row
-  from infer_key_ours o
-  join infer_key_theirs t using (key)
-  where o.rows = 1 and t.rows = 1
-  order by hash(key), key
-  limit 4000
-),
 apart as (
   select date_diff('second', o.moment, t.moment) as apart_s
-  from pair
+  from infer_pair pair
   join infer_moment_ours o on o.row_no = pair.ours_row
   join infer_moment_theirs t on t.row_no = pair.theirs_row
 ),
