@@ -20,7 +20,7 @@ from tieout.core.sealing import open_sealer
 from tieout.core.settings import Settings
 from tieout.engine.steps import Runner
 from tieout.proofs.keys import SigningKey
-from tieout.proofs.leaves import BLINDING_BYTES, Leaf
+from tieout.proofs.leaves import BLINDING_BYTES, Leaf, read_leaf_file
 from tieout.proofs.notes import Signer, VerifierKey, parse_checkpoint, verify_note
 from tieout.proofs.tiles import LogDamaged, TileLog
 from tieout.store.duck import connect
@@ -279,7 +279,7 @@ class Desk:
         """Return the sealed records that begin at `first_leaf`, as a table in the order of the log."""
         path = self.leaf_file(first_leaf)
         try:
-            return pq.read_table(path, columns=list(columns))
+            return read_leaf_file(path, columns)
         except (OSError, ValueError) as error:
             sealed = self.day_of_leaf(first_leaf)
             if sealed is not None and sealed.records_dropped_at is not None:

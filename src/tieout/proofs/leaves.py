@@ -8,7 +8,7 @@ a leaf stands in the proofs of its neighbours, and without a salt whoever sees i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -86,6 +86,20 @@ def salt_of(blinding: bytes, kind: str, key: str) -> str:
     """Return the salt of a leaf; the engine makes the same (`sql/macros.sql`)."""
     inner = hashlib.sha256(blinding + f"{kind}\n{key}".encode()).digest()
     return hashlib.sha256(blinding + inner).hexdigest()[:32]
+
+
+def read_leaf_file(path: Path, columns: Iterable[str]) -> pa.Table:
+    """Return columns of a file of sealed records, each a text in every row.
+
+    Raises OSError or ValueError where a byte was changed so that they no longer are; one that leaves another text is
+    for the hashes to find.
+    """
+    names = list(columns)
+    table = pq.read_table(path, columns=names).cast(pa.schema([(name, pa.string()) for name in names]))
+    table.validate(full=True)
+    if any(table.column(name).null_count for name in names):
+        raise ValueError("a record has no text")
+    return table
 
 
 def make_leaf(of: DayOf, kind: str, key: str, content: Mapping[str, Any]) -> Leaf:

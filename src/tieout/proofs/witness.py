@@ -17,13 +17,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow.parquet as pq
-
 from tieout.core.errors import TieoutError
 from tieout.core.ids import RandomBytes
 from tieout.proofs import merkle
 from tieout.proofs.damage import find_damage
 from tieout.proofs.desk import LEAF_FOLDER, Desk
+from tieout.proofs.leaves import read_leaf_file
 from tieout.proofs.notes import (
     KEY_BYTES,
     Checkpoint,
@@ -261,16 +260,20 @@ def compare(first: History, second: History, named: Callable[[int], str] = lambd
 
 
 def row_of(folder: Path, leaf: int) -> str:
-    """Return which row a leaf is, from the records beside the log; nothing where they are not there."""
+    """Return which row a leaf is, from the records beside the log; nothing where they are not there or unreadable."""
     starts = sorted(int(path.stem) for path in (folder / LEAF_FOLDER).glob("*.parquet") if path.stem.isdecimal())
     begun = [start for start in starts if start <= leaf]
     if not begun:
         return ""
-    table = pq.read_table(folder / LEAF_FOLDER / f"{begun[-1]:012d}.parquet", columns=["kind", "key"])
     place = leaf - begun[-1]
-    if place >= table.num_rows:
+    try:
+        table = read_leaf_file(folder / LEAF_FOLDER / f"{begun[-1]:012d}.parquet", ("kind", "key"))
+        rows = table.slice(place, 1).to_pylist()
+    except (OSError, ValueError):
         return ""
-    [row] = table.slice(place, 1).to_pylist()
+    if not rows:
+        return ""
+    [row] = rows
     return f"{row['kind']} {' '.join(row['key'].split(chr(10)))}"
 
 

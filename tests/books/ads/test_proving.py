@@ -18,13 +18,14 @@ from tieout.books.ads.evidence import bundle_delta, verify_delta
 from tieout.books.ads.proving import ProofsNotAvailable, keys_of, prove_month, verify_day, verify_month
 from tieout.proofs import merkle
 from tieout.proofs.bundle import RowNotSealed
-from tieout.proofs.desk import content_of
+from tieout.proofs.desk import SealedFileDamaged, content_of
 from tieout.proofs.keys import NoSigningKey
 from tieout.proofs.leaves import salt_of
 from tieout.proofs.notes import SignatureInvalid
 from tieout.proofs.offline import verify as offline
 from tieout.proofs.sealing import LogAheadOfState, MonthRefused, issue_day
 from tieout.proofs.verifying import verify_day as hold_day
+from tieout.proofs.witness import row_of
 from tieout.store.tables import proofs_daily_roots, proofs_monthly_digest
 
 VERIFIER = Path(offline.__file__)
@@ -186,6 +187,21 @@ def test_any_flipped_byte_of_a_stored_file_is_detected_and_named(sealed):
             assert found.why
         path.write_bytes(good)
     assert verify_month(sealed.workspace, "2025-11").is_ok
+
+
+def test_a_file_of_records_with_any_byte_changed_is_read_or_called_damaged(sealed):
+    first = sealed.desk.find_month("2025-11").leaf
+    path = sealed.desk.leaf_file(first)
+    good, refused = path.read_bytes(), 0
+    for place in range(0, len(good), 2):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 0x80]) + good[place + 1 :])
+        try:
+            sealed.desk.last_of(first)
+            row_of(sealed.desk.folder, first)
+        except SealedFileDamaged as error:
+            refused += 1
+            assert str(path) in str(error)
+    assert refused > len(good) / 20
 
 
 @pytest.mark.parametrize(
