@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from tieout.engine.macros import add_likeness_macros, add_macros, macro_texts
+from tieout.engine.parse import NULL_TOKENS
 
 
 def defined(con: duckdb.DuckDBPyConnection) -> set[str]:
@@ -30,6 +31,39 @@ def test_each_macro_of_the_file_is_defined() -> None:
     assert {"to_micros", "plain_number", "change_rank"} <= made
     add_likeness_macros(con)
     assert "is_hopeless" in defined(con) - already - made
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differs", "differs_folded"),
+    [
+        ("Shell", "Shell", False, False),
+        ("Shell  Café ", "SHELL CAFE", True, False),
+        ("Shell", "Shel", True, True),
+        ("A-1", "A1", True, True),
+        ("NULL", None, False, False),
+        (" n/a", "", False, False),
+        ("-", "+", True, True),
+        ("none", "some", True, True),
+        (None, "some", True, True),
+    ],
+)
+def test_texts_differ_by_what_their_form_leaves_of_them(
+    ours: str | None, theirs: str | None, *, differs: bool, differs_folded: bool
+) -> None:
+    con = duckdb.connect()
+    add_macros(con, "said", "folded", "cell", "text_cell", "folded_cell")
+    cells = "text_cell(1, 'shop', $1::varchar, $2::varchar), folded_cell(1, 'shop', $1::varchar, $2::varchar)"
+    for one, other in ((ours, theirs), (theirs, ours)):
+        [found] = con.execute(f"select {cells}", [one, other]).fetchall()
+        assert [cell is not None for cell in found] == [differs, differs_folded]
+        assert all((cell["ours_value"], cell["theirs_value"]) == (one, other) for cell in found if cell)
+
+
+@pytest.mark.parametrize("token", NULL_TOKENS)
+def test_what_says_no_value_in_a_column_of_numbers_says_nothing_as_a_text(token: str) -> None:
+    con = duckdb.connect()
+    add_macros(con, "said")
+    assert con.execute("select said($1), said(upper($1))", [token]).fetchall() == [(None, None)]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from tieout.engine.plan import (
     Scoring,
     SidePlan,
     SignedColumn,
+    TextForm,
     Weights,
 )
 from tieout.engine.plan_file import BadPlan, plan_from_toml, plan_to_toml
@@ -116,7 +117,13 @@ def plans(draw: st.DrawFn) -> Plan:
     counts = {role: draw(st.integers(0, 2)) for role in ("key", "group", "units")}
     ours, theirs = draw(sides(counts)), draw(sides(counts))
     comparable = [
-        Compared(draw(names), mine, other, draw(st.sampled_from(MOMENTS)) if column.kind in MOMENTS else column.kind)
+        Compared(
+            draw(names),
+            mine,
+            other,
+            draw(st.sampled_from(MOMENTS)) if column.kind in MOMENTS else column.kind,
+            draw(st.sampled_from(get_args(TextForm))) if column.kind == "text" else "written",
+        )
         for mine, column in ours.columns.items()
         for other, its in theirs.columns.items()
         if column.kind == its.kind or {column.kind, its.kind} <= set(MOMENTS)
@@ -254,7 +261,7 @@ def _refused(document: dict[str, Any] | str) -> BadPlan:
         (("theirs",), "theirs", "amount, amount_exponent, columns"),
         (("ours", "amount", 0), "ours.amount[0]", "column, sign"),
         (("theirs", "columns", 1), "theirs.columns.paid", "date_format, decimal_mark, group_mark, kind"),
-        (("compared", 0), "compared[0]", "kind, name, ours, theirs"),
+        (("compared", 0), "compared[0]", "kind, name, ours, text_form, theirs"),
         (("decisions", 0), "decisions[0]", "choice, confidence, evidence, option, subject"),
     ],
 )
@@ -453,6 +460,16 @@ def test_a_compared_pair_has_a_known_kind(kind: str) -> None:
     plan = replace(plan_from_toml(SHORT), compared=(Compared("id", "id", "ref", kind),))  # type: ignore[arg-type]
     refused = _refused(plan_to_toml(plan))
     assert refused.subject == "compared[0].kind"
+
+
+@pytest.mark.parametrize(("kind", "form"), [("text", "plain"), ("text", ""), ("number", "folded")])
+def test_a_compared_pair_of_texts_has_a_known_form(kind: str, form: str) -> None:
+    plan = replace(plan_from_toml(SHORT), compared=(Compared("id", "id", "ref", "text", "folded"),))
+    written = plan_to_toml(plan)
+    assert plan_from_toml(written) == plan
+    changed = tomllib.loads(written)
+    changed["compared"][0] |= {"kind": kind, "text_form": form}
+    assert _refused(tomli_w.dumps(changed)).subject == "compared[0].text_form"
 
 
 @pytest.mark.parametrize(

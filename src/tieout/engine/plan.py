@@ -8,6 +8,7 @@ from typing import Literal
 Kind = Literal["text", "number", "date", "timestamp"]
 Scoring = Literal["weighted", "learned"]
 ReferenceForm = Literal["written", "plain", "digits"]
+TextForm = Literal["written", "folded"]
 PAIR = "pair"
 """What a pair weighs before any evidence, among the evidence of learned weights."""
 EVIDENCE = ("amount", "time", "text", "unit_1", "unit_2", "unit_3", "unit_4", "unit_5", "unit_6")
@@ -85,12 +86,17 @@ class SidePlan:
 
 @dataclass(frozen=True)
 class Compared:
-    """A pair of columns whose values must agree on matched rows."""
+    """A pair of columns whose values must agree on matched rows.
+
+    Texts are compared as `written`, or `folded`: without case, accents and more blanks than one between words. A text
+    that says nothing (null, n/a, -) is none in either form.
+    """
 
     name: str
     ours: str
     theirs: str
     kind: Kind
+    text_form: TextForm = "written"
 
 
 @dataclass(frozen=True)

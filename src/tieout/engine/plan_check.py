@@ -24,6 +24,7 @@ from tieout.engine.plan import (
     Scoring,
     Settlement,
     SidePlan,
+    TextForm,
     Weights,
 )
 from tieout.engine.projection import UNIT_COUNT
@@ -313,6 +314,10 @@ def _compared(place: str, item: Compared, plan: Plan) -> Iterator[Fault]:
     if item.kind not in get_args(Kind):
         yield must_be(f"{place}.kind", f"one of {', '.join(get_args(Kind))}", item.kind)
         return
+    if item.text_form not in get_args(TextForm):
+        yield must_be(f"{place}.text_form", f"one of {', '.join(get_args(TextForm))}", item.text_form)
+    elif item.text_form != "written" and item.kind != "text":
+        yield Fault(f"{place}.text_form", f"{place} is compared as {item.kind}, which has no text_form.", "Remove it.")
     kinds = [side.columns[name].kind for _, name, side in sides if name in side.columns]
     if all(kind in _COMPARABLE[item.kind] for kind in kinds):
         return

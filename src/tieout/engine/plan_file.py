@@ -53,6 +53,7 @@ _HEADER = """\
 # and their weight is the logarithm of the ratio, of a text no less than that of a commoner word. Without it a run
 # learns anew from its own rows, and so does one with decisions of reviewers other than those whose digest is in
 # `labels`.
+# `text_form` says how texts are compared: as written, or folded (without case, accents and further blanks).
 # `reference_form` is written, plain (keys meet without case, accents, signs and zeros in front) or digits.
 """
 
@@ -72,7 +73,7 @@ def plan_to_toml(plan: Plan) -> str:
         "rules": rules,
         "ours": _side_to_dict(plan.ours),
         "theirs": _side_to_dict(plan.theirs),
-        "compared": [asdict(item) for item in plan.compared],
+        "compared": [_compared_to_dict(item) for item in plan.compared],
         "decisions": [asdict(item) for item in plan.decisions],
     }
     if plan.settlement is not None:
@@ -80,6 +81,13 @@ def plan_to_toml(plan: Plan) -> str:
     if plan.learned is not None:
         document["learned"] = {name: value for name, value in asdict(plan.learned).items() if value != ""}
     return _HEADER + tomli_w.dumps(document)
+
+
+def _compared_to_dict(item: Compared) -> dict[str, Any]:
+    document = asdict(item)
+    if item.kind != "text":
+        del document["text_form"]
+    return document
 
 
 def _settlement_to_dict(settlement: Settlement) -> dict[str, Any]:
@@ -221,6 +229,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Kind": (_is_text, "text in quotes"),
     "Scoring": (_is_text, "text in quotes"),
     "ReferenceForm": (_is_text, "text in quotes"),
+    "TextForm": (_is_text, "text in quotes"),
     "str | None": (_is_text, "text in quotes"),
     "tuple[str, ...]": (_is_names, "an array of texts"),
     "int": (_is_whole, "a whole number"),

@@ -20,7 +20,7 @@ _TOLERANCE = ("tolerance_micros", "tolerance_ppm")
 def differing_cells_macro(plan: Plan) -> str:
     """Return the statement that makes the macro of all cells of a pair; a cell that does not differ is null.
 
-    Numbers differ beyond the tolerance (strictly), dates beyond the window, text at once.
+    Numbers differ beyond the tolerance (strictly), dates beyond the window, texts at once in their form.
     """
     cells = [_amount_cell(plan)] if plan.ours.amount or plan.theirs.amount else []
     cells += [_cell_of(position, item) for position, item in enumerate(compared_pairs(plan), start=1)]
@@ -50,7 +50,7 @@ def _cell_of(position: int, item: Compared) -> exp.Expr:
     if item.kind == "number":
         return call("number_cell", *head, *map(column, _TOLERANCE))
     if item.kind == "text":
-        return call("text_cell", *head)
+        return call("folded_cell" if item.text_form == "folded" else "text_cell", *head)
     return call("date_cell", *head, column("window_days"))
 
 

@@ -34,7 +34,7 @@ from tieout.books.compare.roles import (
 from tieout.books.compare.settled import InferOptions, PlanUndecided, split_sides
 from tieout.books.compare.statements import accidents_of, lags_of
 from tieout.books.compare.wording import count, days_told, decided, pair_label, percent
-from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan
+from tieout.engine.plan import ColumnType, Compared, Decision, Kind, Plan, Rules, SidePlan, TextForm
 from tieout.store.trees import column
 
 SIDES: tuple[SideName, SideName] = ("ours", "theirs")
@@ -51,6 +51,8 @@ SAME_WORDS = 0.75
 """A column of so few values of which the other side has so many sorts rows in the same words; then each is compared."""
 FEW_PAIRED = 1_000
 """Of more pairs the days alone tell which are accidents."""
+OFTEN_REWRITTEN = 0.1
+"""Where more of the pairs differ in nothing but capitals, accents and blanks, each side has its own way to write."""
 Texts = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -273,11 +275,11 @@ def _compared(
             if _never_agrees(facts, pair, texts):
                 never.append(pair)
             else:
-                found.append(Compared(pair.ours.name, pair.ours.name, pair.theirs.name, _kind(pair)))
+                found.append(_as_compared(facts, pair))
     if not found and facts.money.pair is None:
         # Nothing else would be held against each other: that all of it differs is then the finding.
         alike = [pair for pair in never if pair.name >= SURE_NAME]
-        found = [Compared(pair.ours.name, pair.ours.name, pair.theirs.name, _kind(pair)) for pair in alike]
+        found = [_as_compared(facts, pair) for pair in alike]
         never = [pair for pair in never if pair not in alike]
     ours_date, theirs_date = dates
     if facts.tie.by == "key" and ours_date is not None and theirs_date is not None:
@@ -287,6 +289,14 @@ def _compared(
             kind: Kind = "timestamp" if ours_date.kind == theirs_date.kind == "timestamp" else "date"
             found.append(Compared(ours_date.name, ours_date.name, theirs_date.name, kind))
     return tuple(sorted(found, key=lambda item: item.name)), tuple(sorted(never, key=lambda pair: pair.ours.name))
+
+
+def _as_compared(facts: Facts, pair: ColumnPair) -> Compared:
+    kind = _kind(pair)
+    agreement = facts.agreements.get((pair.ours.no, pair.theirs.no))
+    is_folded = kind == "text" and agreement is not None and agreement.rewritten >= OFTEN_REWRITTEN * agreement.present
+    form: TextForm = "folded" if is_folded and agreement is not None and agreement.rewritten >= MIN_PAIRS else "written"
+    return Compared(pair.ours.name, pair.ours.name, pair.theirs.name, kind, form)
 
 
 def _settled_otherwise(facts: Facts, texts: Texts) -> set[tuple[str, str]]:
@@ -447,11 +457,16 @@ def _compared_decisions(
 ) -> tuple[Decision, ...]:
     """Say which columns are held against each other, how they were found, and which are alike but are not compared."""
     found: list[Decision] = []
+    by_place = {(pair.ours.name, pair.theirs.name): pair for pair in facts.pairs}
     if compared:
         found.append(_compared_decision(facts, compared))
     elif facts.tie.by != "group" and facts.money.pair is None:
         evidence = "no other columns correspond, so that only the presence of rows is compared"
         found.append(decided("compared", "nothing", 0.6, evidence, "--plan"))
+    for item in compared:
+        pair = by_place.get((item.ours, item.theirs))
+        if item.text_form == "folded" and pair is not None:
+            found.append(_folded_decision(facts, pair))
     for pair in never:
         evidence = f"equal on only {percent(pair.rate or 0.0)} of paired rows: each side has its own"
         found.append(decided("not compared", pair_label(pair.ours, pair.theirs), 0.7, evidence, "--plan"))
@@ -460,6 +475,13 @@ def _compared_decisions(
         label = ", ".join(sorted(pair_label(pair.ours, pair.theirs) for pair in loading))
         found.append(decided("not compared", label, 0.8, "by name it tells how rows were loaded", "--plan"))
     return tuple(found)
+
+
+def _folded_decision(facts: Facts, pair: ColumnPair) -> Decision:
+    agreement = facts.agreements[pair.ours.no, pair.theirs.no]
+    evidence = f"all that differs on {count(agreement.rewritten)} of {count(agreement.present)} paired rows"
+    choice = f"{pair_label(pair.ours, pair.theirs)} without capitals, accents and further blanks"
+    return decided("compared as", choice, 0.9, evidence, "--plan")
 
 
 def _compared_decision(facts: Facts, compared: Sequence[Compared]) -> Decision:

@@ -9,7 +9,7 @@ import duckdb
 from sqlglot import exp
 
 from tieout.books.compare.amounts import FIRST_AMOUNT_NO, AmountChoice, amount_value
-from tieout.books.compare.column_profile import Column, SideProfile, table_of, value_of
+from tieout.books.compare.column_profile import Column, SideProfile, kept_value, table_of, value_of
 from tieout.books.compare.column_type import TEXT
 from tieout.books.compare.overlap import Domain, domain_value, domains_of
 from tieout.books.compare.statements import create, create_from_file, run_file, select, union
@@ -71,7 +71,10 @@ class KeyOverlap:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often two columns say the same on paired rows that have both; for numbers also with a sign or in cents."""
+    """How often two columns say the same on paired rows that have both; for numbers also with a sign or in cents.
+
+    Of the `equal` texts so many are `rewritten`: the same but for capitals, accents and blanks.
+    """
 
     domain: Domain
     present: int
@@ -84,6 +87,7 @@ class Agreement:
     near: int
     close_days: int
     lag_days: float | None
+    rewritten: int = 0
 
     @property
     def rate(self) -> float:
@@ -204,7 +208,7 @@ def _keep_values(
     """Keep the values of the paired rows of a side as one long table: pair, column, and the value in its domain."""
     cells = [(c, domain) for c in side.columns for domain in domains_of(c) if c.kind != "text" or c.no in worth]
     paired: list[exp.Expr] = [column("pair_no", "pair")]
-    paired += [named(_qualified(domain_value(c, domain), _place(c)), _name(c.no, domain)) for c, domain in cells]
+    paired += [named(_qualified(_value_in(c, domain), _place(c)), _name(c.no, domain)) for c, domain in cells]
     extra = [amount for amount in amounts if amount.no >= FIRST_AMOUNT_NO]
     paired += [named(_qualified(amount_value(amount, side), "value"), _name(amount.no, "number")) for amount in extra]
     query = select(exp.alias_(exp.to_table("infer_pair"), "pair", table=True), *paired)
@@ -223,6 +227,10 @@ def _join(table: str, alias: str, side: str) -> exp.Join:
 
 def _name(no: int, domain: Domain) -> str:
     return f"v{no}_{domain}"
+
+
+def _value_in(c: Column, domain: Domain) -> exp.Expression:
+    return cast(kept_value(c), "VARCHAR") if domain == "text" else domain_value(c, domain)
 
 
 def _place(c: Column) -> str:
@@ -247,6 +255,11 @@ def _cell(no: int, domain: Domain) -> exp.Select:
         named(string(domain), "domain"),
         named(value.copy() if domain == "number" else cast(exp.null(), "DECIMAL(18, 6)"), "number"),
         named(value.copy() if domain == "day" else cast(exp.null(), "DATE"), "day"),
-        named(call("hash", value.copy()) if domain == "text" else cast(exp.null(), "UBIGINT"), "word"),
+        named(_hash_of(call("folded", value.copy()), domain), "word"),
+        named(_hash_of(value.copy(), domain), "spelt"),
         where=where,
     )
+
+
+def _hash_of(text: exp.Expr, domain: Domain) -> exp.Expr:
+    return call("hash", text) if domain == "text" else cast(exp.null(), "UBIGINT")

@@ -11,6 +11,7 @@ from tieout.books.compare.formats import asked_formats
 from tieout.books.compare.measured import Inputs, measure_inputs, settle_formats
 from tieout.books.compare.settled import InferOptions, Names, PlanUndecided, UnknownColumn, UnknownFormat
 from tieout.books.compare.statements import drop_all
+from tieout.engine.macros import add_macros
 from tieout.engine.plan import ColumnType, Plan
 from tieout.intake.records import LINE, ROW_NO
 
@@ -41,6 +42,7 @@ def infer(
         con, {"ours": ours, "theirs": theirs}, {"ours": ours_types, "theirs": theirs_types}, names, is_sample
     )
     asked = asked_formats(options, names)
+    add_macros(con, "folded")
     try:
         facts = measure_inputs(inputs, options, asked)
         verdicts = settle_formats(con, facts)

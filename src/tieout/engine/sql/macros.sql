@@ -76,8 +76,31 @@ create or replace macro number_cell(nr, title, ours, theirs, tolerance_micros, t
     )
 );
 
-create or replace macro text_cell(nr, title, ours, theirs) as
-  cell(nr, title, ours::varchar, theirs::varchar, null::bigint, ours is distinct from theirs);
+-- why: a text that stands for no value is none, as it is in a column of numbers
+create or replace macro said(words) as case
+  when lower(trim(words)) not in ('', 'null', 'n/a', 'na', '#n/a', 'nan', 'none', 'nil', '-', '--', '—', '–') then words
+end;
+
+-- why: SHELL  CAFÉ is Shell Cafe
+create or replace macro folded(words) as regexp_replace(trim(strip_accents(lower(words))), '\s+', ' ', 'g');
+
+create or replace macro text_cell(nr, title, ours, theirs) as cell(
+  nr,
+  title,
+  ours::varchar,
+  theirs::varchar,
+  null::bigint,
+  ours is distinct from theirs and said(ours::varchar) is distinct from said(theirs::varchar)
+);
+
+create or replace macro folded_cell(nr, title, ours, theirs) as cell(
+  nr,
+  title,
+  ours::varchar,
+  theirs::varchar,
+  null::bigint,
+  ours is distinct from theirs and folded(said(ours::varchar)) is distinct from folded(said(theirs::varchar))
+);
 
 create or replace macro date_cell(nr, title, ours, theirs, window_days) as cell(
   nr,
