@@ -492,6 +492,7 @@ def every_kind_of_run() -> list[Result]:
     """Runs in which references are unique, repeat, leave nothing to the other passes; weights are learned, or given."""
     unique = reconcile("id | amount\nA | 1\nB | 2\n- | 3\n- | 100", "id | amount\nA | 1\nC | 2\n- | 3\n- | 99")
     repeated = reconcile("id | amount\nA | 1\nA | 2", "id | amount\nA | 1\nA | 1\nA | 1")
+    quoted = reconcile("id | amount\nA-1 | 1\nA-2 | 2", "id | amount\nA-1 in part | 1")
     alone = reconcile("id | amount\nA | 1\nB | 2", "id | amount\nA | 1\nB | 3")
     few = ("day | amount | text\n2026-01-01 | 1 | rent", "day | amount | text\n2026-01-01 | 2 | rent")
     learned = reconcile(*few, scoring="learned")
@@ -511,7 +512,7 @@ def every_kind_of_run() -> list[Result]:
     sides = world(60, 2)
     plan = learned_plan(*sides)
     after = run_chain(by_date(*sides, 2), replace(plan, learned=run(*sides, plan).outcome.learned))
-    known = [unique, repeated, alone, learned, learned_of_more, given, by_word, settled]
+    known = [unique, repeated, quoted, alone, learned, learned_of_more, given, by_word, settled]
     return [*known, reviewed, left, one_sided, copied, after]
 
 
@@ -572,7 +573,7 @@ def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> N
     # made step puts together.
     together = {"near_same_reference", "near_taken", "near_likeness"}
     together |= {"tolerance_change", "surer_change", "form_change", "likeness_change"}
-    deciding = {"reference_repeat", "reference_padding", "scoring", "second_look", "leftover"}
+    deciding = {"reference_repeat", "dressed_reference", "quoted_reference", "scoring", "second_look", "leftover"}
     assert unread == deciding | {"advice_line", "label_level"} | together
 
 

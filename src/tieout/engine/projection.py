@@ -379,7 +379,7 @@ def entry_projection(
     `compared` pairs this side's column with what it is compared as; their values travel as one struct with the
     fields c1, c2, … (and amount and currency where they can differ), so that every later step is the same SQL
     whatever the file, and a pair agrees exactly when the structs do. With `is_ref_bare` the reference is taken as
-    it stands: `blank_reference` found none, and `reference_is_padded` sees to blanks at the end.
+    it stands: `blank_reference` found none, and `reference_is_dressed` sees to blanks at the end.
     """
     names = [name for name, _ in compared]
     typed = typed_columns(side, names)

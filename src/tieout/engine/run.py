@@ -71,7 +71,7 @@ OPEN_STEPS = (
     "closer_expected",
     "closer_reported",
     "differing_by_reference",
-    "reference_is_padded",
+    "reference_is_dressed",
     "open_expected",
     "open_reported",
     "match_by_group",
@@ -396,9 +396,14 @@ def _match(
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
     """
     _match_by_reference(runner, plan)
-    if _says(runner.con, "select is_padded from reference_padding"):
+    if _says(runner.con, "select is_padded from dressed_reference"):
         trim_references()
         _match_by_reference(runner, plan)
+    if _quotes_references(plan) and _says(runner.con, "select has_words from dressed_reference"):
+        runner.run("quoted_reference")
+        if _says(runner.con, "select count(*) from quoted_reference"):
+            _take_quoted_references(runner.con)
+            _match_by_reference(runner, plan)
     if decided is not None:
         runner.run_all(reviewed.APART_STEPS)
     if plan.settlement is not None:
@@ -522,6 +527,21 @@ def _match_by_reference(runner: Runner, plan: Plan) -> None:
     runner.run_all(steps)
 
 
+def _quotes_references(plan: Plan) -> bool:
+    """Say whether words of a reference can be told apart: one column, of which more than bare signs is kept."""
+    return len(plan.ours.key) == 1 and plan.rules.reference_form != "plain"
+
+
+def _take_quoted_references(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the views of entries anew, such that a reference with words around it is the one that these quote."""
+    for side, view in (("ours", "expected"), ("theirs", "reported")):
+        con.execute(f"drop view if exists {view}_as_written; alter view {view} rename to {view}_as_written")
+        con.execute(
+            f"create view {view} as select e.* replace (coalesce(q.ref, e.ref) as ref) from {view}_as_written e"
+            f" left join (from quoted_reference where side = '{side}') q using (entry_no)"
+        )
+
+
 def _says(con: duckdb.DuckDBPyConnection, question: str) -> bool:
     return bool(con.execute(question).fetchall()[0][0])
 
@@ -584,7 +604,7 @@ def _make_run_relation(
           ?::double as required_margin, ?::double as lag_half_days, ?::double as alternative_threshold,
           ?::bigint as ours_offset, ?::bigint as theirs_offset, ?::bigint as advice_offset,
           ?::boolean as has_settlement, ?::boolean as is_learned, ?::bigint as why_rows, ?::varchar as why_side,
-          ?::bigint as why_row
+          ?::bigint as why_row, ?::varchar as reference_form
         """,
         [
             run_id[:8],
@@ -613,6 +633,7 @@ def _make_run_relation(
             WHY_NOT_ROWS,
             subject.side if subject else None,
             subject.row_no if subject else None,
+            rules.reference_form,
         ],
     )
     # Only where rows are left without a partner does a step tell what they are; all others read that nothing is told.
