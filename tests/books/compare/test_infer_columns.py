@@ -765,3 +765,17 @@ def test_each_side_may_sort_rows_in_words_of_its_own(words: tuple[str, str], com
     theirs = table | {"state": [words[0] if kind == "paid" else words[1] for kind in kinds]}
     plan = infer_plan(table | {"state": kinds}, theirs)
     assert [item.name for item in plan.compared] == compared
+
+
+@pytest.mark.parametrize("told", ["{month:02}/2026", "{name} 2026", "{name}-26"])
+def test_an_account_and_a_month_are_a_key_however_the_month_is_written(told: str) -> None:
+    names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    rows = [(4000 + 10 * account, month) for account in range(5) for month in range(1, 13)]
+    ours = {
+        "account": [str(account) for account, _ in rows],
+        "period": [f"2026-{month:02}" for _, month in rows],
+        "balance": amounts(len(rows)),
+    }
+    theirs = ours | {"period": [told.format(month=month, name=names[month - 1]) for _, month in rows]}
+    plan = infer_plan(ours, theirs)
+    assert [set(side.key) for side in (plan.ours, plan.theirs)] == [{"account", "period"}] * 2

@@ -182,6 +182,40 @@ def test_dates_are_read_in_the_order_that_the_whole_column_allows(values: list[s
 @pytest.mark.parametrize(
     ("values", "date_format"),
     [
+        (["2026-01", "2026-12"], "%Y-%m"),
+        (["2026/01", "2026/12"], "%Y/%m"),
+        (["01/2026", "12/2026"], "%m/%Y"),
+        (["1-2026", "12-2026"], "%m-%Y"),
+        (["Jan 2026", "December 2026"], "%b %Y|%B %Y"),
+        (["Jan-26", "Dec-26"], "%b-%y|%B-%y"),
+        (["2026 Jan", "2026 Dec"], "%Y %b|%Y %B"),
+    ],
+)
+def test_months_are_the_first_of_their_days(values: list[str], date_format: str) -> None:
+    kind = infer_type(values, name="period")
+    assert kind == ColumnType("date", date_format=date_format)
+    assert values_read(values, kind) == [date(2026, 1, 1), date(2026, 12, 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        (["2026-01", "2026-13"], "period"),  # the thirteenth of a ledger
+        (["2026-01", "2026-12"], "lot"),
+        (["1001-01", "1001-12"], "period"),
+        (["12.2026", "11.2026"], "lot"),
+        (["Jan", "Feb"], "month"),
+        (["26-Jan", "05-Dec"], "month"),
+        (["Unit 2026", "May 2026"], "month"),
+    ],
+)
+def test_what_may_be_no_month_is_none(values: list[str], name: str) -> None:
+    assert infer_type(values, name=name).kind != "date"
+
+
+@pytest.mark.parametrize(
+    ("values", "date_format"),
+    [
         pytest.param(["2026-01-05T10:00:00", "2026-02-28T11:30:00"], "", id="ISO"),
         pytest.param(["2026-01-05T10:00:00Z", "2026-02-28T11:30:00+02:00"], "", id="ISO with zone"),
         pytest.param(["2026-01-05 10:00:00.123456+00:00", "2026-02-28 11:30:00+05:30"], "", id="ISO with fraction"),

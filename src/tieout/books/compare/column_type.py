@@ -111,8 +111,9 @@ def propose(name: str, source_type: str, look: Look, *, is_amount: bool = False)
     if is_amount:
         return tuple(Reading(number) for number in look.numbers.types) or (Reading(NUMBER),)
     readings: list[Reading] = []
-    is_dated = says(name, "date")
-    if look.dates.share >= 0.5 and (not look.dates.is_digits or is_dated or _may_be_digit_dates(look)):
+    is_dated = says(name, "date", "month")
+    is_bare = look.dates.is_digits or look.dates.is_month_in_digits
+    if look.dates.share >= 0.5 and (not is_bare or is_dated or _may_be_digit_dates(look)):
         kind: Kind = "timestamp" if look.dates.has_time else "date"
         readings += [Reading(ColumnType(kind, date_format=form), order) for order, form in look.dates.formats.items()]
     if look.numbers.share >= 0.5 and not is_code(name, look):
@@ -218,12 +219,19 @@ def is_believable(name: str, reading: Reading, filled: int, look: Look) -> bool:
     form = reading.type.date_format
     if form in (UNIX_SECONDS, UNIX_MILLISECONDS) and reading.low < date(1990, 1, 1):
         return False
+    if form and is_of_months(form):  # ledgers have a thirteenth
+        return share == 1.0 and date(1950, 1, 1) <= reading.low and reading.high <= date(2100, 1, 1)
     is_digits = form in COUNTED_FORMATS or (form != "" and not set(form) & set("-/. :,"))
     if is_digits:
         return share >= 0.99 and date(1950, 1, 1) <= reading.low and reading.high <= date(2100, 1, 1)
     if says(name, "date") and _has_few_strays(reading.parsed, filled):
         return True
     return share >= PARSED_SHARE or (look.dates.share >= PARSED_SHARE and share >= 0.5)
+
+
+def is_of_months(date_format: str) -> bool:
+    """Say whether dates of this format are months, each read as the first of its days."""
+    return ("%m" in date_format or "%b" in date_format) and "%d" not in date_format
 
 
 def _is_clearly_shorter(by_span: Sequence[Reading]) -> bool:

@@ -23,12 +23,14 @@ class DateLook:
     share: float
     has_time: bool
     is_digits: bool
+    is_month_in_digits: bool = False
 
 
 _TIME = re.compile(
     r"(?P<gap>T| ?[,-]? |)(?P<clock>9{1,2}:99(?::99)?)(?P<fraction>[.,]9{1,9})?(?P<half>\s?[AaPp]\.?[Mm]\.?)?"
     r"(?P<uhr> Uhr)?(?P<zone>Z| ?UTC| ?GMT| ?[+-]99(?::?99)?| [A-Z]{3,4})?"
 )
+_MONTH_IN_DIGITS = re.compile(r"9999[-/]99|9{1,2}[-/]9999")
 _FIELDS = re.compile(r"(9+|[^\W\d_]+)")
 _MONTHS = [
     "january",
@@ -52,18 +54,25 @@ _CODES = {"Y": "%Y", "y": "%y", "m": "%m", "d": "%d"}
 def look_at_dates(shapes: Sequence[Shape], total: int) -> DateLook:
     """Tell the date formats that fit the shapes of a column; `total` counts the rows of all its shapes."""
     layouts: dict[tuple[tuple[Order, str], ...], int] = {}
-    timed = digits = 0
+    timed = digits = months = 0
     for shape in shapes:
         formats, has_time = formats_of(shape.text.strip())
         if formats:
             layouts[formats] = layouts.get(formats, 0) + shape.rows
             timed += shape.rows if has_time else 0
             digits += shape.rows if shape.text.strip().isdigit() else 0
+            months += shape.rows if _MONTH_IN_DIGITS.fullmatch(shape.text.strip()) else 0
     rows = sum(layouts.values())
     if not rows:
         return DateLook({}, 0.0, has_time=False, is_digits=False)
     kept = [layout for layout, n in sorted(layouts.items(), key=lambda item: (-item[1], item[0])) if n >= 0.01 * rows]
-    return DateLook(_joined(kept[:4]), rows / total, has_time=timed > 0, is_digits=digits == rows)
+    return DateLook(
+        _joined(kept[:4]),
+        rows / total,
+        has_time=timed > 0,
+        is_digits=digits == rows,
+        is_month_in_digits=2 * months > rows,
+    )
 
 
 def _joined(layouts: list[tuple[tuple[Order, str], ...]]) -> dict[Order, str]:
@@ -157,6 +166,8 @@ def _day_patterns(day: str) -> tuple[tuple[Order, str], ...]:
             return ()
         weekday = ("%A" if fields[0].casefold() in _WEEKDAYS else "%a") + literals[1]
         literals, fields = ["", *literals[2:]], fields[1:]
+    if len(fields) == 2 and not weekday:
+        return _month_patterns(day, fields, literals)
     if len(fields) != 3 or literals[0] or literals[3] not in ("", "."):
         return ()
     between = literals[1:3]
@@ -164,6 +175,20 @@ def _day_patterns(day: str) -> tuple[tuple[Order, str], ...]:
         return ()
     orders = _orders(fields, between)
     return tuple((order, _fill(codes, fields, literals, weekday)) for order, codes in orders)
+
+
+def _month_patterns(day: str, fields: list[str], literals: list[str]) -> tuple[tuple[Order, str], ...]:
+    """Return the pattern of a month and a year, which stand for the first day of the month."""
+    if _MONTH_IN_DIGITS.fullmatch(day):
+        codes = "Ym" if len(fields[0]) == 4 else "mY"
+        return (("ISO", f"%{codes[0]}{literals[1]}%{codes[1]}"),)
+    years = [field for field in fields if field in ("9999", "99")]
+    if literals[0] or literals[2] or len(years) != 1 or not re.fullmatch(r"[-/. ,']{1,2}", literals[1]):
+        return ()
+    named = fields[1] if fields[0] in years else fields[0]
+    if not _is_month(named) or (years == ["99"] and fields[0] in years):
+        return ()
+    return (("ISO", _fill("my" if years == ["99"] else "mY" if fields[0] == named else "Ym", fields, literals, "")),)
 
 
 def _orders(fields: list[str], between: list[str]) -> tuple[tuple[Order, str], ...]:
@@ -203,5 +228,5 @@ def _fill(codes: str, fields: list[str], literals: list[str], weekday: str) -> s
     written = weekday
     for i, (code, field) in enumerate(zip(codes, fields, strict=True)):
         written += literals[i] + ("%b" if _is_month(field) else _CODES[code])
-    written += literals[3]
+    written += literals[len(fields)]
     return f"{written}{FORMAT_SEPARATOR}{written.replace('%b', '%B')}" if "%b" in written else written

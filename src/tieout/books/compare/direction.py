@@ -28,6 +28,7 @@ _WORDS = {
     "payment h haben gutschrift eingang einnahme zugang verkauf zahlung crédit haber abono ingreso venta crédito "
     "credito accredito entrata avere vente entrée bij inkomst",
 }
+_SIGNS = frozenset("+-\u2212\u2013")
 _OUTGOING, _INCOMING = (frozenset(_WORDS[way].upper().split()) for way in ("out", "in"))
 
 
@@ -48,15 +49,23 @@ def direction_of(
 
 def _outgoing_words(con: duckdb.DuckDBPyConnection, c: Column) -> tuple[str, ...]:
     """Return the debits among the values of a column, in capitals; none where it is no such column."""
-    if c.kind != "text" or not 2 <= c.distinct <= 2 * MOST_WORDS or c.filled_share < LEAST_FILLED:
+    is_told = 2 <= c.distinct <= 2 * MOST_WORDS and c.filled_share >= LEAST_FILLED
+    if c.kind != "text" or not (is_told or _has_plus_signs(c)):
         return ()
     word = call("upper", call("trim", cast(column(c.alias), "VARCHAR")))
     query = select(f"infer_{c.side}_raw", named(word, "word")).distinct().order_by("word").limit(MOST_WORDS + 2)
     words = [text for (text,) in rows_of(con, query) if text]
+    if set(words) <= _SIGNS:
+        return tuple(sorted(set(words) - {"+"})) if "+" in words else ()
     outgoing = tuple(text for text in words if _plain(text) in _OUTGOING)
     incoming = [text for text in words if _plain(text) in _INCOMING]
     is_told = len(words) <= MOST_WORDS and len(outgoing) + len(incoming) == len(words)
     return outgoing if is_told and incoming else ()
+
+
+def _has_plus_signs(c: Column) -> bool:
+    """Say whether a column has no value but plus signs; minus signs alone are none, and count as no value."""
+    return {shape.text.strip() for shape in c.look.shapes} in ({"+"}, {"+", "\u2212"})
 
 
 def _plain(word: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tieout.books.compare.amounts import AmountChoice, is_rate
 from tieout.books.compare.column_profile import Column, SideProfile
+from tieout.books.compare.column_type import is_of_months
 from tieout.books.compare.correspondence import ColumnPair, Likenesses, is_compatible, lift_of, lower_bound
 from tieout.books.compare.evidence import Agreement, Agreements
 from tieout.books.compare.names import is_technical, meanings_of, says, words_of
@@ -132,6 +133,8 @@ def date_weight(c: Column) -> float:
     words = set(words_of(c.name))
     if is_technical(c.name) or "birth" in meanings or words & _OF_THE_RECORD:
         return 0.05
+    if is_of_months(c.type.date_format):
+        return 0.5
     if "due" in meanings or words & {"end", "until", "latest", "earliest"}:
         return 0.4
     if words & {"value", "valuta", "wertstellung", "available", "arrival", "valeur", "delivery", "ship"}:
