@@ -30,7 +30,15 @@ def _directions(plan: Plan) -> tuple[Direction | None, Direction | None]:
 
 @pytest.mark.parametrize(
     ("out", "come"),
-    [("S", "H"), ("Debit", "Credit"), ("dr", "cr"), ("DBIT", "CRDT"), ("Money Out", "Money In"), ("-", "+"), ("\u2212", "+")],
+    [
+        ("S", "H"),
+        ("Debit", "Credit"),
+        ("dr", "cr"),
+        ("DBIT", "CRDT"),
+        ("Money Out", "Money In"),
+        ("-", "+"),
+        ("\u2212", "+"),
+    ],
 )
 def test_what_goes_out_is_negative_in_whatever_words_it_is_told(out: str, come: str) -> None:
     theirs = {"id": IDS, "amount": PLAIN, "way": told(out, come)}

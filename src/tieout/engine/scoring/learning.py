@@ -15,8 +15,8 @@ Record Linkage Using Mixture Models, 2001).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -40,6 +40,8 @@ FEW_MATCHED = 0.05
 """Where so few rows seem to have a partner, the start may have been to blame."""
 HARDLY = 1e-9
 """What having no partner weighs beside the candidates in the first round of a hopeful start."""
+ONCE_IN_A_MILLION = 4.7534
+"""So many standard deviations above its mean a normal variate is so seldom."""
 PLACES = 8
 SEEN = 1.5
 """A level at which no pair stands has the least share of chance, and of pairs that belong together what is usual."""
@@ -66,6 +68,8 @@ USUAL: dict[str, dict[int, float]] = {
     **{f"unit_{number}": {0: 0.05, 1: 0.10, 2: 0.85} for number in range(1, 7)},
 }
 """At which level pairs that belong together stand as a rule, in proportions: where to begin, what few rows lean on."""
+EQUAL = {"text": 150, **{f"unit_{number}": 2 for number in range(1, 7)}}
+"""From which level on texts and hints are equal."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Sample:
     `candidates` has the columns of the step compared_candidate, is_ours_sampled and is_theirs_sampled: every candidate
     of a sampled row and every candidate of its partners. `chance` has evidence, level and pairs, and `sizes` currency,
     ours_rows and theirs_rows; so many rows of each side were sampled. `labels` has the levels of the pairs that a
-    reviewer accepted, whose rows are among no candidates.
+    reviewer accepted, whose rows are among no candidates. `equal` counts the pairs that are equal in all they have and
+    were taken beforehand, by the evidence that they have.
     """
 
     candidates: pa.Table
@@ -84,6 +89,7 @@ class Sample:
     ours_sampled: int
     theirs_sampled: int
     labels: pa.Table | None = None
+    equal: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,11 @@ def learn_levels(con: duckdb.DuckDBPyConnection, query: str, *, has_labels: bool
         con.sql(f"from {name} order by all").to_arrow_table() for name in ("chance_level", "currency_size")
     )
     labels = con.sql("from label_level order by all").to_arrow_table() if has_labels else None
-    return table_of(learn(Sample(candidates, chance, sizes, ours, theirs, labels)))
+    with_text, with_unit = con.sql(
+        "select count(score_text), count(score_unit) from equal_row where is_match"
+    ).fetchall()[0]
+    equal = {"text": with_text, **{f"unit_{number}": with_unit for number in range(1, 7)}}
+    return table_of(learn(Sample(candidates, chance, sizes, ours, theirs, labels, equal)))
 
 
 def table_of(learned: LearnedWeights) -> pa.Table:
@@ -181,9 +191,7 @@ def learn(sample: Sample) -> LearnedWeights:
         other = _maximised(sample, pairs, evidence, is_hopeful=True)
         found_at = zip(evidence, other.matched, other.chance, strict=True)
         levels_seen = sum(int(_are_seen(item.usual, m, u).sum()) for item, m, u in found_at)
-        # Each level is a number fitted to the rows (Schwarz, Estimating the Dimension of a Model, 1978).
-        doubt = 0.5 * levels_seen * math.log(max(_most_pairs(sample.sizes), 2.0))
-        if _likelihood(pairs, evidence, other) > _likelihood(pairs, evidence, found) + doubt:
+        if _likelihood(pairs, evidence, other) > _likelihood(pairs, evidence, found) + _gained_by_chance(levels_seen):
             found = other
     levels = [
         Level(item.name, level, round(float(m), PLACES), round(float(u), PLACES))
@@ -231,6 +239,16 @@ def _maximised(sample: Sample, pairs: _Pairs, evidence: Sequence[_Evidence], *, 
         if all(np.abs(now - then).max() < SETTLED for now, then in zip(matched, before, strict=True)):
             break
     return _Found(match_share, matched, chance)
+
+
+def _gained_by_chance(fitted: int) -> float:
+    """Return by how much so many fitted numbers make rows likelier, where there is nothing to fit, once in a million.
+
+    Half the quantile of chi squared (Wilks, The Large-Sample Distribution of the Likelihood Ratio, 1938), approximated
+    by Wilson and Hilferty (The Distribution of Chi-Square, 1931).
+    """
+    spread = 2 / (9 * max(fitted, 1))
+    return fitted / 2 * (1 - spread + ONCE_IN_A_MILLION * math.sqrt(spread)) ** 3
 
 
 def _likelihood(pairs: _Pairs, evidence: Sequence[_Evidence], found: _Found) -> float:
@@ -308,12 +326,28 @@ def _evidence(name: str, place: Whole, sample: Sample) -> _Evidence:
     levels = tuple(sorted(USUAL[name]))
     rows = zip(*(sample.chance.column(part).to_pylist() for part in ("evidence", "level", "pairs")), strict=True)
     counts = {level: pairs for evidence, level, pairs in rows if evidence == name}
-    usual = np.array([USUAL[name][level] for level in levels])
+    usual = _usual(name, levels, np.bincount(place, minlength=len(levels) + 1)[:-1], sample)
     chance_pairs = np.array([counts.get(level, 0) for level in levels], np.float64)
     labelled = np.zeros(len(levels))
     if sample.labels is not None:
         labelled += np.bincount(_places(sample.labels, name), minlength=len(levels) + 1)[:-1]
-    return _Evidence(name, levels, place, chance_pairs, usual / usual.sum(), labelled)
+    return _Evidence(name, levels, place, chance_pairs, usual, labelled)
+
+
+def _usual(name: str, levels: Sequence[int], candidates: Whole, sample: Sample) -> Floats:
+    """Return what is usual of an evidence, in these files: the more so, the more of their rows are equal pairs.
+
+    Where nearly all are, the few that are left have their text and their hints alike as well; that their amounts or
+    days are not is why they are left. So many `candidates` stand at each level.
+    """
+    usual = np.array([USUAL[name][level] for level in levels])
+    usual /= usual.sum()
+    if not sample.equal.get(name):
+        return usual
+    is_equal = np.array(levels) >= EQUAL[name]
+    equal = np.where(is_equal, candidates if candidates[is_equal].any() else usual, 0.0)
+    share = sample.equal[name] / (sample.equal[name] + max(_most_pairs(sample.sizes), 1.0))
+    return np.asarray((1 - share) * usual + share * equal / equal.sum())
 
 
 def _by_chance(item: _Evidence, met_by_chance: float, matched: Floats) -> Floats:
