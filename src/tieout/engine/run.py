@@ -41,6 +41,7 @@ from tieout.engine.projection import (
     entry_projection,
     entry_shape,
 )
+from tieout.engine.references import match_by_reference
 from tieout.engine.reviewed import Decided, Decisions
 from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side
@@ -59,26 +60,6 @@ FEW_REFUSED = 3
 LEAST_ALTERNATIVE = 0.01
 """Among learned chances: a candidate that is less likely is no alternative to speak of."""
 
-REFERENCE_STEPS = ("join_by_reference", "reference_is_repeated")
-REPEATED_REFERENCE_STEPS = (
-    "find_repeated_reference",
-    "pair_equal_reference",
-    "leftover_reference",
-    "pair_nearest_reference",
-    "join_unique_reference",
-)
-OPEN_STEPS = (
-    "closer_expected",
-    "closer_reported",
-    "differing_by_reference",
-    "reference_is_dressed",
-    "open_expected",
-    "open_reported",
-    "match_by_group",
-    "ungrouped_expected",
-    "ungrouped_reported",
-    "scoring_is_possible",
-)
 CANDIDATE_STEPS = (
     "match_equal",
     "block_expected",
@@ -273,7 +254,7 @@ def execute(
     if decided is not None:
         project()
     *left, match_step = _match(runner, plan, partial(project, is_trimmed=True), decided, settled)
-    is_scored = _says(con, "select is_possible from scoring")
+    is_scored = runner.says("select is_possible from scoring")
     made: dict[str, str | Step] = {
         "match": match_step,
         "day_total": "day_total_of_one_side" if agrees_by_day(plan) else "day_total",
@@ -282,7 +263,7 @@ def execute(
     }
     has_likeness = is_scored or decided is not None
     pairs = ("differing_by_score", "differing") if has_likeness else ("differing_of_references",)
-    is_repeated = _says(con, "select is_repeated from reference_repeat")
+    is_repeated = runner.says("select is_repeated from reference_repeat")
     asked = why_not_steps(con, is_repeated=is_repeated, is_scored=is_scored)
     with ThreadPoolExecutor(1) as aside:
         # No step reads what was refused, so it is written beside them.
@@ -395,15 +376,7 @@ def _match(
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
     """
-    _match_by_reference(runner, plan)
-    if _says(runner.con, "select is_padded from dressed_reference"):
-        trim_references()
-        _match_by_reference(runner, plan)
-    if _quotes_references(plan) and _says(runner.con, "select has_words from dressed_reference"):
-        runner.run("quoted_reference")
-        if _says(runner.con, "select count(*) from quoted_reference"):
-            _take_quoted_references(runner.con)
-            _match_by_reference(runner, plan)
+    match_by_reference(runner, plan, trim_references)
     if decided is not None:
         runner.run_all(reviewed.APART_STEPS)
     if plan.settlement is not None:
@@ -411,13 +384,13 @@ def _match(
         if decided is not None:  # it made anew what was set apart
             runner.run_all(reviewed.APART_STEPS)
     add = [] if decided is None else [reviewed.ADD_STEP]
-    if not _says(runner.con, "select is_possible from scoring"):
-        is_grouped = _says(runner.con, "select count(*) from entry_group")
+    if not runner.says("select is_possible from scoring"):
+        is_grouped = runner.says("select count(*) from entry_group")
         return [*NO_CHOICE_STEPS, *add, "match" if is_grouped or add else "match_of_references"]
     _score(runner, plan, decided, settled)
     runner.run_all(add)
-    is_grouped = _says(runner.con, "select count(*) from entry_group")
-    is_scored = _says(runner.con, "select count(*) from scored_match")
+    is_grouped = runner.says("select count(*) from entry_group")
+    is_scored = runner.says("select count(*) from scored_match")
     return ["match" if is_grouped or is_scored else "match_of_references"]
 
 
@@ -433,7 +406,7 @@ def _score(runner: Runner, plan: Plan, decided: Decided | None, settled: Settled
     if is_learned:
         _choose_by_learned_weights(runner, plan, decided, settled)
         runner.run("lone_rows_are_left")
-        if _says(runner.con, "select is_there from leftover"):
+        if runner.says("select is_there from leftover"):
             from tieout.engine.sums.steps import find_sums_among_loose_rows  # noqa: PLC0415 - numpy, as above
 
             find_sums_among_loose_rows(runner, plan, is_decided=decided is not None)
@@ -488,9 +461,9 @@ def _choose_by_learned_weights(
         runner.run("judged_candidate")
 
     judge()
-    near = "block_near_amount" if _says(runner.con, BEGINS_TELL) else "block_near_word"
+    near = "block_near_amount" if runner.says(BEGINS_TELL) else "block_near_word"
     runner.run_all([*SURE_STEPS, near, "second_look_is_needed"])
-    if _says(runner.con, "select is_needed from second_look"):
+    if runner.says("select is_needed from second_look"):
         runner.run_all(_unrejected(SECOND_LOOK_STEPS, decided))
         judge()
     runner.run_all(CONFIDENCE_STEPS if settled is None else [*CONFIDENCE_STEPS, *ADD_SETTLED_STEPS])
@@ -512,38 +485,6 @@ def _learned(runner: Runner, plan: Plan, decided: Decided | None) -> LearnedWeig
 
 def _has_run(runner: Runner, step: str) -> bool:
     return any(record.name == step for record in runner.records)
-
-
-def _match_by_reference(runner: Runner, plan: Plan) -> None:
-    """Run the pass by reference and, beside the look at what it left open, the pass by group."""
-    runner.run_all(REFERENCE_STEPS)
-    is_repeated = _says(runner.con, "select is_repeated from reference_repeat")
-    pairing = REPEATED_REFERENCE_STEPS if is_repeated else ("no_repeated_reference",)
-    has_group = bool(plan.ours.group and plan.theirs.group)
-    grouping = {} if is_repeated or has_group else {"match_by_group": "no_group"}
-    steps = [*pairing, *(grouping.get(name, name) for name in OPEN_STEPS)]
-    if plan.settlement is None:
-        steps.append("no_application_row")
-    runner.run_all(steps)
-
-
-def _quotes_references(plan: Plan) -> bool:
-    """Say whether words of a reference can be told apart: one column, of which more than bare signs is kept."""
-    return len(plan.ours.key) == 1 and plan.rules.reference_form != "plain"
-
-
-def _take_quoted_references(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the views of entries anew, such that a reference with words around it is the one that these quote."""
-    for side, view in (("ours", "expected"), ("theirs", "reported")):
-        con.execute(f"drop view if exists {view}_as_written; alter view {view} rename to {view}_as_written")
-        con.execute(
-            f"create view {view} as select e.* replace (coalesce(q.ref, e.ref) as ref) from {view}_as_written e"
-            f" left join (from quoted_reference where side = '{side}') q using (entry_no)"
-        )
-
-
-def _says(con: duckdb.DuckDBPyConnection, question: str) -> bool:
-    return bool(con.execute(question).fetchall()[0][0])
 
 
 def _project(

@@ -238,6 +238,10 @@ class Runner:
         """Run a step whose fact is `split` and write a file for each of the ranges, as many at once as threads."""
         return self._run(_step_of(step), ranges=ranges)
 
+    def says(self, question: str) -> bool:
+        """Return the answer of a query of one truth value or number over what steps made, to decide what runs next."""
+        return bool(self.con.execute(question).fetchall()[0][0])
+
     def run_all(self, steps: Sequence[str | Step]) -> StepRecord:
         """Run steps, by name or made for a plan, as if in order, and return the record of the last.
 
