@@ -43,6 +43,12 @@ def test_a_reference_among_words_meets_the_row_that_has_it(quoting: str) -> None
     assert found.lines("delta", "kind", "amount") == [("missing", "20"), ("underpay", "1")]
 
 
+@pytest.mark.parametrize("quoting", ["INV-3 for INV-1", "INV-2 or INV-3", "re INV-3, INV-4"])
+def test_of_several_references_the_one_of_the_same_amount_is_meant(quoting: str) -> None:
+    found = reconcile(OURS, _theirs(("INV-1", 10), (quoting, 30)))
+    assert _matches(found) == [(1, 1, "reference"), (3, 2, "reference")]
+
+
 def test_it_does_so_on_either_side() -> None:
     found = reconcile(_theirs(("INV-1", 10), ("INV-3 less 2%", 29)), OURS)
     assert _matches(found) == [(1, 1, "reference"), (2, 3, "reference")]

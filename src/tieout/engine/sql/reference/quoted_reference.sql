@@ -3,9 +3,10 @@
 -- out:   quoted_reference(side, entry_no, ref)
 -- grain: one row per (side, entry_no)
 -- why:   the reference that a row left over has for the other side. One whose reference is several words, of which a
---        single one is a reference of the other side, of a row left over as well, has that one (INV-1005 less 2%). Where
---        all of several words are, and the amounts behind them tie in sum, those rows have the reference that lists them
---        (INV-1005 and INV-1006). With two such words otherwise nobody knows which is meant
+--        single one is a reference of the other side, of a row left over as well, has that one (INV-1005 less 2%). Of
+--        several such words it has the one whose row has its amount (CN-12 for INV-7). Where all of them are of rows
+--        left over whose amounts tie in sum, those rows have the reference that lists them (INV-1005 and INV-1006).
+--        Otherwise nobody knows which is meant
 with
 open_row as materialized (
   select 'ours' as side, entry_no, ref::varchar as ref, coalesce(currency, '') as currency, amount_micros
@@ -55,11 +56,23 @@ tied as (
     q.words > 1 and count(l.amount_micros) = q.words and bool_and(l.currency = p.currency)
     and abs(sum(l.amount_micros) - p.amount_micros)
       <= allowed_gap(p.amount_micros, any_value(tolerance_micros), any_value(tolerance_ppm))
+),
+left_over as (
+  select m.side, m.entry_no, m.word, q.words, o.currency = p.currency and o.amount_micros = p.amount_micros as is_equal
+  from met m
+  join quoting q on q.side = m.side and q.entry_no = m.entry_no
+  join open_row p on p.side = m.side and p.entry_no = m.entry_no
+  join open_row o on o.side <> m.side and o.ref = m.word
+),
+meant as (
+  select side, entry_no, any_value(word) filter (words = 1 or is_equal) as ref
+  from left_over
+  group by side, entry_no
+  having count(distinct word) filter (words = 1 or is_equal) = 1
 )
-select q.side, q.entry_no, m.word as ref
-from quoting q
-join met m on m.side = q.side and m.entry_no = q.entry_no
-where q.words = 1 and exists (from open_row o where o.side <> q.side and o.ref = m.word)
+select side, entry_no, ref
+from meant
+anti join tied using (side, entry_no)
 union all
 select l.listed_side, l.listed_row, l.ref
 from listed l
