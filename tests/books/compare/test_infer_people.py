@@ -165,3 +165,31 @@ def test_a_key_stays_where_there_are_no_texts_to_go_by() -> None:
     ours = {name: [value.replace(" ", "") for value in values] for name, values in ours.items()}
     theirs = {name: [value.replace(" ", "") for value in values] for name, values in theirs.items()}
     assert infer_plan(ours, theirs).ours.key
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("year", [str(1990 + n % 3) for n in range(40)]),
+        ("Baujahr", [f"{1990 + n % 3}.0" for n in range(40)]),
+        ("age", [str(20 + n % 4) for n in range(40)]),
+    ],
+)
+def test_a_year_or_an_age_is_no_money_but_tells_who_it_is(name: str, values: list[str]) -> None:
+    plan = infer_plan(people(40) | {name: values}, people(15) | {name: values})
+    assert (plan.ours.amount, plan.theirs.amount) == ((), ())
+    assert name in plan.ours.units
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("year total", [f"{900 + 37 * n}.50" for n in range(40)]),
+        ("yearly amount", [str(1900 + 3 * n) for n in range(40)]),
+        ("year", [str(25_000 + 117 * n) for n in range(40)]),
+    ],
+)
+def test_what_is_called_a_year_and_holds_money_is_money(name: str, values: list[str]) -> None:
+    side = {"customer": [f"{f} {s}" for f, s in zip(FIRST, LAST, strict=True)], name: values}
+    plan = infer_plan(side, side | {"customer": [text.upper() for text in side["customer"]]})
+    assert [term.column for term in plan.ours.amount] == [name]

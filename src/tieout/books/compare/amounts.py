@@ -109,15 +109,27 @@ def _number(side: SideProfile, terms: tuple[SignedColumn, ...], rate: str | None
     return side.column(terms[0].column).no if len(terms) == 1 and rate is None else otherwise
 
 
+EARLIEST_YEAR, LATEST_YEAR = 1800, 2100
+OLDEST = 130
+
+
 def is_rate(c: Column) -> bool:
     """Say whether a column holds exchange rates, by name and sign."""
     return c.kind == "number" and says(c.name, "rate") and not says(c.name, "tax") and not c.negatives and not c.zeros
 
 
+def is_year_or_age(c: Column) -> bool:
+    """Say whether a column of whole numbers tells a year of our time or how old someone is, by name and range."""
+    if c.kind != "number" or not c.is_whole or c.low is None or c.high is None:
+        return False
+    is_year = says(c.name, "year") and c.low >= EARLIEST_YEAR and c.high <= LATEST_YEAR
+    return is_year or (says(c.name, "age") and c.low >= 0 and c.high <= OLDEST)
+
+
 def weight_of(c: Column) -> float:
     """Return how much the name of a column of numbers speaks for its being the amount, 0 to 1."""
     meanings = set(meanings_of(c.name))
-    if meanings & {"rate", "quantity", "percent", "id", "account", "phone"}:
+    if is_year_or_age(c) or meanings & {"rate", "quantity", "percent", "id", "account", "phone"}:
         return 0.02
     if meanings & {"fee", "tax", "discount", "tip", "refunded", "balance", "saldo"}:
         return 0.15

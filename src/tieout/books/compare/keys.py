@@ -374,7 +374,7 @@ def in_another_form(
 
 
 def _may_be_written_otherwise(columns: Sequence[Column]) -> bool:
-    if any(says(c.name, "phone", "postcode", "card") or c.kind not in ("text", "number") for c in columns):
+    if any(says(c.name, "phone", "postcode", "card", "email") or c.kind not in ("text", "number") for c in columns):
         return False
     return any(c.kind == "text" for c in columns) and not any(is_word(c) for c in columns)
 

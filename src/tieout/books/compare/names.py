@@ -27,6 +27,8 @@ _MEANINGS = {
     "currencycode",
     "date": "date dates datum fecha data jour day tag dia dato giorno dag timestamp ts datetime time zeitpunkt valuta "
     "wertstellung buchungstag",
+    "year": "year jahr jahrgang baujahr annee ano anno jaar",
+    "age": "age alter edad eta leeftijd",
     "month": "month months period periods monat periode mois mes mese maand",
     "booked": "posted posting booking booked buchung buchungs boekdatum contable operation operazione operacion "
     "comptable bokforing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tieout.books.compare.amounts import AmountChoice, is_rate
+from tieout.books.compare.amounts import AmountChoice, is_rate, is_year_or_age
 from tieout.books.compare.column_profile import Column, SideProfile
 from tieout.books.compare.column_type import is_of_months
 from tieout.books.compare.correspondence import ColumnPair, Likenesses, is_compatible, lift_of, lower_bound
@@ -263,7 +263,7 @@ def describing_pairs(
 
 
 def _describes(c: Column) -> bool:
-    is_value = c.kind == "text" or is_birth(c)
+    is_value = c.kind == "text" or is_birth(c) or is_year_or_age(c)
     return is_value and c.distinct >= 2 and c.filled_share >= 0.2 and not c.is_currency and not is_technical(c.name)
 
 
