@@ -193,3 +193,13 @@ def test_what_is_called_a_year_and_holds_money_is_money(name: str, values: list[
     side = {"customer": [f"{f} {s}" for f, s in zip(FIRST, LAST, strict=True)], name: values}
     plan = infer_plan(side, side | {"customer": [text.upper() for text in side["customer"]]})
     assert [term.column for term in plan.ours.amount] == [name]
+
+
+def test_numbers_that_have_nothing_in_common_are_each_sides_own() -> None:
+    # One person in three has another email and a slip elsewhere, so no column pairs rows beyond doubt.
+    mine, other = [f"A/{n:03}" for n in range(40)], [f"{7000 + 3 * n}" for n in range(40)]
+    plan = infer_plan(people(40) | {"id": mine}, people(15) | {"id": other})
+    assert "id" not in (*plan.ours.units, *(item.name for item in plan.compared))
+    assert get_decision(plan, "not compared").evidence == "hardly a value in common: each side has its own"
+    same = infer_plan(people(40) | {"city": ["Ashby", "Ely"] * 20}, people(15) | {"city": ["Ashby", "Ely"] * 20})
+    assert "city" in same.ours.units

@@ -51,6 +51,8 @@ SAME_WORDS = 0.75
 """A column of so few values of which the other side has so many sorts rows in the same words; then each is compared."""
 FEW_PAIRED = 1_000
 """Of more pairs the days alone tell which are accidents."""
+MANY_VALUES = 20
+"""Of so many values some would be on the other side as well, did both sides number the same things."""
 OFTEN_REWRITTEN = 0.1
 """Where more of the pairs differ in nothing but capitals, accents and blanks, each side has its own way to write."""
 Texts = tuple[tuple[str, ...], tuple[str, ...]]
@@ -320,7 +322,16 @@ def _has_own_numbers(facts: Facts, pair: ColumnPair) -> bool:
     """Say whether each side numbers its rows in its own way in two columns."""
     is_dated = says(pair.ours.name, "date", "created") and says(pair.theirs.name, "date", "created")
     is_unique = min(pair.ours.uniqueness, pair.theirs.uniqueness) >= 0.9
-    return is_unique and not is_dated and pair.ours.kind == "text" and _agrees_less(facts, pair, 0.05)
+    if not is_unique or is_dated or pair.ours.kind != "text":
+        return False
+    return _agrees_less(facts, pair, 0.05) if pair.rate is not None else _has_nothing_in_common(facts, pair)
+
+
+def _has_nothing_in_common(facts: Facts, pair: ColumnPair) -> bool:
+    overlap = facts.search.overlaps.get((pair.ours.no, pair.theirs.no))
+    is_many = min(pair.ours.distinct, pair.theirs.distinct) >= MANY_VALUES
+    is_number = says(pair.ours.name, "id", "reference") and not says(pair.ours.name, "phone", "email", "card")
+    return is_many and is_number and (overlap is None or overlap.containment < 0.05)
 
 
 def _has_own_words(facts: Facts, pair: ColumnPair) -> bool:
@@ -468,7 +479,8 @@ def _compared_decisions(
         if item.text_form == "folded" and pair is not None:
             found.append(_folded_decision(facts, pair))
     for pair in never:
-        evidence = f"equal on only {percent(pair.rate or 0.0)} of paired rows: each side has its own"
+        seen = "hardly a value in common" if pair.rate is None else f"equal on only {percent(pair.rate)} of paired rows"
+        evidence = f"{seen}: each side has its own"
         found.append(decided("not compared", pair_label(pair.ours, pair.theirs), 0.7, evidence, "--plan"))
     loading = [pair for pair in facts.pairs if is_technical(pair.ours.name) and pair.ours.filled and pair.theirs.filled]
     if loading:
