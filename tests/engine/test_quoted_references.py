@@ -119,6 +119,8 @@ def test_numbers_alone_are_told_apart_as_well() -> None:
     ours, theirs = table(OURS), table(_theirs(("inv 1", 10), ("inv 3 less 2%", 29), ("inv 4", 40)))
     found = run(ours, theirs, plan_for(ours, theirs, reference_form="digits"))
     assert _matches(found) == [(1, 1, "reference"), (4, 3, "reference")]  # 3 and 2 are both there
+    assert found.lines("unmatched_ours", "ref") == [("INV-2",), ("INV-3",)]  # as the file has them
+    assert found.lines("unmatched_theirs", "ref") == [("inv 3 less 2%",)]
     theirs = table(_theirs(("inv 1", 10), ("inv 3 less 20%", 29), ("inv 4", 40)))
     found = run(ours, theirs, plan_for(ours, theirs, reference_form="digits"))
     assert _matches(found) == [(1, 1, "reference"), (3, 2, "reference"), (4, 3, "reference")]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from tieout.engine.plan import Compared, Plan
-from tieout.engine.projection import compared_pairs
+from tieout.engine.projection import REF_SEPARATOR, compared_pairs, joined
 from tieout.engine.steps import Step
 from tieout.store.trees import call, cast, column, integer, named, sql_of, string
 
@@ -54,8 +54,17 @@ def _cell_of(position: int, item: Compared) -> exp.Expr:
     return call("date_cell", *head, column("window_days"))
 
 
-def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]) -> Step:
-    """Return the step that writes a side's unmatched rows with the file's own columns beside them."""
+def _told_reference(columns: Sequence[str], key: Sequence[str]) -> exp.Expr:
+    places = [list(columns).index(name) + 1 for name in key]
+    parts = [cast(_field("source", f"f{place}", "e"), "VARCHAR") for place in places]
+    return call("nullif", joined(parts, REF_SEPARATOR), string(""))
+
+
+def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str], key: Sequence[str] = ()) -> Step:
+    """Return the step that writes a side's unmatched rows with the file's own columns beside them.
+
+    With `key` the reference is told as these columns have it, not by what the form leaves of it in which it is met.
+    """
     lone, opened, search = f"lone_{canonical}", f"open_{canonical}", f"search_{canonical}"
     names = [f"{side}_row", "reason_code", "searched", "amount_micros", "currency", "day", "ref", "text"]
     values = [
@@ -63,7 +72,7 @@ def unmatched_step(side: str, other: str, canonical: str, columns: Sequence[str]
         column("reason_code", "l"),
         column("searched", "s"),
         *[column(name, "e") for name in ("amount_micros", "currency", "day")],
-        named(cast(column("ref", "e"), "VARCHAR"), "ref"),
+        named(_told_reference(columns, key) if key else cast(column("ref", "e"), "VARCHAR"), "ref"),
         column("text", "e"),
     ]
     taken = set(names)

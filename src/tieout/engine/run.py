@@ -255,11 +255,13 @@ def execute(
         project()
     *left, match_step = _match(runner, plan, partial(project, is_trimmed=True), decided, settled)
     is_scored = runner.says("select is_possible from scoring")
+    is_as_written = plan.rules.reference_form == "written"
+    keys = ((), ()) if is_as_written else (plan.ours.key, plan.theirs.key)
     made: dict[str, str | Step] = {
         "match": match_step,
         "day_total": "day_total_of_one_side" if agrees_by_day(plan) else "day_total",
-        "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns)),
-        "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns)),
+        "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns), keys[0]),
+        "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns), keys[1]),
     }
     has_likeness = is_scored or decided is not None
     pairs = ("differing_by_score", "differing") if has_likeness else ("differing_of_references",)
