@@ -294,10 +294,9 @@ def _compared(
 
 
 def _as_compared(facts: Facts, pair: ColumnPair) -> Compared:
-    kind = _kind(pair)
-    agreement = facts.agreements.get((pair.ours.no, pair.theirs.no))
-    is_folded = kind == "text" and agreement is not None and agreement.rewritten >= OFTEN_REWRITTEN * agreement.present
-    form: TextForm = "folded" if is_folded and agreement is not None and agreement.rewritten >= MIN_PAIRS else "written"
+    agreement, kind = facts.agreements.get((pair.ours.no, pair.theirs.no)), _kind(pair)
+    is_often = agreement is not None and agreement.rewritten >= max(MIN_PAIRS, OFTEN_REWRITTEN * agreement.present)
+    form: TextForm = "folded" if kind == "text" and is_often else "written"
     return Compared(pair.ours.name, pair.ours.name, pair.theirs.name, kind, form)
 
 
@@ -470,7 +469,7 @@ def _compared_decisions(
     found: list[Decision] = []
     by_place = {(pair.ours.name, pair.theirs.name): pair for pair in facts.pairs}
     if compared:
-        found.append(_compared_decision(facts, compared))
+        found.append(_compared_decision(by_place, compared))
     elif facts.tie.by != "group" and facts.money.pair is None:
         evidence = "no other columns correspond, so that only the presence of rows is compared"
         found.append(decided("compared", "nothing", 0.6, evidence, "--plan"))
@@ -496,8 +495,7 @@ def _folded_decision(facts: Facts, pair: ColumnPair) -> Decision:
     return decided("compared as", choice, 0.9, evidence, "--plan")
 
 
-def _compared_decision(facts: Facts, compared: Sequence[Compared]) -> Decision:
-    by_place = {(pair.ours.name, pair.theirs.name): pair for pair in facts.pairs}
+def _compared_decision(by_place: Mapping[tuple[str, str], ColumnPair], compared: Sequence[Compared]) -> Decision:
     labels, guessed, sure = [], [], []
     for item in compared:
         label = item.ours if item.ours == item.theirs else f"{item.ours} = {item.theirs}"
