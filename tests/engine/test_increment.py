@@ -184,7 +184,7 @@ def test_a_column_of_another_type_is_named(tmp_path: Any) -> None:
     import pyarrow.parquet as pq
 
     from tests.engine.builders import connection
-    from tieout.engine.loading import Parts, load
+    from tieout.engine.loading import Parts, types_of
     from tieout.intake.reading import Direct
 
     side = table("id | amount\nA | 1")
@@ -193,5 +193,5 @@ def test_a_column_of_another_type_is_named(tmp_path: Any) -> None:
         pq.write_table(pa.table({"id": ["A"], "amount": amount}), tmp_path / f"{name}.parquet")
         sources.append(Direct("parquet", tmp_path / f"{name}.parquet", ("id", "amount")))
     with pytest.raises(LayoutDiffers) as raised:
-        load(connection(), "ours", Parts(tuple(sources)), plan_for(side, side).ours, [])
+        types_of(connection(), "ours", Parts(tuple(sources)), plan_for(side, side).ours)
     assert raised.value.subject == "amount"

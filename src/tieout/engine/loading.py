@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -188,14 +188,15 @@ def load(
     source: Source,
     plan: SidePlan,
     compared: list[str],
+    types: dict[str, str],
     *,
+    as_typed: frozenset[str] = frozenset(),
     is_loaded: bool = False,
 ) -> Loaded:
-    """Load one side; with `is_loaded` a checkpoint has brought its table back already.
+    """Load one side, its columns of `types_of`; with `is_loaded` a checkpoint has brought its table back already.
 
-    Raises FastReadFailed when a plain CSV turns out not to be plain, ColumnGone for a stale plan, and LayoutDiffers.
+    Columns in `as_typed` keep their type. Raises FastReadFailed when a plain CSV turns out not to be plain.
     """
-    types = _types_of(con, side, source, plan)
     is_csv = _is_csv(source)
     is_records = isinstance(source, (Records, Parts)) and not is_csv
     number = exp.column("rowid") if is_csv else column(ROW_NO if is_records else FILE_ROW_NUMBER)
@@ -204,7 +205,7 @@ def load(
         number, extra = column(FILE_ROW_NUMBER), [FILE_ROW_NUMBER]
     offset = 0 if is_records else 1
     try:
-        counted = _make_rows(con, side, source, types, plan, compared, extra, is_loaded=is_loaded)
+        counted = _make_rows(con, side, source, types, plan, compared, extra, as_typed=as_typed, is_loaded=is_loaded)
         for part in parts_of(source):
             assert_no_bare_row(con, exp.to_table(f"{side}_rows"), part, list(plan.columns))
     except NOT_PLAIN as error:
@@ -234,8 +235,11 @@ def _is_csv(source: Source) -> bool:
     return source.is_plain if isinstance(source, Parts) else isinstance(source, Direct) and source.format == "csv"
 
 
-def _types_of(con: duckdb.DuckDBPyConnection, side: SideName, source: Source, plan: SidePlan) -> dict[str, str]:
-    """Return DuckDB's type of each column, of several files those that the plan names; each file must have these."""
+def types_of(con: duckdb.DuckDBPyConnection, side: SideName, source: Source, plan: SidePlan) -> dict[str, str]:
+    """Return DuckDB's type of each column, of several files those that the plan names; each file must have these.
+
+    Raises ColumnGone for a stale plan, and LayoutDiffers.
+    """
     found = [source_types(con, part) for part in parts_of(source)]
     for position, types in enumerate(found, start=1):
         for name in plan.columns:
@@ -356,6 +360,7 @@ def _make_rows(
     compared: list[str],
     extra: list[str],
     *,
+    as_typed: frozenset[str],
     is_loaded: bool,
 ) -> _Count:
     """Make the relation of typed rows.
@@ -371,11 +376,11 @@ def _make_rows(
     can_refuse = has_refusals(plan, types, compared, wide)
     if is_loaded and form == "table":
         return _count(con, side, can_refuse=REJECTED in con.table(f"{side}_rows").columns)
-    readings = [Reading(is_quick=True, wide=wide), Reading(is_quick=False, wide=wide)]
-    readings.append(Reading(is_quick=False, wide=wide | text_numbers))
+    quick = Reading(is_quick=True, wide=wide, as_typed=as_typed)
+    slow = replace(quick, is_quick=False)
+    readings = [quick, slow, replace(slow, wide=wide | text_numbers)]
     if form == "table" and is_plainly_read(plan, types, compared, wide):
-        strict = Reading(is_quick=True, is_strict=True, wide=wide)
-        query = rows_projection(relation, types, plan, compared, extra, strict)
+        query = rows_projection(relation, types, plan, compared, extra, replace(quick, is_strict=True))
         with suppress(*NOT_PLAIN):
             replace_relation(con, form, f"{side}_rows", sql_of(query))
             return _count(con, side, can_refuse=False)

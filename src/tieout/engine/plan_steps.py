@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from tieout.engine.plan import Compared, Plan
-from tieout.engine.projection import REF_SEPARATOR, compared_pairs, joined
+from tieout.engine.projection import REF_SEPARATOR, EntryShape, compared_pairs, joined
 from tieout.engine.steps import Step
 from tieout.store.trees import call, cast, column, integer, named, sql_of, string
 
@@ -28,6 +28,18 @@ def differing_cells_macro(plan: Plan) -> str:
     parameters = ", ".join((*amounts, "expected", "reported", *_TOLERANCE, "window_days"))
     body = sql_of(cast(exp.Array(expressions=cells), f"{_CELL}[]"), is_spent=True)
     return f"create or replace macro differing_cells({parameters}) as {body}"
+
+
+def differs_macro(plan: Plan, shape: EntryShape) -> str:
+    """Return the statement that makes the macro which says whether two entries differ in anything compared.
+
+    Field by field: to compare the structs of a million pairs takes a tenth longer.
+    """
+    fields = [f"c{position}" for position in range(1, len(compared_pairs(plan)) + 1)]
+    fields += ["amount"] * shape.has_amount + ["currency"] * shape.has_currency
+    differing = [exp.NullSafeNEQ(this=_field("expected", name), expression=_field("reported", name)) for name in fields]
+    body = sql_of(exp.or_(*differing, copy=False) if differing else exp.false(), is_spent=True)
+    return f"create or replace macro entry_differs(expected, reported) as {body}"
 
 
 def _row_number(offset: str, number: exp.Expr, name: str) -> exp.Expr:

@@ -25,6 +25,7 @@ from tieout.store.trees import call, cast, column, is_present, named, try_cast
 
 REJECTED = "__rejected"
 MAY_BE_LARGE = 32_768
+SHORT_DIGITS = 18
 NARROW_DIGITS = 12
 LARGEST_NARROW = 10**NARROW_DIGITS - 1
 """The largest whole number that certainly fits DECIMAL(18, 6), the type of a number unless it is read wide."""
@@ -66,12 +67,14 @@ class Reading:
     With `is_strict` a value that such a cast refuses stops the reading, and there is no `__rejected`: to write it costs
     a quarter of the reading.
     `wide` names the columns with a value that the usual reading cannot take: numbers get 38 digits instead of 18 (at
-    several times the cost), and a value that is none even so is refused.
+    several times the cost), and a value that is none even so is refused. Those of `as_typed` are taken as the file has
+    them (`shared_decimals`).
     """
 
     is_quick: bool
     is_strict: bool = False
     wide: frozenset[str] = frozenset()
+    as_typed: frozenset[str] = frozenset()
 
 
 def rows_projection(
@@ -92,7 +95,7 @@ def rows_projection(
     selected: list[exp.Expr] = [column(name) for name in extra]
     refused = exp.Case()
     for position, (name, kind) in enumerate(side.columns.items(), start=1):
-        if name not in read:
+        if name not in read or name in reading.as_typed - reading.wide:
             selected.append(column(name))
             continue
         source_type, is_wide = source_types[name], name in reading.wide or name not in typed
@@ -236,10 +239,16 @@ def _always_fits(kind: ColumnType, source_type: str) -> bool:
     if kind.kind != "number":
         return source == "DATE" and kind.kind == "date"
     if is_decimal(source):
-        precision, _, scale = source.partition("(")[2].rstrip(")").partition(",")
-        whole_digits = int(precision) - int(scale)
-        return whole_digits < NARROW_DIGITS or (whole_digits == NARROW_DIGITS and int(scale) <= MICRO_DIGITS)
+        precision, scale = _digits_of(source)
+        whole_digits = precision - scale
+        return whole_digits < NARROW_DIGITS or (whole_digits == NARROW_DIGITS and scale <= MICRO_DIGITS)
     return source in _SMALL_INTEGERS
+
+
+def _digits_of(decimal_type: str) -> tuple[int, int]:
+    """Return the digits of a DECIMAL(18,2), and how many of them stand after the point."""
+    precision, _, scale = decimal_type.partition("(")[2].rstrip(")").partition(",")
+    return int(precision), int(scale)
 
 
 def as_received(name: str, source_type: str) -> exp.Expr:
@@ -560,6 +569,24 @@ def entry_shape(plan: Plan, ours_types: dict[str, str], theirs_types: dict[str, 
         group_days=_days_beside_instants(plan, ours.group, theirs.group),
         reference_form=plan.rules.reference_form,
     )
+
+
+def shared_decimals(
+    plan: Plan, ours_types: dict[str, str], theirs_types: dict[str, str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the columns of each side that are decimals of one type and are compared: no cast makes them more alike."""
+    pairs = [(item.ours, item.theirs) for item in plan.compared if item.kind == "number"]
+    kept = [(mine, other) for mine, other in pairs if ours_types[mine] == theirs_types[other]]
+    kept = [(mine, other) for mine, other in kept if _is_short_decimal(ours_types[mine])]
+    return frozenset(mine for mine, _ in kept), frozenset(other for _, other in kept)
+
+
+def _is_short_decimal(source_type: str) -> bool:
+    """Say whether a type holds decimals of at most 64 bits, with at least one digit after the point."""
+    if not is_decimal(source_type):
+        return False
+    precision, scale = _digits_of(source_type)
+    return precision <= SHORT_DIGITS and 1 <= scale <= MICRO_DIGITS
 
 
 def agrees_by_day(plan: Plan) -> bool:

@@ -18,6 +18,7 @@ REPEATED_REFERENCE_STEPS = (
     "join_unique_reference",
 )
 OPEN_STEPS = (
+    "closer_pair",
     "closer_expected",
     "closer_reported",
     "differing_by_reference",

@@ -29,10 +29,11 @@ from tieout.engine.loading import (
     part_starts,
     refused_by_column,
     refused_rows,
+    types_of,
 )
 from tieout.engine.macros import add_likeness_macros, add_macros
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
-from tieout.engine.plan_steps import differing_cells_macro, unmatched_step
+from tieout.engine.plan_steps import differing_cells_macro, differs_macro, unmatched_step
 from tieout.engine.projection import (
     EntryShape,
     agrees_by_day,
@@ -40,6 +41,7 @@ from tieout.engine.projection import (
     compared_pairs,
     entry_projection,
     entry_shape,
+    shared_decimals,
 )
 from tieout.engine.references import match_by_reference
 from tieout.engine.reviewed import Decided, Decisions
@@ -305,12 +307,14 @@ def load_sides(
         add_macros(con)
     con.execute(differing_cells_macro(plan))
     pairs = compared_pairs(plan)
+    given = {"ours": (ours.whole, plan.ours), "theirs": (theirs.whole, plan.theirs)}
+    types = {side: types_of(con, side, *given[side]) for side in SIDES}
+    as_typed = dict(zip(SIDES, shared_decimals(plan, types["ours"], types["theirs"]), strict=True))
 
     def load_side(con: duckdb.DuckDBPyConnection, side: SideName) -> Loaded:
         on_step(f"load_{side}")
-        given, side_plan = (ours, plan.ours) if side == "ours" else (theirs, plan.theirs)
         compared = [item.ours if side == "ours" else item.theirs for item in pairs]
-        return load(con, side, given.whole, side_plan, compared, is_loaded=is_loaded)
+        return load(con, side, *given[side], compared, types[side], as_typed=as_typed[side], is_loaded=is_loaded)
 
     # Side by side, because DuckDB's reader of CSV alone leaves a core idle for a quarter of the time.
     loading = {side: partial(load_side, side=side) for side in SIDES}
@@ -331,7 +335,8 @@ def load_advice(
     if advice is None or plan.advice is None:
         return None
     on_step("load_advice")
-    loaded = load(con, "advice", advice.source, plan.advice, [], is_loaded=is_loaded)
+    types = types_of(con, "advice", advice.source, plan.advice)
+    loaded = load(con, "advice", advice.source, plan.advice, [], types, is_loaded=is_loaded)
     query = entry_projection(
         loaded.rows,
         loaded.types,
@@ -504,6 +509,7 @@ def _project(
     """
     pairs = compared_pairs(plan)
     shape = entry_shape(plan, ours.types, theirs.types)
+    con.execute(differs_macro(plan, shape))
     for loaded, side, view in ((ours, plan.ours, "expected"), (theirs, plan.theirs, "reported")):
         named = [(item.ours if loaded.side == "ours" else item.theirs, item) for item in pairs]
         blank = None if is_trimmed else blank_reference(loaded.rows, side, loaded.types)

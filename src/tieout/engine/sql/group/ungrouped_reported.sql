@@ -19,7 +19,7 @@ reduced as (
   select
     * replace (
       case
-        when regexp_full_match(text, '[\p{L}\p{N}]+( [\p{L}\p{N}]+)*') then text
+        when not regexp_matches(text, '[^\p{L}\p{N} ]|  |^ | $') then text
         else trim(regexp_replace(text, '[^\p{L}\p{N}]+', ' ', 'g'))
       end as text
     )

@@ -1,14 +1,14 @@
 -- step:  closer_expected
--- in:    expected, reference_join
+-- in:    expected, closer_pair
 -- out:   closer_expected(entry_no, ref, group_ref, day, occurred_us, currency, amount_micros, quantity_micros, fee_micros, fx_rate_nanos, text, unit_1, unit_2, unit_3, unit_4, unit_5, unit_6, compared, source, is_open)
 -- grain: one row per (entry_no)
--- split: ours_row of reference_join
+-- split: ours_row of closer_pair
 -- why:   rows that need a closer look (no partner by reference, or one that differs) are read once and kept in full; the
 --        rows that agree, most of them as a rule, are never read again
 select e.*, p.is_open
 from expected e
 join (
   select ours_row, theirs_row is null as is_open
-  from reference_join
-  where ours_row is not null and (theirs_row is null or differs) and ours_row between $first and $last
+  from closer_pair
+  where ours_row between $first and $last
 ) p on p.ours_row = e.entry_no

@@ -1,5 +1,5 @@
 -- step:  differing_by_reference
--- in:    reference_join, closer_expected, closer_reported, run
+-- in:    closer_pair, closer_expected, closer_reported, run
 -- out:   differing_by_reference(match_id, ours_row, theirs_row, pass, confidence, expected_day, reported_day, expected_currency, reported_currency, expected_micros, reported_micros, expected_quantity, reported_quantity, expected_fee, reported_fee, expected_fx, reported_fx, gap_micros, allowed_micros, expected_compared, reported_compared)
 -- grain: one row per (ours_row)
 -- why:   the pairs by reference that need a closer look, with both sides in full, the gap between their amounts and what
@@ -15,7 +15,7 @@ select
   coalesce(o.amount_micros, 0)::hugeint - coalesce(t.amount_micros, 0) as gap_micros,
   allowed_gap(coalesce(o.amount_micros, 0), tolerance_micros, tolerance_ppm) as allowed_micros,
   o.compared as expected_compared, t.compared as reported_compared
-from (from reference_join where differs and ours_row is not null and theirs_row is not null) p
+from closer_pair p
 join closer_expected o on o.entry_no = p.ours_row
 join closer_reported t on t.entry_no = p.theirs_row
 cross join run

@@ -7,7 +7,7 @@
 select
   o.entry_no as ours_row,
   t.entry_no as theirs_row,
-  o.compared is distinct from t.compared as differs
+  entry_differs(o.compared, t.compared) as differs
 from expected o
 full join reported t on o.ref = t.ref
 limit (select ours_rows + theirs_rows + 1 from run)

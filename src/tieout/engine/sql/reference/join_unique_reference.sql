@@ -15,7 +15,7 @@ theirs as (
 select
   o.entry_no as ours_row,
   t.entry_no as theirs_row,
-  o.compared is distinct from t.compared as differs
+  entry_differs(o.compared, t.compared) as differs
 from ours o
 full join theirs t on o.ref = t.ref
 union all

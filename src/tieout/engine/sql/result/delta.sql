@@ -8,7 +8,7 @@
 --        absent. Sums of a group that need more than 64 bits are left out; the difference itself must fit
 with
 columns_of as (
-  select match_id - ours_offset as match_id, string_agg("column", ',' order by "column") as column_names
+  select match_id - ours_offset as match_id, array_to_string(list_sort(list("column")), ',') as column_names
   from difference, run
   group by all
 ),
