@@ -30,8 +30,6 @@ from tieout.intake.csv_careful import read_csv_carefully
 from tieout.intake.reading import Direct, ReadOptions, read
 from tieout.intake.records import Records
 from tieout.report.console import render
-from tieout.report.exports import write_out
-from tieout.report.html import write_report
 
 __all__ = ["compare_files", "infer_options", "inspect_file", "reading_of"]
 
@@ -65,9 +63,13 @@ def compare_files(
             save_plan(done.plan, plan_file)
         if report is not None:
             on_step("report")
+            from tieout.report.html import write_report  # noqa: PLC0415 - 0.1 s that few comparisons need
+
             write_report(done.run_dir, dict(done.summary), report)
         if out is not None:
             on_step("result")
+            from tieout.report.exports import write_out  # noqa: PLC0415 - as above
+
             write_out(done.run_dir, dict(done.summary), plan_to_toml(done.plan), out)
         tried = try_changes(workspace, done.run, what_if, on_step) if what_if else []
     if as_json:

@@ -46,7 +46,7 @@ from tieout.engine.projection import (
 from tieout.engine.references import match_by_reference
 from tieout.engine.reviewed import Decided, Decisions
 from tieout.engine.settlement.steps import refused_advice, settle_open_items
-from tieout.engine.side_by_side import run_side_by_side
+from tieout.engine.side_by_side import run_side_by_side, thread_count
 from tieout.engine.steps import SIDE_BY_SIDE, Runner, Step, StepRecord
 from tieout.engine.summary import summarise
 from tieout.engine.why_not import WHY_NOT_ROWS, Subject, why_not_steps
@@ -54,7 +54,9 @@ from tieout.intake.records import Records
 from tieout.store.trees import sql_of
 
 SMALL_ROWS = 5_000_000
-"""Up to so many rows of both sides steps run side by side: it is then planning that takes the time, not the work."""
+"""Up to so many rows of both sides steps run side by side: it is then planning that takes the time, not the work.
+
+With one thread they run one after another, which takes an eighth less of a processor."""
 
 FEW_REFUSED = 3
 """So few bad rows, less than half of a small file, are those rows' fault and not the plan's."""
@@ -239,7 +241,8 @@ def execute(
     )
     loaded_advice = load_advice(con, advice, plan, on_step, is_loaded=bool(done))
     is_small = loaded_ours.taken + loaded_theirs.taken <= SMALL_ROWS
-    runner = Runner(con, fact_dir, on_step, done, after_step, is_side_by_side=is_small)
+    at_once = SIDE_BY_SIDE if is_small and thread_count(con) > 1 else 1
+    runner = Runner(con, fact_dir, on_step, done, after_step, is_side_by_side=at_once > 1)
     # Rows are numbered by now and every fact is ordered, so no step needs to keep the order that it finds; keeping
     # it made a step over 10M rows that picks 1% of them 3.0 s instead of 0.35 s.
     con.execute("set preserve_insertion_order = false")
@@ -274,7 +277,7 @@ def execute(
         written = aside.submit(_write_quarantine, con.cursor(), fact_dir, plan, (*sides, *told))
         runner.run_all([*left, *pairs, *(made.get(name, name) for name in RESULT_STEPS), *asked])
         written.result()
-    summary = summarise(con, plan, run_id, book, sides, told, at_once=SIDE_BY_SIDE if is_small else 1)
+    summary = summarise(con, plan, run_id, book, sides, told, at_once=at_once)
     if decided is not None:
         is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
         summary["review"] |= reviewed.told_decisions(con, decided, is_relearned=is_relearned)
@@ -318,7 +321,9 @@ def load_sides(
 
     # Side by side, because DuckDB's reader of CSV alone leaves a core idle for a quarter of the time.
     loading = {side: partial(load_side, side=side) for side in SIDES}
-    loaded_ours, loaded_theirs = run_side_by_side(con, loading, after={}, at_most=len(SIDES)).values()
+    loaded_ours, loaded_theirs = run_side_by_side(
+        con, loading, after={}, at_most=min(thread_count(con), len(SIDES))
+    ).values()
     _project(con, plan, loaded_ours, loaded_theirs)
     return loaded_ours, loaded_theirs
 

@@ -21,6 +21,11 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
+def thread_count(con: duckdb.DuckDBPyConnection) -> int:
+    """Return how many threads a connection works with."""
+    return int(con.execute("select current_setting('threads')").fetchall()[0][0])
+
+
 def run_side_by_side(
     con: duckdb.DuckDBPyConnection,
     tasks: Mapping[K, Callable[[duckdb.DuckDBPyConnection], T]],

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from tieout.core.errors import TieoutError
 from tieout.core.money import MAX_MICROS, format_micros
 from tieout.core.tracing import span
-from tieout.engine.side_by_side import run_side_by_side
+from tieout.engine.side_by_side import run_side_by_side, thread_count
 from tieout.engine.slices import EVERYTHING, Range, slice_path, slice_paths
 from tieout.store.digest import digest_file, digest_text
 
@@ -356,12 +356,11 @@ class Runner:
         if len(ranges) == 1:
             rows = _write_slice(con, step, ranges[0], slice_path(self.fact_dir, step.out, 1))
         else:
-            [(threads,)] = con.sql("select current_setting('threads')").fetchall()
             tasks = {
                 number: partial(_write_slice, step=step, rows=one, path=slice_path(self.fact_dir, step.out, number))
                 for number, one in enumerate(ranges, start=1)
             }
-            rows = sum(run_side_by_side(con, tasks, after={}, at_most=min(threads, len(ranges))).values())
+            rows = sum(run_side_by_side(con, tasks, after={}, at_most=min(thread_count(con), len(ranges))).values())
         self._view_of_fact(con, step)
         return rows
 
