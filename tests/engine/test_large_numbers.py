@@ -280,3 +280,69 @@ def test_a_connection_takes_a_file_of_text_after_one_of_typed_columns_and_back(t
         folder = tmp_path / str(turn)
         folder.mkdir()
         assert _expected(_run(folder, table, con=con)) == 1
+
+
+# Decimals of one type on both sides keep it
+
+
+_OURS = ("1.00", "-20.25", "1200.50", "0.10", None, "999.99")
+_THEIRS = ("1.00", "-20.50", "1200.50", None, "3.00", "999.9")
+_SHORT = {
+    "two places": (pa.decimal128(18, 2), pa.decimal128(18, 2)),
+    "few digits": (pa.decimal128(7, 2), pa.decimal128(7, 2)),
+    "six places": (pa.decimal128(18, 6), pa.decimal128(18, 6)),
+    "other places": (pa.decimal128(18, 2), pa.decimal128(12, 4)),
+    "more digits": (pa.decimal128(38, 2), pa.decimal128(38, 2)),
+}
+
+
+def _decimals(values: Sequence[str | None]) -> list[Decimal | None]:
+    return [None if value is None else Decimal(value) for value in values]
+
+
+@pytest.mark.parametrize("types", _SHORT.values(), ids=list(_SHORT))
+def test_typed_decimals_differ_where_their_texts_do_and_by_as_much(
+    tmp_path: Path, types: tuple[pa.DataType, pa.DataType]
+) -> None:
+    told, columns = [], ("amount", "fee")
+    for form in ("typed", "text"):
+        folder = tmp_path / form
+        folder.mkdir()
+        sides = [
+            _typed(_decimals(values), kind, fee=pa.array(_decimals(values[::-1]), kind))
+            if form == "typed"
+            else _as_text(values, fee=values[::-1])
+            for values, kind in zip((_OURS, _THEIRS), types, strict=True)
+        ]
+        facts = _run(folder, sides[0].slice(0, 6), sides[1], compared=columns)
+        told.append({name: facts[name] for name in ("difference", "delta", "balance", "daily", "match")})
+    assert told[0] == told[1]
+    differing = [(d["ours_row"], d["column"]) for d in told[0]["difference"]]
+    assert differing == [
+        (1, "fee"),
+        (2, "amount"),
+        (2, "fee"),
+        (3, "fee"),
+        (4, "amount"),
+        (5, "amount"),
+        (5, "fee"),
+        (6, "amount"),
+    ]
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(18, 2), pa.decimal128(7, 2)])
+def test_a_row_without_a_partner_shows_its_decimals_as_the_file_has_them(tmp_path: Path, kind: pa.DataType) -> None:
+    ours = _typed(_decimals(["1.00", "2.50"]), kind)
+    facts = _run(tmp_path, ours, ours.slice(0, 1), compared=["amount"])
+    assert [(row["amount_micros"], str(row["ours_amount"])) for row in facts["unmatched_ours"]] == [(2_500_000, "2.50")]
+
+
+def test_a_trillion_on_one_side_alone_is_compared_with_what_is_short_on_the_other(tmp_path: Path) -> None:
+    kind = pa.decimal128(18, 2)
+    ours = _typed(_decimals(["1.00", "2500000000000.50"]), kind)
+    theirs = _typed(_decimals(["1.00", "7.25"]), kind)
+    facts = _run(tmp_path, ours, theirs, compared=["amount"])
+    assert facts["quarantine"] == []
+    assert [d["amount_micros"] for d in facts["delta"]] == [2_499_999_999_993_250_000]
+    (cell,) = facts["difference"]
+    assert (cell["ours_value"], cell["theirs_value"]) == ("2500000000000.5", "7.25")
