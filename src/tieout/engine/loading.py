@@ -32,11 +32,11 @@ from tieout.intake.csv_bare_row import assert_no_bare_row
 from tieout.intake.csv_dialect import duckdb_arguments
 from tieout.intake.reading import Direct
 from tieout.intake.records import LINE, ROW_NO, Check, Records
+from tieout.store.relations import RelationForm, replace_relation
 from tieout.store.trees import column, sql_of
 
 SideName = Literal["ours", "theirs", "advice"]
 """The two sides of a leg, and the advice that tells which row of theirs goes with which of ours."""
-RelationForm = Literal["table", "view"]
 SIDES: tuple[SideName, ...] = ("ours", "theirs")
 
 Locate = Callable[[list[int]], dict[int, tuple[int, str]]]
@@ -406,20 +406,6 @@ def _wide_columns(
         answers = con.sql(sql_of(query)).fetchall()[0]
         wide |= {name for name, is_beyond in zip(names, answers, strict=True) if is_beyond}
     return frozenset(wide)
-
-
-def replace_relation(con: duckdb.DuckDBPyConnection, form: RelationForm, name: str, query: str) -> None:
-    """Create a table or a view in the place of whatever had its name: DuckDB replaces only one by its like."""
-    create = f'create or replace {form} "{name}" as {query}'
-    try:
-        con.execute(create)
-    except duckdb.CatalogException:  # Rare, and to ask beforehand takes longer than to make a view.
-        other = "view" if form == "table" else "table"
-        asked = f"select 1 from duckdb_{other}s() where {other}_name = ? and not temporary"
-        if not con.execute(asked, [name]).fetchone():
-            raise
-        con.execute(f'drop {other} "{name}"')
-        con.execute(create)
 
 
 def _count(con: duckdb.DuckDBPyConnection, side: SideName, *, can_refuse: bool) -> _Count:

@@ -17,12 +17,10 @@ REPEATED_REFERENCE_STEPS = (
     "pair_nearest_reference",
     "join_unique_reference",
 )
+NO_REFERENCE_STEPS = ("no_reference_join", "no_reference_is_repeated", "no_repeated_reference")
+CLOSER_STEPS = ("closer_pair", "closer_expected", "closer_reported", "differing_by_reference", "reference_is_dressed")
+EVERY_STEPS = ("closer_pair", "every_expected", "every_reported", "differing_by_reference")
 OPEN_STEPS = (
-    "closer_pair",
-    "closer_expected",
-    "closer_reported",
-    "differing_by_reference",
-    "reference_is_dressed",
     "open_expected",
     "open_reported",
     "match_by_group",
@@ -37,6 +35,9 @@ def match_by_reference(runner: Runner, plan: Plan, trim: Callable[[], None]) -> 
 
     `trim` makes the views of entries anew with every reference trimmed.
     """
+    if not has_reference(plan):
+        runner.run_all([*NO_REFERENCE_STEPS, *EVERY_STEPS, *_open_steps(plan, is_repeated=False)])
+        return
     _join(runner, plan)
     if runner.says("select is_padded from dressed_reference"):
         trim()
@@ -52,12 +53,19 @@ def _join(runner: Runner, plan: Plan) -> None:
     runner.run_all(REFERENCE_STEPS)
     is_repeated = runner.says("select is_repeated from reference_repeat")
     pairing = REPEATED_REFERENCE_STEPS if is_repeated else ("no_repeated_reference",)
+    runner.run_all([*pairing, *CLOSER_STEPS, *_open_steps(plan, is_repeated=is_repeated)])
+
+
+def _open_steps(plan: Plan, *, is_repeated: bool) -> list[str]:
     has_group = bool(plan.ours.group and plan.theirs.group)
     grouping = {} if is_repeated or has_group else {"match_by_group": "no_group"}
-    steps = [*pairing, *(grouping.get(name, name) for name in OPEN_STEPS)]
-    if plan.settlement is None:
-        steps.append("no_application_row")
-    runner.run_all(steps)
+    left = [] if plan.settlement is not None else ["no_application_row"]
+    return [*(grouping.get(name, name) for name in OPEN_STEPS), *left]
+
+
+def has_reference(plan: Plan) -> bool:
+    """Say whether the plan names what identifies a row on both sides."""
+    return bool(plan.ours.key and plan.theirs.key)
 
 
 def _quotes(plan: Plan) -> bool:

@@ -43,7 +43,7 @@ from tieout.engine.projection import (
     entry_shape,
     shared_decimals,
 )
-from tieout.engine.references import match_by_reference
+from tieout.engine.references import has_reference, match_by_reference
 from tieout.engine.reviewed import Decided, Decisions
 from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side, thread_count
@@ -264,7 +264,7 @@ def execute(
     keys = ((), ()) if is_as_written else (plan.ours.key, plan.theirs.key)
     made: dict[str, str | Step] = {
         "match": match_step,
-        "day_total": "day_total_of_one_side" if agrees_by_day(plan) else "day_total",
+        "day_total": "day_total_of_one_side" if has_reference(plan) and agrees_by_day(plan) else "day_total",
         "unmatched_ours": unmatched_step("ours", "theirs", "expected", list(plan.ours.columns), keys[0]),
         "unmatched_theirs": unmatched_step("theirs", "ours", "reported", list(plan.theirs.columns), keys[1]),
     }
@@ -544,7 +544,6 @@ def _make_run_relation(
     subject: Subject | None,
 ) -> None:
     rules = plan.rules
-    has_key = bool(plan.ours.key and plan.theirs.key)
     has_evidence = bool(plan.ours.amount and plan.theirs.amount) or bool(plan.ours.text and plan.theirs.text)
     # Where advice tells what was paid, what is left fits nothing: likeness would only pair what does not belong.
     has_evidence = has_evidence and advice is None
@@ -564,7 +563,7 @@ def _make_run_relation(
             run_id[:8],
             ours.taken,
             theirs.taken,
-            has_key,
+            has_reference(plan),
             bool(plan.ours.group and plan.theirs.group),
             has_evidence,
             rules.tolerance_micros,

@@ -23,6 +23,7 @@ from tieout.core.tracing import span
 from tieout.engine.side_by_side import run_side_by_side, thread_count
 from tieout.engine.slices import EVERYTHING, Range, slice_path, slice_paths
 from tieout.store.digest import digest_file, digest_text
+from tieout.store.relations import replace_relation
 
 SPLIT_RANGES = 16
 SIDE_BY_SIDE = 3
@@ -346,9 +347,9 @@ class Runner:
         if step.split is not None:
             return _materialise_split(con, step, *step.split)
         if step.form in ("view", "scan"):
-            con.execute(f"create or replace view {step.out} as {step.sql}")
+            replace_relation(con, "view", step.out, step.sql)
             return None
-        return _made(con, f"create or replace table {step.out} as {step.sql}")
+        return replace_relation(con, "table", step.out, step.sql)
 
     def _write_fact(self, con: duckdb.DuckDBPyConnection, step: Step, ranges: Sequence[Range]) -> int:
         for path in slice_paths(self.fact_dir, step.out):
@@ -449,16 +450,18 @@ def _materialise_computed(con: duckdb.DuckDBPyConnection, step: Step, compute: C
 
 
 def _materialise_split(con: duckdb.DuckDBPyConnection, step: Step, column: str, relation: str) -> int:
-    create = f"create or replace table {step.out} as {step.sql}"
     try:
-        return _made(con, create, {"first": 0, "last": 2**62})
+        return replace_relation(con, "table", step.out, step.sql, {"first": 0, "last": 2**62})
     except duckdb.OutOfMemoryException:
         last = con.sql(f"select coalesce(max({column}), 0) from {relation}").fetchall()[0][0]
         width = last // SPLIT_RANGES + 1
         rows = 0
         for first in range(0, last + 1, width):
-            statement = f"insert into {step.out} {step.sql}" if first else create
-            rows += _made(con, statement, {"first": first, "last": first + width - 1})
+            between = {"first": first, "last": first + width - 1}
+            if first:
+                rows += _made(con, f"insert into {step.out} {step.sql}", between)
+            else:
+                rows += replace_relation(con, "table", step.out, step.sql, between)
         return rows
 
 
