@@ -18,8 +18,8 @@ $(VENV)/.ready: pyproject.toml requirements.lock tools/setup.sh
 demo: setup ## reconcile the real sample data and write an HTML report
 	@$(VENV)/bin/tieout demo --out $(OUT)
 
-test: setup ## run every test, those of three files at a time
-	@$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test: setup ## run every test, those of two files at a time
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: setup ## everything short of the tests: lint, format, types, import direction, docs, dashboards and lock in step
 	@$(PY) -m ruff check .
