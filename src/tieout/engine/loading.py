@@ -193,9 +193,10 @@ def load(
     as_typed: frozenset[str] = frozenset(),
     is_loaded: bool = False,
 ) -> Loaded:
-    """Load one side, its columns of `types_of`; with `is_loaded` a checkpoint has brought its table back already.
+    """Load one side, whose columns have `types` (see `types_of`); those in `as_typed` keep them.
 
-    Columns in `as_typed` keep their type. Raises FastReadFailed when a plain CSV turns out not to be plain.
+    With `is_loaded` a checkpoint has brought its table back already. Raises FastReadFailed when a plain CSV turns out
+    not to be plain.
     """
     is_csv = _is_csv(source)
     is_records = isinstance(source, (Records, Parts)) and not is_csv
