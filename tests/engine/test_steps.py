@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from tests.engine.builders import (
     Result,
+    Side,
     decided,
     plan_for,
     reconcile,
@@ -27,7 +28,8 @@ from tests.engine.days import by_date, run_chain
 from tests.engine.scoring.test_learned_pass import learned_plan, world
 from tieout.engine import run as engine_run
 from tieout.engine import steps
-from tieout.engine.plan_steps import unmatched_step
+from tieout.engine.plan_steps import join_step, unmatched_step
+from tieout.engine.projection import entry_shape
 from tieout.engine.steps import (
     AmountsTooLarge,
     Runner,
@@ -41,9 +43,8 @@ from tieout.engine.steps import (
 
 GIVEN = {"expected", "reported", "advice", "run", "given_decision", "told_row"}
 """Relations that no step makes: both sides and the advice as entries, rules and decisions, what is told of rows."""
-MADE = {
-    "unmatched_ours",
-    "unmatched_theirs",
+OF_PLAN = {"join_by_reference", "unmatched_ours", "unmatched_theirs"}
+MADE = OF_PLAN | {
     "open_invoice",
     "open_payment",
     "payment_reference",
@@ -154,9 +155,9 @@ def test_a_step_is_made_without_its_query_where_all_of_one_set_have_no_rows(runn
     assert step.empty == (frozenset({"refused", "wanted"}),)
     assert step.asks == {"number", "wanted", "refused"}
     runner.con.execute("create table wanted (n integer)")
-    runner.note_empty("wanted")
+    runner.note_rows("wanted", 0)
     assert runner.run(step).rows == 3
-    runner.note_empty("refused")
+    runner.note_rows("refused", 0)
     record = runner.run(step)
     assert (record.rows, record.digest) == (0, steps.NO_ROWS)
     assert runner.con.table("lacking").dtypes == ["BIGINT", "VARCHAR"]
@@ -165,14 +166,14 @@ def test_a_step_is_made_without_its_query_where_all_of_one_set_have_no_rows(runn
 def test_one_relation_without_rows_is_enough_where_the_header_says_so(runner: Runner) -> None:
     step = parse_step(LACKING.replace("refused and wanted", "refused or wanted"))
     assert step.empty == (frozenset({"refused"}), frozenset({"wanted"}))
-    runner.note_empty("wanted")
+    runner.note_rows("wanted", 0)
     assert runner.run(step).rows == 0
 
 
 def test_what_got_rows_since_is_asked_again(runner: Runner) -> None:
     runner.con.execute("create table wanted (n integer)")
-    runner.note_empty("wanted")
-    runner.note_empty("refused")
+    runner.note_rows("wanted", 0)
+    runner.note_rows("refused", 0)
     runner.run(_step("select n from number", out="refused"))
     assert runner.run(parse_step(LACKING)).rows == 3
 
@@ -534,8 +535,15 @@ def test_a_step_reads_what_its_header_names_and_nothing_else(name: str) -> None:
 
 def test_the_steps_made_for_a_plan_read_what_they_name() -> None:
     side = table("id | amount | tax | due | note\nA | 1 | 2 | 2026-01-01 | x")
-    made = unmatched_step("ours", "theirs", "expected", list(side.columns))
-    assert _relations(made.sql) == set(made.reads)
+    for made in (unmatched_step("ours", "theirs", "expected", list(side.columns)), join_of(side)):
+        assert _relations(made.sql) == set(made.reads)
+
+
+def join_of(side: Side) -> Step:
+    """Return the step that joins two files like this one."""
+    plan = plan_for(side, side)
+    types = dict.fromkeys(side.columns, "VARCHAR")
+    return join_step(plan, entry_shape(plan, types, types), 3)
 
 
 def _relations(sql: str) -> set[str]:
@@ -555,7 +563,7 @@ def test_every_step_reads_only_what_an_earlier_step_made(runs: list[Result]) -> 
     for result in runs:
         there = set(GIVEN)
         for record in result.outcome.steps:
-            if record.name in MADE and not record.name.startswith("unmatched_"):
+            if record.name in MADE - OF_PLAN:
                 there.add(record.name)
                 continue
             step = _step_of_any_run(record.name)
@@ -566,7 +574,7 @@ def test_every_step_reads_only_what_an_earlier_step_made(runs: list[Result]) -> 
 
 
 def test_whatever_a_step_makes_is_read_by_another_or_is_a_fact_or_a_check() -> None:
-    every = [_step_of_any_run(name) for name in (*STEP_NAMES, "unmatched_ours", "unmatched_theirs")]
+    every = [_step_of_any_run(name) for name in (*STEP_NAMES, *OF_PLAN)]
     read = {name for step in every for name in step.asks}
     unread = {step.out for step in every if step.form not in ("fact", "check") and step.out not in read}
     # Those that decide which steps follow, what the rules of application and the learning of weights read, and what a
@@ -586,7 +594,7 @@ def _step_of_any_run(name: str) -> Step:
         which = name.removeprefix("unmatched_")
         canonical = {"ours": "expected", "theirs": "reported"}[which]
         return unmatched_step(which, "other", canonical, list(side.columns))
-    return load_step(name)
+    return join_of(side) if name == "join_by_reference" else load_step(name)
 
 
 def test_a_relation_has_the_same_columns_whichever_step_makes_it() -> None:

@@ -127,7 +127,7 @@ class Loaded:
     `row_no` is bare, so that a join on it can skip what it does not need; plus `offset` it is the number from 1.
 
     `row_count` counts data records, refused ones included; `refused` counts those whose text is no value and
-    `taken` those that became entries.
+    `taken` those that became entries. With `is_ref_bare` every reference is spelt as it must be.
     """
 
     side: SideName
@@ -139,6 +139,7 @@ class Loaded:
     refused: int
     taken: int
     has_lines: bool
+    is_ref_bare: bool = False
 
 
 FILE_ROW_NUMBER = "file_row_number"

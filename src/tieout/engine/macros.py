@@ -9,6 +9,8 @@ from importlib.resources import files
 
 import duckdb
 
+from tieout.store.statements import execute
+
 _MACRO = re.compile(r"^create or replace macro (\w+)\(.*?;$", re.MULTILINE | re.DOTALL)
 
 
@@ -21,13 +23,14 @@ def macro_texts() -> Mapping[str, str]:
 def add_macros(con: duckdb.DuckDBPyConnection, *names: str) -> None:
     """Define the macros of every pass, all or those named: to define all takes as long as to read 40,000 lines."""
     texts = macro_texts()
-    con.execute("\n".join(texts[name] for name in names or texts))
+    execute(con, "\n".join(texts[name] for name in names or texts))
 
 
 def add_likeness_macros(con: duckdb.DuckDBPyConnection) -> None:
     """Define the macros that the scored pass has beside those of every pass."""
-    con.execute(_text("likeness_macros"))
+    execute(con, _text("likeness_macros"))
 
 
+@cache
 def _text(name: str) -> str:
     return (files("tieout.engine") / "sql" / f"{name}.sql").read_text(encoding="utf-8")

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import duckdb
 
 from tieout.engine.plan import Plan
-from tieout.engine.steps import Runner
+from tieout.engine.steps import Runner, Step
 
-REFERENCE_STEPS = ("join_by_reference", "reference_is_repeated")
 REPEATED_REFERENCE_STEPS = (
     "find_repeated_reference",
     "pair_equal_reference",
@@ -30,27 +29,27 @@ OPEN_STEPS = (
 )
 
 
-def match_by_reference(runner: Runner, plan: Plan, trim: Callable[[], None]) -> None:
+def match_by_reference(runner: Runner, plan: Plan, join: Step, trim: Callable[[], None]) -> None:
     """Run the pass by reference and, beside the look at what it left open, the pass by group.
 
-    `trim` makes the views of entries anew with every reference trimmed.
+    `join` is the step that joins both sides; `trim` makes the views of entries anew with every reference trimmed.
     """
     if not has_reference(plan):
         runner.run_all([*NO_REFERENCE_STEPS, *EVERY_STEPS, *_open_steps(plan, is_repeated=False)])
         return
-    _join(runner, plan)
+    _join(runner, plan, join)
     if runner.says("select is_padded from dressed_reference"):
         trim()
-        _join(runner, plan)
+        _join(runner, plan, join)
     if _quotes(plan) and runner.says("select has_words from dressed_reference"):
         runner.run("quoted_reference")
         if runner.says("select count(*) from quoted_reference"):
             _take_quoted(runner.con)
-            _join(runner, plan)
+            _join(runner, plan, join)
 
 
-def _join(runner: Runner, plan: Plan) -> None:
-    runner.run_all(REFERENCE_STEPS)
+def _join(runner: Runner, plan: Plan, join: Step) -> None:
+    runner.run_all([join, "reference_is_repeated"])
     is_repeated = runner.says("select is_repeated from reference_repeat")
     pairing = REPEATED_REFERENCE_STEPS if is_repeated else ("no_repeated_reference",)
     runner.run_all([*pairing, *CLOSER_STEPS, *_open_steps(plan, is_repeated=is_repeated)])

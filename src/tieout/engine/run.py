@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from importlib import import_module
@@ -33,7 +33,7 @@ from tieout.engine.loading import (
 )
 from tieout.engine.macros import add_likeness_macros, add_macros
 from tieout.engine.plan import PAIR, LearnedWeights, Level, Plan, SidePlan
-from tieout.engine.plan_steps import differing_cells_macro, differs_macro, unmatched_step
+from tieout.engine.plan_steps import differing_cells_macro, differs_macro, join_step, unmatched_step
 from tieout.engine.projection import (
     EntryShape,
     agrees_by_day,
@@ -43,7 +43,7 @@ from tieout.engine.projection import (
     entry_shape,
     shared_decimals,
 )
-from tieout.engine.references import has_reference, match_by_reference
+from tieout.engine.references import CLOSER_STEPS, OPEN_STEPS, has_reference, match_by_reference
 from tieout.engine.reviewed import Decided, Decisions
 from tieout.engine.settlement.steps import refused_advice, settle_open_items
 from tieout.engine.side_by_side import run_side_by_side, thread_count
@@ -142,6 +142,24 @@ RESULT_STEPS = (
     "window_is_conserved",
     "every_row_ends_once",
 )
+USUAL_STEPS = (
+    "reference_is_repeated",
+    "no_repeated_reference",
+    *CLOSER_STEPS,
+    *OPEN_STEPS,
+    *NO_CHOICE_STEPS,
+    "differing_of_references",
+    *(name for name in RESULT_STEPS if name not in ("day_total", "match", "unmatched_ours", "unmatched_theirs")),
+    "day_total_of_one_side",
+    "match_of_references",
+    "lone_row",
+    "near_key",
+    "near_reference",
+    "tolerance_change",
+    "form_change",
+    "why_not",
+)
+"""The steps that are files of a comparison whose rows have a reference of their own, in the order of their turn."""
 FACTS = (
     "match",
     "application",
@@ -193,11 +211,15 @@ class PlanMisfit(TieoutError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run yields beside its fact files: the summary, the record of each step, and the weights it learned."""
+    """What a run yields beside its fact files: the summary, the record of each step, and the weights it learned.
+
+    `digests` are the SHA-256 of those fact files, by name, that this process wrote and read already.
+    """
 
     summary: dict[str, Any]
     steps: tuple[StepRecord, ...]
     learned: LearnedWeights | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 def execute(
@@ -236,9 +258,12 @@ def execute(
         if checkpoint:
             checkpoint.consider(con, records)
 
-    loaded_ours, loaded_theirs = load_sides(
-        con, ours, theirs, plan, on_step, is_loaded=bool(done), has_macros=has_macros
-    )
+    if not has_macros:
+        add_macros(con)
+    with ThreadPoolExecutor(1) as aside:
+        defined = aside.submit(con.cursor().execute, differing_cells_macro(plan))
+        loaded_ours, loaded_theirs = load_sides(con, ours, theirs, plan, on_step, is_loaded=bool(done), has_macros=True)
+        defined.result()
     loaded_advice = load_advice(con, advice, plan, on_step, is_loaded=bool(done))
     is_small = loaded_ours.taken + loaded_theirs.taken <= SMALL_ROWS
     at_once = SIDE_BY_SIDE if is_small and thread_count(con) > 1 else 1
@@ -251,14 +276,14 @@ def execute(
     if max_refused_share is not None:
         for _, loaded in (*sides, *told):
             _assert_plan_fits(con, loaded, plan, max_refused_share)
-    _make_run_relation(con, plan, run_id, loaded_ours, loaded_theirs, loaded_advice, subject)
-    runner.note_empty("told_row")
-    _write_checks(con, fact_dir, (*sides, *told))
+    _make_run_relation(runner, plan, run_id, loaded_ours, loaded_theirs, loaded_advice, subject)
     decided = reviewed.find_decided(runner, decisions) if decisions and decisions.rulings else None
     project = partial(_project, con, plan, loaded_ours, loaded_theirs, is_apart=decided is not None)
     if decided is not None:
         project()
-    *left, match_step = _match(runner, plan, partial(project, is_trimmed=True), decided, settled)
+    shape = entry_shape(plan, loaded_ours.types, loaded_theirs.types)
+    join = join_step(plan, shape, loaded_ours.taken + loaded_theirs.taken + 1)
+    *left, match_step = _match(runner, plan, join, partial(project, is_trimmed=True), decided, settled)
     is_scored = runner.says("select is_possible from scoring")
     is_as_written = plan.rules.reference_form == "written"
     keys = ((), ()) if is_as_written else (plan.ours.key, plan.theirs.key)
@@ -273,15 +298,19 @@ def execute(
     is_repeated = runner.says("select is_repeated from reference_repeat")
     asked = why_not_steps(con, is_repeated=is_repeated, is_scored=is_scored)
     with ThreadPoolExecutor(1) as aside:
-        # No step reads what was refused, so it is written beside them.
-        written = aside.submit(_write_quarantine, con.cursor(), fact_dir, plan, (*sides, *told))
+        # No step reads what was refused or checked, so it is written beside them.
+        written = aside.submit(_write_what_was_read, con.cursor(), fact_dir, plan, (*sides, *told))
         runner.run_all([*left, *pairs, *(made.get(name, name) for name in RESULT_STEPS), *asked])
         written.result()
-    summary = summarise(con, plan, run_id, book, sides, told, at_once=at_once)
+    by_reference = next((one for one in runner.records if one.name == "match_of_references"), None)
+    summary = summarise(
+        con, plan, run_id, book, sides, told, by_reference=by_reference.rows if by_reference else None, at_once=at_once
+    )
     if decided is not None:
         is_relearned = plan.learned is not None and _has_run(runner, "learned_level")
         summary["review"] |= reviewed.told_decisions(con, decided, is_relearned=is_relearned)
-    return Outcome(summary, tuple(runner.records), _learned(runner, plan, decided))
+    digests = {file.path.name: file.sha256 for file in runner.fact_files}
+    return Outcome(summary, tuple(runner.records), _learned(runner, plan, decided), digests)
 
 
 def _one_at_a_time(on_step: Callable[[str], None]) -> Callable[[str], None]:
@@ -308,7 +337,6 @@ def load_sides(
     """Load both sides and project them onto the canonical entry: the views `expected` and `reported`."""
     if not has_macros:
         add_macros(con)
-    con.execute(differing_cells_macro(plan))
     pairs = compared_pairs(plan)
     given = {"ours": (ours.whole, plan.ours), "theirs": (theirs.whole, plan.theirs)}
     types = {side: types_of(con, side, *given[side]) for side in SIDES}
@@ -317,7 +345,9 @@ def load_sides(
     def load_side(con: duckdb.DuckDBPyConnection, side: SideName) -> Loaded:
         on_step(f"load_{side}")
         compared = [item.ours if side == "ours" else item.theirs for item in pairs]
-        return load(con, side, *given[side], compared, types[side], as_typed=as_typed[side], is_loaded=is_loaded)
+        loaded = load(con, side, *given[side], compared, types[side], as_typed=as_typed[side], is_loaded=is_loaded)
+        blank = blank_reference(loaded.rows, given[side][1], loaded.types)
+        return replace(loaded, is_ref_bare=blank is not None and not con.execute(sql_of(blank)).fetchall())
 
     # Side by side, because DuckDB's reader of CSV alone leaves a core idle for a quarter of the time.
     loading = {side: partial(load_side, side=side) for side in SIDES}
@@ -380,6 +410,7 @@ def _assert_plan_fits(con: duckdb.DuckDBPyConnection, loaded: Loaded, plan: Plan
 def _match(
     runner: Runner,
     plan: Plan,
+    join: Step,
     trim_references: Callable[[], None],
     decided: Decided | None,
     settled: SettledPairs | None,
@@ -388,7 +419,7 @@ def _match(
 
     A question that decides what runs is a step of its own, so a run that goes on from a checkpoint takes the same way.
     """
-    match_by_reference(runner, plan, trim_references)
+    match_by_reference(runner, plan, join, trim_references)
     if decided is not None:
         runner.run_all(reviewed.APART_STEPS)
     if plan.settlement is not None:
@@ -517,7 +548,6 @@ def _project(
     con.execute(differs_macro(plan, shape))
     for loaded, side, view in ((ours, plan.ours, "expected"), (theirs, plan.theirs, "reported")):
         named = [(item.ours if loaded.side == "ours" else item.theirs, item) for item in pairs]
-        blank = None if is_trimmed else blank_reference(loaded.rows, side, loaded.types)
         query = entry_projection(
             loaded.rows,
             loaded.types,
@@ -527,7 +557,7 @@ def _project(
             has_rejects=loaded.refused > 0,
             row_no=loaded.row_no,
             shape=shape,
-            is_ref_bare=blank is not None and not con.execute(sql_of(blank)).fetchall(),
+            is_ref_bare=loaded.is_ref_bare and not is_trimmed,
         )
         con.execute(f"create or replace view {view + '_as_read' * is_apart} as {sql_of(query, is_spent=True)}")
     if is_apart:
@@ -535,7 +565,7 @@ def _project(
 
 
 def _make_run_relation(
-    con: duckdb.DuckDBPyConnection,
+    runner: Runner,
     plan: Plan,
     run_id: str,
     ours: Loaded,
@@ -547,7 +577,7 @@ def _make_run_relation(
     has_evidence = bool(plan.ours.amount and plan.theirs.amount) or bool(plan.ours.text and plan.theirs.text)
     # Where advice tells what was paid, what is left fits nothing: likeness would only pair what does not belong.
     has_evidence = has_evidence and advice is None
-    con.execute(
+    runner.con.execute(
         """
         create or replace table run as select
           ?::varchar as run_short, ?::bigint as ours_rows, ?::bigint as theirs_rows, ?::boolean as has_key,
@@ -590,7 +620,18 @@ def _make_run_relation(
         ],
     )
     # Only where rows are left without a partner does a step tell what they are; all others read that nothing is told.
-    con.execute("create table if not exists told_row (side varchar, entry_no bigint, reason_code varchar)")
+    runner.con.execute("create table if not exists told_row (side varchar, entry_no bigint, reason_code varchar)")
+    given = {"run": 1, "told_row": 0, "expected": ours.taken, "reported": theirs.taken}
+    for relation, rows in given.items():
+        runner.note_rows(relation, rows)
+
+
+def _write_what_was_read(
+    con: duckdb.DuckDBPyConnection, fact_dir: Path, plan: Plan, sides: Sequence[tuple[Input, Loaded]]
+) -> None:
+    """Write what of the files was refused, and what they state of themselves."""
+    _write_quarantine(con, fact_dir, plan, sides)
+    _write_checks(con, fact_dir, sides)
 
 
 def _write_quarantine(

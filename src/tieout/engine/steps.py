@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
@@ -23,7 +24,8 @@ from tieout.core.tracing import span
 from tieout.engine.side_by_side import run_side_by_side, thread_count
 from tieout.engine.slices import EVERYTHING, Range, slice_path, slice_paths
 from tieout.store.digest import digest_file, digest_text
-from tieout.store.relations import replace_relation
+from tieout.store.relations import creation_of, replace_relation
+from tieout.store.statements import execute, parse
 
 SPLIT_RANGES = 16
 SIDE_BY_SIDE = 3
@@ -32,6 +34,9 @@ MANY_ROWS = 1_000_000
 """With so many rows sorting the hashes of their keys saves more time than numpy takes to be there."""
 MOST_SORTED = 1 << 25
 """With more hashes than that, 256 MiB, they are left to the engine, which spills what does not fit."""
+
+FEW_ROWS = 2_000
+"""What reads no relation of more rows is planned as it is written: to improve a plan takes longer than it saves."""
 
 NO_ROWS = "0:0"
 """The digest of a table without rows, which need not be read to know it."""
@@ -197,6 +202,19 @@ def load_step(name: str) -> Step:
     return step
 
 
+def parse_steps(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    """Parse steps that will be run, while nothing else needs a core: with those of a run that takes some 40 ms."""
+    for step in map(load_step, names):
+        if step.form == "fact":
+            parse(con, _writing_of(step))
+        else:
+            parse(con, creation_of("view" if step.form in ("view", "scan") else "table", step.out, step.sql))
+
+
+def _declaration_of(step: Step) -> str:
+    return f"create or replace table {step.out} ({step.columns_alone})"
+
+
 class Runner:
     """Runs steps on one connection, asserts their contracts and keeps their records."""
 
@@ -218,11 +236,14 @@ class Runner:
         self.is_side_by_side = is_side_by_side
         self.records: list[StepRecord] = []
         self.fact_files: list[FactFile] = []
+        self._rows: dict[str, int] = {}
         self._empty: set[str] = set()
 
-    def note_empty(self, relation: str) -> None:
-        """Note that a table that no step has made yet has no rows."""
-        self._empty.add(relation)
+    def note_rows(self, relation: str, rows: int) -> None:
+        """Note how many rows a table has that no step has made yet."""
+        self._rows[relation] = rows
+        if not rows:
+            self._empty.add(relation)
 
     def run(self, step: str | Step) -> StepRecord:
         """Run a step, by name or made for a plan, and assert its contract.
@@ -241,7 +262,7 @@ class Runner:
 
     def says(self, question: str) -> bool:
         """Return the answer of a query of one truth value or number over what steps made, to decide what runs next."""
-        return bool(self.con.execute(question).fetchall()[0][0])
+        return bool(execute(self.con, question).fetchall()[0][0])
 
     def run_all(self, steps: Sequence[str | Step]) -> StepRecord:
         """Run steps, by name or made for a plan, as if in order, and return the record of the last.
@@ -303,26 +324,33 @@ class Runner:
     ) -> StepRecord:
         self.on_step(step.name)
         started = time.perf_counter()
+        with span(f"step {step.name}"), _planned_as_written(con, is_so=self._reads_few(step)):
+            made = self._answer(con, step, compute, ranges)
+            if step.form != "fact" and not self._is_empty(step):
+                _assert_columns(step, con.table(step.out).columns)
+            rows, digest = (0, "") if step.form == "scan" else self._measure(con, step, made)
+            if step.form == "check" and rows:
+                first = con.sql(f"from {step.out} limit 3").fetchall()
+                raise StepContractBroken(
+                    f"Check {step.name} found {rows} rows that break it: {first}.", subject=step.name
+                )
+        self._note_rows(step, rows)
+        return StepRecord(step.name, rows, time.perf_counter() - started, digest)
+
+    def _answer(
+        self, con: duckdb.DuckDBPyConnection, step: Step, compute: Compute | None, ranges: Sequence[Range]
+    ) -> int | None:
+        """Make what a step yields and return its rows where that is known; an error is told as the step's."""
         try:
-            with span(f"step {step.name}"):
-                if compute is not None:
-                    made: int | None = _materialise_computed(con, step, compute)
-                elif step.form == "fact":
-                    made = self._write_fact(con, step, ranges or (EVERYTHING,))
-                else:
-                    made = self._materialise(con, step)
+            if compute is not None:
+                return _materialise_computed(con, step, compute)
+            if step.form == "fact":
+                return self._write_fact(con, step, ranges or (EVERYTHING,))
+            return self._materialise(con, step)
         except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
             raise StepContractBroken(f"Step {step.name} cannot run: {error}\n{step.sql}", subject=step.name) from error
         except (duckdb.Error, OSError) as error:
             raise _failure(step, error) from error
-        if step.form != "fact" and not self._is_empty(step):
-            _assert_columns(step, con.table(step.out).columns)
-        rows, digest = (0, "") if step.form == "scan" else self._measure(con, step, made)
-        if step.form == "check" and rows:
-            first = con.sql(f"from {step.out} limit 3").fetchall()
-            raise StepContractBroken(f"Check {step.name} found {rows} rows that break it: {first}.", subject=step.name)
-        self._note_rows(step, rows)
-        return StepRecord(step.name, rows, time.perf_counter() - started, digest)
 
     def _reuse(self, step: Step, done: StepRecord) -> None:
         if step.form == "view":
@@ -331,7 +359,13 @@ class Runner:
             self._view_of_fact(self.con, step)
         self._note_rows(step, done.rows)
 
+    def _reads_few(self, step: Step) -> bool:
+        return all(self._rows.get(relation, FEW_ROWS + 1) <= FEW_ROWS for relation in step.reads)
+
     def _note_rows(self, step: Step, rows: int) -> None:
+        if step.form == "scan":
+            rows = max(self._rows.get(relation, FEW_ROWS + 1) for relation in step.reads)
+        self._rows[step.out] = rows
         # What is in a view changes with what it reads.
         (self._empty.discard if rows or step.form in ("view", "scan") else self._empty.add)(step.out)
 
@@ -342,7 +376,7 @@ class Runner:
     def _materialise(self, con: duckdb.DuckDBPyConnection, step: Step) -> int | None:
         """Make what a step yields and return its rows; None of a view, which is not counted by making it."""
         if self._is_empty(step):
-            con.execute(f"create or replace table {step.out} ({step.columns_alone})")
+            execute(con, _declaration_of(step))
             return 0
         if step.split is not None:
             return _materialise_split(con, step, *step.split)
@@ -383,7 +417,7 @@ class Runner:
         else:
             groups = f"count(distinct hash({keys}))" if step.grain and (made is None or made > 1) else "count(*)"
             asked = f"select count(*), {groups}, coalesce(sum(hash(o)::hugeint), 0) from {step.out} o"
-            rows, distinct, total = map(int, con.execute(asked).fetchall()[0])
+            rows, distinct, total = map(int, execute(con, asked).fetchall()[0])
             digest = f"{rows}:{total:x}"
         if distinct < rows and (
             repeated := con.sql(
@@ -412,6 +446,20 @@ class Runner:
         return rows, distinct, digest
 
 
+@contextmanager
+def _planned_as_written(con: duckdb.DuckDBPyConnection, *, is_so: bool) -> Iterator[None]:
+    """Leave DuckDB's optimiser out of what a connection is asked, if that `is_so`."""
+    if not is_so:
+        yield
+        return
+    execute(con, "pragma disable_optimizer")
+    try:
+        yield
+    finally:
+        with suppress(duckdb.Error):  # a connection that failed for good is not asked again
+            execute(con, "pragma enable_optimizer")
+
+
 def _step_of(step: str | Step) -> Step:
     return load_step(step) if isinstance(step, str) else step
 
@@ -423,8 +471,11 @@ def _must_wait(later: Step, earlier: Step) -> bool:
 
 def _write_slice(con: duckdb.DuckDBPyConnection, step: Step, rows: Range, path: Path) -> int:
     asked = {"first": rows[0], "last": rows[1]} if step.split else {}
-    copied = f"copy ({step.sql}) to '{_quoted(path)}' ({_FACT_OPTIONS})"
-    return _made(con, copied, asked)
+    return _made(con, _writing_of(step), {**asked, "path": str(path)})
+
+
+def _writing_of(step: Step) -> str:
+    return f"copy ({step.sql}) to $path ({_FACT_OPTIONS})"
 
 
 def _count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, rows: int) -> int:
@@ -432,12 +483,12 @@ def _count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, ro
         from tieout.engine.hashes import count_distinct  # noqa: PLC0415 - numpy takes 0.2 s
 
         return count_distinct(con, keys, relation)
-    return int(con.sql(f"select count(distinct hash({keys})) from {relation}").fetchall()[0][0])
+    return int(execute(con, f"select count(distinct hash({keys})) from {relation}").fetchall()[0][0])
 
 
-def _made(con: duckdb.DuckDBPyConnection, statement: str, values: dict[str, int] | None = None) -> int:
+def _made(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object] | None = None) -> int:
     """Run a statement that makes rows and return how many it made."""
-    return int(con.execute(statement, values).fetchall()[0][0])
+    return int(execute(con, statement, values).fetchall()[0][0])
 
 
 def _materialise_computed(con: duckdb.DuckDBPyConnection, step: Step, compute: Compute) -> int:

@@ -15,6 +15,7 @@ from tieout.engine.loading import SIDES, Input, Loaded, SideName
 from tieout.engine.plan import Plan
 from tieout.engine.side_by_side import run_side_by_side
 from tieout.engine.why_not import summarise_why_not
+from tieout.store.statements import execute
 
 PARTS = ("rate", "volume", "fx", "timing", "fee", "duplicate", "missing", "unexpected", "unexplained")
 MAX_CHECKS_LISTED = 100
@@ -28,20 +29,25 @@ def summarise(
     sides: Sequence[tuple[Input, Loaded]],
     advice: Sequence[tuple[Input, Loaded]] = (),
     *,
+    by_reference: int | None = None,
     at_once: int = 1,
 ) -> dict[str, Any]:
     """Return the summary of a run whose steps have all ended; amounts are text in units of their currency.
 
-    `advice` is the third input, if there is one. What was applied is told where payments were to be applied. So many of
-    its questions are asked `at_once`: of few rows they take longer to plan than to answer.
+    `advice` is the third input, if there is one. What was applied is told where payments were to be applied. Where all
+    pairs were found by reference, `by_reference` says how many. So many of its questions are asked `at_once`: of few
+    rows they take longer to plan than to answer.
     """
     asked = {**_QUESTIONS, **({"applications": _APPLICATIONS} if plan.settlement else {})}
+    if by_reference is None:
+        asked |= _BY_PASS
     tasks: dict[str, Callable[[duckdb.DuckDBPyConnection], Any]] = {
         name: partial(_rows, question=question) for name, question in asked.items()
     }
     told = run_side_by_side(con, {**tasks, "why_not": summarise_why_not}, after={}, at_most=at_once)
-    by_pass, deltas, checks, quarantine = (told[name] for name in ("by_pass", "deltas", "checks", "quarantine"))
-    if reference := told["reference"][0]["pairs"]:
+    deltas, checks, quarantine = (told[name] for name in ("deltas", "checks", "quarantine"))
+    by_pass = told["by_pass"] if by_reference is None else []
+    if reference := told["reference"][0]["pairs"] if by_reference is None else by_reference:
         entry = {"matches": reference, "ours_rows": reference, "theirs_rows": reference}
         by_pass.insert(0, {"pass": "reference", "outcome": "auto", **entry})
     lone = {side: {row["reason_code"]: row["count"] for row in told[f"lone_{side}"]} for side in SIDES}
@@ -91,7 +97,7 @@ def _delta_amount(item: Mapping[str, Any]) -> str | None:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, question: str) -> list[dict[str, Any]]:
-    result = con.execute(question)
+    result = execute(con, question)
     names = [column[0] for column in result.description]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
@@ -102,7 +108,7 @@ def _version() -> str:
     return __version__
 
 
-_QUESTIONS = {
+_BY_PASS = {
     "by_pass": """
         select
           pass, outcome, count(distinct match_id) as matches, count(distinct ours_row) as ours_rows,
@@ -117,6 +123,9 @@ _QUESTIONS = {
         from reference_join
         where ours_row is not null and theirs_row is not null
     """,
+}
+
+_QUESTIONS = {
     "deltas": """
         select kind, currency, count(*) as count, sum(amount_micros) as amount
         from delta

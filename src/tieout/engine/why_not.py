@@ -12,6 +12,7 @@ import duckdb
 from tieout.core.money import from_micros
 from tieout.engine.loading import SideName
 from tieout.engine.steps import Step
+from tieout.store.statements import execute
 
 WHY_NOT_ROWS = 1_000
 """So many unmatched rows of each side and currency, the largest by amount, are asked what would match them."""
@@ -140,7 +141,7 @@ def _left_over(con: duckdb.DuckDBPyConnection, *, is_scored: bool) -> tuple[int,
         + (f" anti join scored_match m on m.{side}_row = entry_no" if is_scored else "")
         for side, relation in (("ours", "expected"), ("theirs", "reported"))
     )
-    found = con.execute(f"select count(distinct side), count(distinct side) filter (ref is not null) from ({rows})")
+    found = execute(con, f"select count(distinct side), count(distinct side) filter (ref is not null) from ({rows})")
     sides, keyed_sides = found.fetchall()[0]
     return sides, keyed_sides
 
@@ -165,9 +166,10 @@ def _has_lone_rows(con: duckdb.DuckDBPyConnection) -> bool:
 
 def summarise_why_not(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Return what the summary says: how many rows each kind of change would match, and the rules worth most money."""
-    kinds = con.execute(
+    kinds = execute(
+        con,
         "select * from (select side, kind, certainty, currency, count(*), sum(amount_micros::hugeint) from why_not"
-        " group by all) order by side, change_rank(kind), certainty, currency"
+        " group by all) order by side, change_rank(kind), certainty, currency",
     ).fetchall()
     names = ("side", "kind", "certainty", "currency", "rows")
     told = [{**dict(zip(names, row, strict=False)), "amount": str(from_micros(int(row[5] or 0)))} for row in kinds]
@@ -177,9 +179,10 @@ def summarise_why_not(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 def rule_changes(con: duckdb.DuckDBPyConnection) -> list[RuleChange]:
     """Return the settings of rules that explain most money, the best first, a few of each rule."""
-    found = con.execute(
+    found = execute(
+        con,
         "select rule, place, from_value, to_value, basis, currency, ours_rows, theirs_rows, amount_micros"
-        " from rule_change order by rule, place, currency"
+        " from rule_change order by rule, place, currency",
     ).fetchall()
     backlog = _backlog(con)
     settings: dict[tuple[str, int], list[tuple[Any, ...]]] = {}
@@ -191,13 +194,14 @@ def rule_changes(con: duckdb.DuckDBPyConnection) -> list[RuleChange]:
 
 def _backlog(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Return the money by currency that is not explained: unmatched, different, or waiting for a person."""
-    found = con.execute(
+    found = execute(
+        con,
         "select currency, sum(micros) from ("
         " select currency, abs(amount_micros::hugeint) as micros from lone_row"
         " union all select currency, abs(amount_micros::hugeint) from pair_delta"
         " union all select coalesce(currency, ''), abs(amount_micros::hugeint) from ungrouped_expected"
         " semi join (from scored_match where outcome = 'review') on ours_row = entry_no"
-        ") where micros is not null group by currency"
+        ") where micros is not null group by currency",
     ).fetchall()
     return {currency: int(micros) for currency, micros in found}
 

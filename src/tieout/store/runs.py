@@ -299,10 +299,15 @@ class Runs:
             return None if run_id is None else load_run(connection, self.tenant, run_id)
 
 
-def measure_file(folder: Path, path: str, *, row_count: int | None = None, name: str | None = None) -> RunFile:
-    """Return what is to be recorded of a written file: its size and digest. `name` is the stem by default."""
+def measure_file(
+    folder: Path, path: str, *, row_count: int | None = None, name: str | None = None, sha256: str | None = None
+) -> RunFile:
+    """Return what is to be recorded of a written file: its size and digest, which who knows it gives.
+
+    `name` is the stem by default.
+    """
     place = folder / path
-    return RunFile(name or place.stem, path, row_count, place.stat().st_size, digest_file(place))
+    return RunFile(name or place.stem, path, row_count, place.stat().st_size, sha256 or digest_file(place))
 
 
 def is_window(table: Table, tenant: str, window: Window) -> ColumnElement[bool]:
