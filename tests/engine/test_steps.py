@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Barrier
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlglot
@@ -134,6 +135,63 @@ def test_a_file_whose_step_has_another_name_is_refused(tmp_path: Path, monkeypat
     monkeypatch.setattr(steps, "step_files", lambda: {"thrice": file})
     with pytest.raises(StepContractBroken, match=r"thrice\.sql calls itself twice"):
         load_step("thrice")
+
+
+# Steps that read few rows
+
+
+@pytest.mark.parametrize(("rows", "seen_so"), [(steps.FEW_ROWS, [False]), (steps.FEW_ROWS + 1, [True]), (None, [True])])
+def test_a_step_that_reads_few_rows_is_planned_as_it_is_written(
+    runner: Runner, rows: int | None, seen_so: list[bool]
+) -> None:
+    if rows is not None:
+        runner.note_rows("number", rows)
+    seen = []
+
+    def compute(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+        seen.append(_improves_plans(con))
+        return con.sql(query).to_arrow_table()
+
+    runner.run_computed(_step("select n from number", form="computed"), compute)
+    assert seen == seen_so
+    assert _improves_plans(runner.con)
+
+
+def test_what_a_step_made_counts_for_the_next_one(runner: Runner) -> None:
+    seen = []
+
+    def compute(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+        seen.append(_improves_plans(con))
+        return con.sql(query).to_arrow_table()
+
+    runner.run(_step("select n from number", out="few"))
+    runner.run(_step("select n from few", out="looked_at", form="scan", reads=("few",)))
+    runner.run_computed(_step("select n from looked_at", form="computed", reads=("looked_at",)), compute)
+    assert seen == [False]
+
+
+def test_plans_are_improved_again_after_a_step_that_failed(runner: Runner) -> None:
+    runner.note_rows("number", 3)
+    with pytest.raises(StepFailed):
+        runner.run(_step("select error('no') as n from number"))
+    assert _improves_plans(runner.con)
+
+
+def test_what_a_run_finds_does_not_depend_on_how_it_is_planned(
+    runs: list[Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "FEW_ROWS", -1)
+    for planned, improved in zip(runs, every_kind_of_run(), strict=True):
+        assert [(one.name, one.rows) for one in planned.outcome.steps] == [
+            (one.name, one.rows) for one in improved.outcome.steps
+        ]
+        assert planned.facts == improved.facts
+        assert planned.outcome.summary == improved.outcome.summary
+
+
+def _improves_plans(con: duckdb.DuckDBPyConnection) -> bool:
+    """Say whether DuckDB folds a constant, as it does where it improves a plan."""
+    return "1 + 1" not in con.execute("explain select 1 + 1").fetchall()[0][1]
 
 
 # Steps that have nothing to find
@@ -552,6 +610,14 @@ def _relations(sql: str) -> set[str]:
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     named = {call.expressions[0].name for call in tree.find_all(exp.Anonymous) if call.name == "rows_said"}
     return {found.name for found in tree.find_all(exp.Table) if found.name} - own | named
+
+
+def test_the_usual_steps_are_files_and_those_of_a_run_by_reference() -> None:
+    by_reference = reconcile("id | day | amount\nA | 2026-01-01 | 1\nB | 2026-01-02 | 2", "id | amount\nA | 3\nC | 2")
+    ran = {record.name for record in by_reference.outcome.steps}
+    assert len(set(engine_run.USUAL_STEPS)) == len(engine_run.USUAL_STEPS)
+    assert ran & set(STEP_NAMES) <= set(engine_run.USUAL_STEPS) | {"day_total"}
+    assert set(engine_run.USUAL_STEPS) <= set(STEP_NAMES)
 
 
 def test_every_step_file_is_run(runs: list[Result]) -> None:
