@@ -108,9 +108,10 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     watch = Watch()
     with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=4) as pool:
         on_step("receive")
-        engine = pool.submit(_open_engine, workspace, scratch)
         taking = {side: pool.submit(take, workspace, request, side, scratch) for side in request.given}
         sides = {side: future.result() for side, future in taking.items()}
+        # Beside inference, which leaves a core idle as receiving does not.
+        engine = pool.submit(_open_engine, workspace, scratch)
         pool.submit(_parse_ahead, engine)
         pool.submit(code_digest)  # cached: to read all sources takes longer than many a step
         settle = workspace.store.artifacts.settle
