@@ -12,6 +12,8 @@ import sqlglot
 from sqlglot import exp
 
 PACKAGE = Path(str(files("tieout")))
+FEW_ROWS = {"run", "former_run", "size", "edge", "known", "sure", "has_amount", "slot"}
+"""Relations of a single row, or of two hundred (slot), whatever the files."""
 SQL_FILES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.sql"))}
 Queries = Mapping[str, exp.CTE]
 
@@ -20,6 +22,39 @@ Queries = Mapping[str, exp.CTE]
 def test_what_a_join_gives_is_kept_before_it_is_unnested(name: str) -> None:
     """DuckDB 2.0.0 ends such a query with an internal error (decision 0022)."""
     assert _unnested_joins(SQL_FILES[name].read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SQL_FILES if name.startswith("engine/sql/") and "macros" not in name]
+)
+def test_relations_are_joined_on_what_they_share(name: str) -> None:
+    """A step of few rows is planned as it is written (decision 0029): no condition is moved into a join."""
+    tree = sqlglot.parse_one(SQL_FILES[name].read_text(encoding="utf-8"), dialect="duckdb")
+    assert _unconditional(tree) <= FEW_ROWS
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("from a join b using (k) left join c on c.k = a.k semi join d using (k)", set()),
+        ("select * from a, b where a.k = b.k", {"b"}),
+        ("select * from a cross join b", {"b"}),
+        ("select * from a cross join (select * from b) c", {"c"}),
+        ("select * from run cross join (select unnest([1, 2]) as n) c", set()),
+    ],
+)
+def test_a_join_without_a_condition_is_seen(query: str, found: set[str]) -> None:
+    assert _unconditional(sqlglot.parse_one(query, dialect="duckdb")) == found
+
+
+def _unconditional(tree: exp.Expression) -> set[str]:
+    """Return what is joined without a condition, lists of constants apart."""
+    joined = [join.this for join in tree.find_all(exp.Join) if not join.args.get("on") and not join.args.get("using")]
+    return {
+        relation.name if isinstance(relation, exp.Table) else relation.alias
+        for relation in joined
+        if isinstance(relation, exp.Table) or relation.find(exp.Table)
+    }
 
 
 @pytest.mark.parametrize(

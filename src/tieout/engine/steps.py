@@ -324,7 +324,7 @@ class Runner:
     ) -> StepRecord:
         self.on_step(step.name)
         started = time.perf_counter()
-        with span(f"step {step.name}"), _planned_as_written(con, is_so=self._reads_few(step)):
+        with span(f"step {step.name}"), planned_as_written(con, is_so=self._reads_few(step)):
             made = self._answer(con, step, compute, ranges)
             if step.form != "fact" and not self._is_empty(step):
                 _assert_columns(step, con.table(step.out).columns)
@@ -447,7 +447,7 @@ class Runner:
 
 
 @contextmanager
-def _planned_as_written(con: duckdb.DuckDBPyConnection, *, is_so: bool) -> Iterator[None]:
+def planned_as_written(con: duckdb.DuckDBPyConnection, *, is_so: bool) -> Iterator[None]:
     """Leave DuckDB's optimiser out of what a connection is asked, if that `is_so`."""
     if not is_so:
         yield

@@ -14,6 +14,7 @@ from tieout.core.money import from_micros
 from tieout.engine.loading import SIDES, Input, Loaded, SideName
 from tieout.engine.plan import Plan
 from tieout.engine.side_by_side import run_side_by_side
+from tieout.engine.steps import FEW_ROWS, planned_as_written
 from tieout.engine.why_not import summarise_why_not
 from tieout.store.statements import execute
 
@@ -44,7 +45,10 @@ def summarise(
     tasks: dict[str, Callable[[duckdb.DuckDBPyConnection], Any]] = {
         name: partial(_rows, question=question) for name, question in asked.items()
     }
-    told = run_side_by_side(con, {**tasks, "why_not": summarise_why_not}, after={}, at_most=at_once)
+    tasks["why_not"] = summarise_why_not
+    are_few = sum(loaded.taken for _, loaded in sides) <= FEW_ROWS
+    planned = {name: partial(_asked, ask=ask, are_few=are_few) for name, ask in tasks.items()}
+    told = run_side_by_side(con, planned, after={}, at_most=at_once)
     deltas, checks, quarantine = (told[name] for name in ("deltas", "checks", "quarantine"))
     by_pass = told["by_pass"] if by_reference is None else []
     if reference := told["reference"][0]["pairs"] if by_reference is None else by_reference:
@@ -94,6 +98,11 @@ def summarise(
 
 def _delta_amount(item: Mapping[str, Any]) -> str | None:
     return None if item["amount"] is None else _units(item["amount"])
+
+
+def _asked(con: duckdb.DuckDBPyConnection, ask: Callable[[duckdb.DuckDBPyConnection], Any], *, are_few: bool) -> Any:
+    with planned_as_written(con, is_so=are_few):
+        return ask(con)
 
 
 def _rows(con: duckdb.DuckDBPyConnection, question: str) -> list[dict[str, Any]]:
