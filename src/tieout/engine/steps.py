@@ -364,7 +364,7 @@ class Runner:
 
     def _note_rows(self, step: Step, rows: int) -> None:
         if step.form == "scan":
-            rows = max(self._rows.get(relation, FEW_ROWS + 1) for relation in step.reads)
+            rows = max((self._rows.get(relation, FEW_ROWS + 1) for relation in step.reads), default=0)
         self._rows[step.out] = rows
         # What is in a view changes with what it reads.
         (self._empty.discard if rows or step.form in ("view", "scan") else self._empty.add)(step.out)

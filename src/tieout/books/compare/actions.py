@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,12 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
     watch = Watch()
     with workspace.store.folders.scratch("compare") as scratch, ThreadPoolExecutor(max_workers=4) as pool:
         on_step("receive")
+        opening = partial(pool.submit, _open_engine, workspace, scratch)
+        # Rather beside inference, which leaves a core idle, than beside receiving, which does not.
+        at_once = opening() if request.plan is not None else None
         taking = {side: pool.submit(take, workspace, request, side, scratch) for side in request.given}
         sides = {side: future.result() for side, future in taking.items()}
-        # Beside inference, which leaves a core idle as receiving does not.
-        engine = pool.submit(_open_engine, workspace, scratch)
+        engine = at_once or opening()
         pool.submit(_parse_ahead, engine)
         pool.submit(code_digest)  # cached: to read all sources takes longer than many a step
         settle = workspace.store.artifacts.settle
