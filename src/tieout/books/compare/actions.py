@@ -40,7 +40,7 @@ from tieout.engine.plan_file import plan_from_toml, plan_to_toml
 from tieout.engine.reviewed import FACT as REVIEW_FACT
 from tieout.engine.reviewed import Decisions
 from tieout.engine.run import FACTS, USUAL_STEPS, Outcome, PlanMisfit, execute
-from tieout.engine.steps import FEW_ROWS, parse_steps
+from tieout.engine.steps import FEW_ROWS, parse_steps, planned_as_written
 from tieout.engine.why_not import Subject
 from tieout.store.duck import connect, interrupts_told
 from tieout.store.folders import storing
@@ -111,10 +111,10 @@ def compare(workspace: Workspace, request: CompareRequest, on_step: Progress = l
         on_step("receive")
         opening = partial(pool.submit, _open_engine, workspace, scratch)
         # Rather beside inference, which leaves a core idle, than beside receiving, which does not.
-        at_once = opening() if request.plan is not None else None
+        early = opening() if request.plan is not None else None
         taking = {side: pool.submit(take, workspace, request, side, scratch) for side in request.given}
         sides = {side: future.result() for side, future in taking.items()}
-        engine = at_once or opening()
+        engine = early or opening()
         pool.submit(_parse_ahead, engine)
         pool.submit(code_digest)  # cached: to read all sources takes longer than many a step
         settle = workspace.store.artifacts.settle
@@ -199,20 +199,19 @@ def _infer(job: Job, *, is_whole: bool = False) -> Plan:
         limit = None if is_whole else SAMPLE_ROWS
         for side in sides:
             _sample_side(con, side, sides, scratch, limit)
-        counts = [con.sql(f"select count(*) from {side}_sample").fetchall()[0][0] for side in ("ours", "theirs")]
-        if max(counts) <= FEW_ROWS:
-            con.execute("pragma disable_optimizer")
-        plan = infer(
-            con,
-            "ours_sample",
-            "theirs_sample",
-            job.request.options,
-            ours_name=sides["ours"].name,
-            theirs_name=sides["theirs"].name,
-            is_sample=limit is not None and max(counts) >= limit,
-        )
-        advice = ("advice_sample", sides["advice"].name) if "advice" in sides else None
-        plan = with_settlement(con, plan, advice, job.request.options)
+        counts = {side: con.sql(f"select count(*) from {side}_sample").fetchall()[0][0] for side in sides}
+        with planned_as_written(con, is_so=max(counts.values()) <= FEW_ROWS):
+            plan = infer(
+                con,
+                "ours_sample",
+                "theirs_sample",
+                job.request.options,
+                ours_name=sides["ours"].name,
+                theirs_name=sides["theirs"].name,
+                is_sample=limit is not None and max(counts["ours"], counts["theirs"]) >= limit,
+            )
+            advice = ("advice_sample", sides["advice"].name) if "advice" in sides else None
+            plan = with_settlement(con, plan, advice, job.request.options)
         return with_reading(plan, job.request.reading)
     finally:
         con.close()
