@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.engine.builders import Result, Row, Side, permuted, plan_for, run
 from tests.engine.oracle import PARTS
+from tieout.engine import plan_steps
 from tieout.engine.plan import Compared, Weights
 from tieout.engine.projection import agrees_by_day
 
@@ -183,7 +184,7 @@ def test_a_rerun_writes_the_same_bytes(world: tuple[Side, Side, dict[str, Any]])
     assert [(s.name, s.digest) for s in first.outcome.steps] == [(s.name, s.digest) for s in second.outcome.steps]
 
 
-def test_the_number_of_threads_changes_no_byte() -> None:
+def test_the_number_of_threads_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forty thousand rows are read in twenty pieces; some repeat, some differ, some are alone, some are only alike."""
 
     def row(n: int, shift: int) -> Row:
@@ -193,6 +194,7 @@ def test_the_number_of_threads_changes_no_byte() -> None:
             id=ref, day=day, currency="EUR", amount=(n % 977) * MICROS + shift * (n % 13 == 0), text=f"no {n // 3}"
         )
 
+    monkeypatch.setattr(plan_steps, "BUILT_BY_ONE_CORE", range(1_000_000))
     columns = ("id", "day", "currency", "amount", "text")
     ours, theirs = (Side(tuple(row(n, shift) for n in range(40_000)), columns) for shift in (0, 1))
     plan = plan_for(ours, theirs, window_days=3)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from threading import Barrier
+from typing import Any
+from unittest.mock import ANY
 
 import duckdb
 import pyarrow as pa
@@ -30,7 +34,7 @@ from tests.engine.scoring.test_learned_pass import learned_plan, world
 from tieout.engine import run as engine_run
 from tieout.engine import steps
 from tieout.engine.plan_steps import join_step, unmatched_step
-from tieout.engine.projection import entry_shape
+from tieout.engine.projection import EntryShape, entry_shape
 from tieout.engine.steps import (
     AmountsTooLarge,
     Runner,
@@ -192,6 +196,50 @@ def test_what_a_run_finds_does_not_depend_on_how_it_is_planned(
 def _improves_plans(con: duckdb.DuckDBPyConnection) -> bool:
     """Say whether DuckDB folds a constant, as it does where it improves a plan."""
     return "1 + 1" not in con.execute("explain select 1 + 1").fetchall()[0][1]
+
+
+# Steps that are divided among the cores
+
+
+@pytest.mark.parametrize(("is_parallel", "has_cores"), [(True, True), (True, False), (False, True)])
+def test_a_step_is_divided_among_the_cores_where_it_says_so_and_there_are_some(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, *, is_parallel: bool, has_cores: bool
+) -> None:
+    asked = watch_statements(monkeypatch)
+    runner.is_side_by_side = has_cores
+    for query in ("select n from number", "select error('no') as n from number"):
+        with suppress(StepFailed):
+            runner.run(replace(_step(query), is_parallel=is_parallel))
+    told = [statement for statement in asked if "parallelism" in statement]
+    assert told == ["pragma verify_parallelism", "pragma disable_verify_parallelism"] * 2 * (is_parallel and has_cores)
+
+
+def test_what_a_join_finds_does_not_depend_on_how_it_is_divided_among_the_cores(runner: Runner) -> None:
+    columns = "r as entry_no, (r * 7) % 300000 as ref, {'amount': r // 100} as compared from range(200000) t(r)"
+    runner.con.execute(f"create table expected as select {columns}; create table reported as from expected")
+    runner.con.execute("update reported set compared = {'amount': 3} where entry_no % 1000 = 0")
+    runner.con.execute("delete from reported where entry_no % 777 = 0; delete from expected where entry_no % 888 = 0")
+    shape = EntryShape(is_ref_integer=True, has_amount=True, is_amount_plain=True, has_currency=False)
+    side = table("id | amount\nA | 1")
+    step = join_step(replace(plan_for(side, side), compared=()), shape, (200_000, 200_000))
+    assert step.is_parallel
+    found = [runner.run(step)]
+    runner.is_side_by_side = True
+    found.append(runner.run(step))
+    assert found[0] == replace(found[1], seconds=ANY)
+
+
+def watch_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the statements that steps ask from now on, as they are asked."""
+    asked: list[str] = []
+    ask = steps.execute
+
+    def watched(con: duckdb.DuckDBPyConnection, statement: str, values: Mapping[str, object] | None = None) -> Any:
+        asked.append(statement)
+        return ask(con, statement, values)
+
+    monkeypatch.setattr(steps, "execute", watched)
+    return asked
 
 
 # Steps that have nothing to find
@@ -601,7 +649,7 @@ def join_of(side: Side) -> Step:
     """Return the step that joins two files like this one."""
     plan = plan_for(side, side)
     types = dict.fromkeys(side.columns, "VARCHAR")
-    return join_step(plan, entry_shape(plan, types, types), 3)
+    return join_step(plan, entry_shape(plan, types, types), (1, 1))
 
 
 def _relations(sql: str) -> set[str]:

@@ -14,6 +14,9 @@ from tieout.store.trees import call, cast, column, integer, named, sql_of, strin
 _CELL = (
     'STRUCT("position" INTEGER, "column" VARCHAR, ours_value VARCHAR, theirs_value VARCHAR, difference_micros BIGINT)'
 )
+BUILT_BY_ONE_CORE = range(100_000, 1_048_576)
+"""Of so many rows DuckDB builds a join's hash table on one core unless it is told; of fewer it is built soon."""
+
 _TOLERANCE = ("tolerance_micros", "tolerance_ppm")
 
 
@@ -39,8 +42,8 @@ def differs_macro(plan: Plan, shape: EntryShape) -> str:
     return f"create or replace macro entry_differs(expected, reported) as {sql_of(_any_differs(fields), is_spent=True)}"
 
 
-def join_step(plan: Plan, shape: EntryShape, most_pairs: int) -> Step:
-    """Return the step that joins both sides by reference and stops at `most_pairs`, lone rows included.
+def join_step(plan: Plan, shape: EntryShape, rows: tuple[int, int]) -> Step:
+    """Return the step that joins both sides, of so many `rows`, by reference and stops at more pairs than all rows.
 
     What is compared is taken out of its struct before the join: structs in the table of a join cost a twentieth of it,
     and so does a limit that a relation holds instead of a number.
@@ -52,9 +55,9 @@ def join_step(plan: Plan, shape: EntryShape, most_pairs: int) -> Step:
         query = exp.Select().select(column("entry_no"), column("ref"), *values, copy=False)
         sides[relation] = query.from_(exp.to_table(relation), copy=False)
     differs = _any_differs([(column(name, "o"), column(name, "t")) for name in fields])
-    rows = [named(column("entry_no", alias), name) for alias, name in (("o", "ours_row"), ("t", "theirs_row"))]
+    numbers = [named(column("entry_no", alias), name) for alias, name in (("o", "ours_row"), ("t", "theirs_row"))]
     same = exp.EQ(this=column("ref", "o"), expression=column("ref", "t"))
-    query = exp.Select().select(*rows, named(differs, "differs"), copy=False)
+    query = exp.Select().select(*numbers, named(differs, "differs"), copy=False)
     query.from_(sides["expected"].subquery("o", copy=False), copy=False)
     query.join(sides["reported"].subquery("t", copy=False), on=same, join_type="full", copy=False)
     return Step(
@@ -67,7 +70,8 @@ def join_step(plan: Plan, shape: EntryShape, most_pairs: int) -> Step:
         why="one pass over both sides finds the pairs that share a reference, the rows without a partner, and whether"
         " anything compared differs. It hopes that references are unique. The limit keeps a repeated reference from"
         " multiplying: past it reference_is_repeated is certain and the careful steps follow",
-        sql=sql_of(query.limit(most_pairs, copy=False), is_spent=True),
+        sql=sql_of(query.limit(sum(rows) + 1, copy=False), is_spent=True),
+        is_parallel=min(rows) in BUILT_BY_ONE_CORE,
     )
 
 

@@ -284,7 +284,7 @@ def execute(
     if decided is not None:
         project()
     shape = entry_shape(plan, loaded_ours.types, loaded_theirs.types)
-    join = join_step(plan, shape, loaded_ours.taken + loaded_theirs.taken + 1)
+    join = join_step(plan, shape, (loaded_ours.taken, loaded_theirs.taken))
     *left, match_step = _match(runner, plan, join, partial(project, is_trimmed=True), decided, settled)
     is_scored = runner.says("select is_possible from scoring")
     is_as_written = plan.rules.reference_form == "written"

@@ -87,6 +87,8 @@ class Step:
     A table or a check that says `empty` (when some relations, all of them or any one, have no rows) and the `types` of
     its columns is then made without its query: to find nothing takes milliseconds, most of them to plan it. `empty`
     holds the sets of relations of which one whole set must be without rows.
+
+    A step that `is_parallel` is divided among the cores even where DuckDB thinks it too small for that.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Step:
     split: tuple[str, str] | None = None
     empty: tuple[frozenset[str], ...] = ()
     types: tuple[str, ...] = ()
+    is_parallel: bool = False
 
     @property
     def asks(self) -> frozenset[str]:
@@ -325,7 +328,8 @@ class Runner:
         self.on_step(step.name)
         started = time.perf_counter()
         with span(f"step {step.name}"), planned_as_written(con, is_so=self._reads_few(step)):
-            made = self._answer(con, step, compute, ranges)
+            with _in_parallel(con, is_so=step.is_parallel and self.is_side_by_side):
+                made = self._answer(con, step, compute, ranges)
             if step.form != "fact" and not self._is_empty(step):
                 _assert_columns(step, con.table(step.out).columns)
             rows, digest = (0, "") if step.form == "scan" else self._measure(con, step, made)
@@ -458,6 +462,19 @@ def planned_as_written(con: duckdb.DuckDBPyConnection, *, is_so: bool) -> Iterat
     finally:
         with suppress(duckdb.Error):  # a connection that failed for good is not asked again
             execute(con, "pragma enable_optimizer")
+
+
+@contextmanager
+def _in_parallel(con: duckdb.DuckDBPyConnection, *, is_so: bool) -> Iterator[None]:
+    if not is_so:
+        yield
+        return
+    execute(con, "pragma verify_parallelism")
+    try:
+        yield
+    finally:
+        with suppress(duckdb.Error):  # as above
+            execute(con, "pragma disable_verify_parallelism")
 
 
 def _step_of(step: str | Step) -> Step:
