@@ -278,17 +278,18 @@ def _is_long_code(c: Column) -> bool:
 def candidates(search: Search) -> list[tuple[Column, Column]]:
     """Return the pairs of single columns that could tie rows together, the most promising first."""
     found = []
-    theirs_by_no = {c.no: c for c in search.theirs.columns}
-    for o in search.ours.columns:
-        for no, t in theirs_by_no.items():
-            overlap = search.overlaps.get((o.no, no))
-            if overlap is None or overlap.domain == "day" or not (_may_be_key(search, o) and _may_be_key(search, t)):
+    ours, theirs = ([c for c in side.columns if _may_be_key(search, c)] for side in (search.ours, search.theirs))
+    looks_so = {(c.side, c.no): _named_as_key(c) + _is_long_code(c) for c in (*ours, *theirs)}
+    for o in ours:
+        for t in theirs:
+            overlap = search.overlaps.get((o.no, t.no))
+            if overlap is None or overlap.domain == "day":
                 continue
             most, least = max(o.uniqueness, t.uniqueness), min(o.uniqueness, t.uniqueness)
             if most < UNIQUE - 0.05 or (min(o.distinct, t.distinct) < 2 and not _is_id_of_one_row(o, t)):
                 continue
-            name = search.likenesses[o.no, no]
-            named = 0.3 * (_named_as_key(o) + _named_as_key(t) + _is_long_code(o) + _is_long_code(t))
+            name = search.likenesses[o.no, t.no]
+            named = 0.3 * (looks_so[o.side, o.no] + looks_so[t.side, t.no])
             rank = least + 1.2 * overlap.containment + 0.6 * name + named
             found.append((-rank, o.name, t.name, o, t))
     return [(o, t) for *_, o, t in sorted(found, key=lambda item: item[:3])]

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
-from functools import cache
+from functools import lru_cache
 
 from tieout.engine.parse import CURRENCY_CODES
 
@@ -130,11 +130,14 @@ _GENERAL = {"id": 0.3, "date": 0.6, "name": 0.6, "type": 0.6, "amount": 0.6, "te
 """Meanings that are weak beside the word that says what they are the id, the date or the amount of."""
 _QUALIFIERS = {"booked": 0.4, "created": 0.5, "transaction": 0.6, "due": 0.8}
 
+_kept = lru_cache(maxsize=1 << 16)
+"""Names are asked about again for each pair of columns: of three hundred columns on each side ninety thousand times."""
+
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[a-z]+|[0-9]+|[^\W\d_a-z]+")
 
 
-@cache
+@_kept
 def words_of(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case and without accents: `InvoiceNo` and `invoice_no` are the same two."""
     spaced = _CAMEL.sub(" ", name)
@@ -152,7 +155,7 @@ def _parts(word: str) -> tuple[str, ...]:
     return (word,)
 
 
-@cache
+@_kept
 def meanings_of(name: str) -> tuple[str, ...]:
     """Return what the words of a name mean; a word of no known meaning stands for itself."""
     words = [word for word in words_of(name) if word not in _FILLERS]
@@ -161,6 +164,7 @@ def meanings_of(name: str) -> tuple[str, ...]:
     return tuple(_MEANING_OF.get(word, word.removesuffix("s") if len(word) > 3 else word) for word in words)
 
 
+@_kept
 def says(name: str, *meanings: str) -> bool:
     """Say whether one of the words of a name has one of these meanings."""
     return any(meaning in meanings for meaning in meanings_of(name))
@@ -170,6 +174,7 @@ _LOADING = frozenset({"synced", "ingested", "loaded", "etl", "fivetran", "airbyt
 _LOADING_IF_MARKED = frozenset({"batch", "file", "filename", "line", "load", "modified", "partition", "row", "updated"})
 
 
+@_kept
 def is_technical(name: str) -> bool:
     """Say whether a column tells about the loading of the row, not about what happened (such as _synced_at).
 
@@ -181,6 +186,7 @@ def is_technical(name: str) -> bool:
     return name.startswith("_") and bool(words & _LOADING_IF_MARKED)
 
 
+@_kept
 def normalised(name: str) -> str:
     """Return a name such that only spelling differs between two equal ones."""
     return " ".join(words_of(name))
@@ -211,10 +217,11 @@ def likeness(ours: str, theirs: str, weights: Mapping[str, float]) -> float:
     return min(0.9, score / total) if total else 0.0
 
 
-def _telling(name: str) -> set[str]:
+@_kept
+def _telling(name: str) -> frozenset[str]:
     """Return the meanings of a name without a currency code beside others: `Betrag (EUR)` is an amount."""
-    meanings = set(meanings_of(name))
-    return {meaning for meaning in meanings if meaning.upper() not in CURRENCY_CODES} or meanings
+    meanings = frozenset(meanings_of(name))
+    return frozenset(meaning for meaning in meanings if meaning.upper() not in CURRENCY_CODES) or meanings
 
 
 def _weight(meaning: str, weights: Mapping[str, float]) -> float:
@@ -222,7 +229,7 @@ def _weight(meaning: str, weights: Mapping[str, float]) -> float:
     return general * (0.3 + 0.7 * weights.get(meaning, 1.0))
 
 
-@cache
+@_kept
 def _spelling(one: str, other: str) -> float:
     if min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)):
         return 0.85

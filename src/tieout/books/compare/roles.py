@@ -77,16 +77,16 @@ class Share:
 
 def best_factor(factors: Mapping[Factor, float]) -> Factor:
     """Return the factor under which most agree; as they stand, when that is as good."""
-    order = {factor: place for place, factor in enumerate(factors)}
-    return min(factors, key=lambda factor: (-round(factors[factor], 6), order[factor]))
+    return min((-round(share, 6), place, factor) for place, (factor, share) in enumerate(factors.items()))[2]
 
 
 def share_of(agreement: Agreement | None) -> Share | None:
     """Return how often two amounts agree on paired rows."""
     if agreement is None or agreement.present == 0:
         return None
-    factor = best_factor(agreement.factors)
-    return Share(factor, agreement.factors[factor], agreement.near / agreement.present, agreement.present)
+    factors = agreement.factors
+    factor = best_factor(factors)
+    return Share(factor, factors[factor], agreement.near / agreement.present, agreement.present)
 
 
 def rank_amounts(
