@@ -25,8 +25,9 @@ UNLIKE_PARTY = -3.0
 AUTO = 6.0
 REVIEW = 5.0
 MARGIN = 1.0
-MOST_OF_OTHERS = REFERENCE_POINTS["swapped"] + EQUAL + ONLY_OPEN
-"""At most so much, its party apart, comes to an invoice that the register does not find by what the line quotes."""
+MOST_OF_OTHERS = REFERENCE_POINTS["swapped"] + EQUAL
+"""At most so much comes to an invoice that the register does not find by what the line quotes, apart from its party and
+from ONLY_OPEN, which it has where no invoice that the register finds is open."""
 
 
 @dataclass(frozen=True)
@@ -207,13 +208,34 @@ class Advised:
         meanings = self.meanings[key]
         only = self._only_open(claim, meanings)
         choices = self._weighed(claim, meanings.named, only)
-        if is_whole or not choices or choices[0].score - MARGIN < meanings.most_of_others:
+        is_named_open = any(self._is_open_candidate(one) for one in meanings.named)
+        if choices and is_named_open and not is_whole:
+            rivals = self._rivals(claim, meanings, choices[0].score - MARGIN)
+            return self._weighed(claim, [*meanings.named, *rivals], only) if rivals else choices
+        if is_whole or not choices or choices[0].score - MARGIN < meanings.most_of_others + ONLY_OPEN:
             others = [one for place in meanings.others if (one := self._other(claim, meanings, place)) is not None]
-            if only is None and not any(self._is_open_candidate(one) for one in meanings.named):
+            if only is None and not is_named_open:
                 open_ones = [one.place for one in others if self._is_open_candidate(one)]
                 only = open_ones[0] if len(open_ones) == 1 else None
             choices = self._weighed(claim, [*meanings.named, *others], only)
         return choices
+
+    def _rivals(self, claim: _Claim, meanings: _Meanings, least: float) -> list[_Meant]:
+        """Return the other invoices that may come to so many points, as far as their amounts tell.
+
+        How near their references are, which takes longer to say, is asked of these alone.
+        """
+        if meanings.most_of_others < least:
+            return []
+        ledger, memo = self.ledger, claim.line.memo
+        beside_amount = meanings.most_of_others - EQUAL
+        found = []
+        for place in meanings.others:
+            original = ledger.invoices[place].amount
+            relation = relate(ledger.open[place], original, claim.amount or 0, memo, ledger.terms.tolerance)
+            if beside_amount + relation.points >= least:
+                found.append(self._other(claim, meanings, place))
+        return [one for one in found if one is not None]
 
     def _weighed(self, claim: _Claim, meant: Sequence[_Meant], only: int | None) -> list[_Choice]:
         choices = [
@@ -253,8 +275,10 @@ class Advised:
             self._meant(claim, place, quote, is_candidate=place in own, is_only_near=is_only_near and place in near)
             for place, quote in quotes.items()
         ]
-        most = MOST_OF_OTHERS + (SAME_PARTY if payment.party else 0.0)
         others = [place for place in candidates if place not in quotes]
+        likest = {ledger.invoices[place].party: place for place in others}.values()
+        parties = [_party_points(ledger.party_likeness(payment, ledger.invoices[place])) for place in likest]
+        most = MOST_OF_OTHERS + max(parties, default=0.0)
         return _Meanings([one for one in meant if one is not None], others, most, {})
 
     def _other(self, claim: _Claim, meanings: _Meanings, place: int) -> _Meant | None:
