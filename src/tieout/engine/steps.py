@@ -453,28 +453,31 @@ class Runner:
 @contextmanager
 def planned_as_written(con: duckdb.DuckDBPyConnection, *, is_so: bool) -> Iterator[None]:
     """Leave DuckDB's optimiser out of what a connection is asked, if that `is_so`."""
-    if not is_so:
+    with _set(con, "disable_optimizer", "enable_optimizer", is_so=is_so):
         yield
-        return
-    execute(con, "pragma disable_optimizer")
-    try:
-        yield
-    finally:
-        with suppress(duckdb.Error):  # a connection that failed for good is not asked again
-            execute(con, "pragma enable_optimizer")
 
 
 @contextmanager
 def _in_parallel(con: duckdb.DuckDBPyConnection, *, is_so: bool) -> Iterator[None]:
+    """Have DuckDB divide what a connection is asked among the cores, if that `is_so`, however few its rows.
+
+    The pragma is there to test its parallel ways, which it takes by itself with more rows; it changes no result.
+    """
+    with _set(con, "verify_parallelism", "disable_verify_parallelism", is_so=is_so):
+        yield
+
+
+@contextmanager
+def _set(con: duckdb.DuckDBPyConnection, pragma: str, undoing: str, *, is_so: bool) -> Iterator[None]:
     if not is_so:
         yield
         return
-    execute(con, "pragma verify_parallelism")
+    execute(con, f"pragma {pragma}")
     try:
         yield
     finally:
-        with suppress(duckdb.Error):  # as above
-            execute(con, "pragma disable_verify_parallelism")
+        with suppress(duckdb.Error):  # a connection that failed for good is not asked again
+            execute(con, f"pragma {undoing}")
 
 
 def _step_of(step: str | Step) -> Step:

@@ -279,7 +279,7 @@ def candidates(search: Search) -> list[tuple[Column, Column]]:
     """Return the pairs of single columns that could tie rows together, the most promising first."""
     found = []
     ours, theirs = ([c for c in side.columns if _may_be_key(search, c)] for side in (search.ours, search.theirs))
-    looks_so = {(c.side, c.no): _named_as_key(c) + _is_long_code(c) for c in (*ours, *theirs)}
+    key_like = {(c.side, c.no): _named_as_key(c) + _is_long_code(c) for c in (*ours, *theirs)}
     for o in ours:
         for t in theirs:
             overlap = search.overlaps.get((o.no, t.no))
@@ -289,7 +289,7 @@ def candidates(search: Search) -> list[tuple[Column, Column]]:
             if most < UNIQUE - 0.05 or (min(o.distinct, t.distinct) < 2 and not _is_id_of_one_row(o, t)):
                 continue
             name = search.likenesses[o.no, t.no]
-            named = 0.3 * (looks_so[o.side, o.no] + looks_so[t.side, t.no])
+            named = 0.3 * (key_like[o.side, o.no] + key_like[t.side, t.no])
             rank = least + 1.2 * overlap.containment + 0.6 * name + named
             found.append((-rank, o.name, t.name, o, t))
     return [(o, t) for *_, o, t in sorted(found, key=lambda item: item[:3])]

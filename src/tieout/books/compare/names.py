@@ -164,7 +164,6 @@ def meanings_of(name: str) -> tuple[str, ...]:
     return tuple(_MEANING_OF.get(word, word.removesuffix("s") if len(word) > 3 else word) for word in words)
 
 
-@_kept
 def says(name: str, *meanings: str) -> bool:
     """Say whether one of the words of a name has one of these meanings."""
     return any(meaning in meanings for meaning in meanings_of(name))

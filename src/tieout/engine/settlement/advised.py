@@ -209,31 +209,27 @@ class Advised:
         only = self._only_open(claim, meanings)
         choices = self._weighed(claim, meanings.named, only)
         is_named_open = any(self._is_open_candidate(one) for one in meanings.named)
-        if choices and is_named_open and not is_whole:
-            rivals = self._rivals(claim, meanings, choices[0].score - MARGIN)
-            return self._weighed(claim, [*meanings.named, *rivals], only) if rivals else choices
-        if is_whole or not choices or choices[0].score - MARGIN < meanings.most_of_others + ONLY_OPEN:
-            others = [one for place in meanings.others if (one := self._other(claim, meanings, place)) is not None]
-            if only is None and not is_named_open:
-                open_ones = [one.place for one in others if self._is_open_candidate(one)]
-                only = open_ones[0] if len(open_ones) == 1 else None
-            choices = self._weighed(claim, [*meanings.named, *others], only)
-        return choices
+        least = float("-inf") if is_whole or not choices else choices[0].score - MARGIN
+        if round(meanings.most_of_others + (0.0 if is_named_open else ONLY_OPEN), 6) <= least:
+            return choices
+        others = self._others(claim, meanings, least if is_named_open else float("-inf"))
+        if only is None and not is_named_open:
+            open_ones = [one.place for one in others if self._is_open_candidate(one)]
+            only = open_ones[0] if len(open_ones) == 1 else None
+        return self._weighed(claim, [*meanings.named, *others], only)
 
-    def _rivals(self, claim: _Claim, meanings: _Meanings, least: float) -> list[_Meant]:
-        """Return the other invoices that may come to so many points, as far as their amounts tell.
+    def _others(self, claim: _Claim, meanings: _Meanings, least: float) -> list[_Meant]:
+        """Return the invoices of the payer that the line does not name and that may come to more than so many points.
 
-        How near their references are, which takes longer to say, is asked of these alone.
+        How near their references are takes longest to say, so it is only asked where their amounts may do.
         """
-        if meanings.most_of_others < least:
-            return []
         ledger, memo = self.ledger, claim.line.memo
         beside_amount = meanings.most_of_others - EQUAL
         found = []
         for place in meanings.others:
             original = ledger.invoices[place].amount
             relation = relate(ledger.open[place], original, claim.amount or 0, memo, ledger.terms.tolerance)
-            if beside_amount + relation.points >= least:
+            if round(beside_amount + relation.points, 6) > least:
                 found.append(self._other(claim, meanings, place))
         return [one for one in found if one is not None]
 
