@@ -176,6 +176,14 @@ def test_advice_of_something_else_names_the_option_that_settles_it(
     assert amount.value.subject == "nothing"
 
 
+def test_advice_that_is_a_header_only_is_refused_by_name(workspace: Workspace, tmp_path: Path) -> None:
+    ours, theirs, _ = files_of(make_world(20, 5), tmp_path)
+    advice = write(tmp_path / "none.csv", PLAIN_ADVICE, [])
+    with pytest.raises(AdviceUnread) as raised:
+        compare(workspace, CompareRequest(ours, theirs, advice=advice))
+    assert raised.value.what == "none.csv has no rows."
+
+
 def test_options_say_which_columns_of_the_advice_count(workspace: Workspace, tmp_path: Path) -> None:
     world = make_world(30, 4)
     ours, theirs, advice = files_of(world, tmp_path)

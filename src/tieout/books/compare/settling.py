@@ -122,14 +122,14 @@ class _Reader:
     ) -> None:
         self.con, self.plan, self.options = con, plan, options
         self.advice, self.name, self.ours, self.theirs = advice, name, ours, theirs
+        if not rows_of(con, exp.select(exp.Literal.number(1)).from_(advice.table).limit(1)):
+            raise AdviceUnread(f"{name} has no rows.", subject="--advice", remedy="Leave --advice out.")
         try:
             self.columns = profile_side(con, "advice", advice.name, advice.types, Asked())
         finally:
             drop_all(con)
 
     def plan_with_advice(self, window_days: int) -> Plan:
-        if not self.columns or not self.columns[0].rows:
-            raise AdviceUnread(f"{self.name} has no rows.", subject="--advice", remedy="Leave --advice out.")
         payment = self._payment()
         self.plan = _untied(self.plan, payment, self.options)
         invoice = self._invoice(payment)
