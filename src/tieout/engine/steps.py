@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,8 @@ SIDE_BY_SIDE = 3
 """How many steps run at once where they may: a core is free while a step is planned."""
 MANY_ROWS = 1_000_000
 """With so many rows sorting the hashes of their keys saves more time than numpy takes to be there."""
+SORTED_ROWS = 100_000
+"""With so many it saves time where numpy is there already, as in every scored pass."""
 MOST_SORTED = 1 << 25
 """With more hashes than that, 256 MiB, they are left to the engine, which spills what does not fit."""
 
@@ -419,9 +422,12 @@ class Runner:
         elif made == 0:
             return 0, NO_ROWS
         else:
-            groups = f"count(distinct hash({keys}))" if step.grain and (made is None or made > 1) else "count(*)"
+            has_keys = bool(step.grain) and (made is None or made > 1)
+            is_sorted = has_keys and made is not None and _are_sorted(made)
+            groups = f"count(distinct hash({keys}))" if has_keys and not is_sorted else "count(*)"
             asked = f"select count(*), {groups}, coalesce(sum(hash(o)::hugeint), 0) from {step.out} o"
             rows, distinct, total = map(int, execute(con, asked).fetchall()[0])
+            distinct = _count_distinct(con, keys, step.out, rows) if is_sorted else distinct
             digest = f"{rows}:{total:x}"
         if distinct < rows and (
             repeated := con.sql(
@@ -498,8 +504,13 @@ def _writing_of(step: Step) -> str:
     return f"copy ({step.sql}) to $path ({_FACT_OPTIONS})"
 
 
+def _are_sorted(rows: int) -> bool:
+    """Say whether the hashes of so many rows are counted by sorting them."""
+    return (SORTED_ROWS if "numpy" in sys.modules else MANY_ROWS) < rows <= MOST_SORTED
+
+
 def _count_distinct(con: duckdb.DuckDBPyConnection, keys: str, relation: str, rows: int) -> int:
-    if MANY_ROWS < rows <= MOST_SORTED:
+    if _are_sorted(rows):
         from tieout.engine.hashes import count_distinct  # noqa: PLC0415 - numpy takes 0.2 s
 
         return count_distinct(con, keys, relation)

@@ -157,6 +157,11 @@ create or replace macro rows_said(entries) as table
     )) as content
   from query_table(entries);
 
+-- why: what a row says as far as a copy of it says the same: with a reference that and its amount, without one its day,
+--      amount and text
+create or replace macro alike_said(ref, currency, amount_micros, day, text) as
+  hash(ref, currency, amount_micros, if(ref is null, day, null), if(ref is null, text, ''));
+
 -- why: rows that say the same are numbered by the rest of their columns, so that the order of the file never decides
 create or replace macro copy_number(content, source, entry_no) as
   cast(row_number() over (partition by content order by source, entry_no) as integer);

@@ -9,11 +9,11 @@
 --        the same is at least what copied_expected and copied_reported do
 select side, said
 from (
-  select 'ours' as side, hash(ref, currency, amount_micros, if(ref is null, day, null), if(ref is null, text, '')) as said
+  select 'ours' as side, alike_said(ref, currency, amount_micros, day, text) as said
   from open_expected
   where ref is not null or text <> ''
   union all
-  select 'theirs', hash(ref, currency, amount_micros, if(ref is null, day, null), if(ref is null, text, ''))
+  select 'theirs', alike_said(ref, currency, amount_micros, day, text)
   from open_reported
   where ref is not null or text <> ''
 )

@@ -1,5 +1,5 @@
 -- step:  copied_expected
--- in:    open_expected, ungrouped_expected, scored_match, application_row, repeated_reference, expected
+-- in:    open_expected, alike_open, ungrouped_expected, scored_match, application_row, repeated_reference, expected
 -- out:   copied_expected(entry_no)
 -- grain: one row per (entry_no)
 -- empty: when alike_open and repeated_reference
@@ -14,6 +14,8 @@ lone as (
   semi join ungrouped_expected u using (entry_no)
   anti join scored_match m on m.ours_row = o.entry_no
   anti join application_row a on a.ours_row = o.entry_no
+  where alike_said(o.ref, o.currency, o.amount_micros, o.day, o.text) in (select said from alike_open where side = 'ours')
+    or o.ref in (select ref from repeated_reference)
 ),
 likely as (
   select entry_no, ref, currency, amount_micros, null::date as day, '' as text, true as is_open

@@ -1,5 +1,5 @@
 -- step:  copied_reported
--- in:    open_reported, ungrouped_reported, scored_match, repeated_reference, application_row, reported
+-- in:    open_reported, alike_open, ungrouped_reported, scored_match, repeated_reference, application_row, reported
 -- out:   copied_reported(entry_no)
 -- grain: one row per (entry_no)
 -- empty: when alike_open and repeated_reference
@@ -14,6 +14,8 @@ lone as (
   semi join ungrouped_reported u using (entry_no)
   anti join scored_match m on m.theirs_row = o.entry_no
   anti join (select theirs_row from application_row where ours_row is not null) a on a.theirs_row = o.entry_no
+  where alike_said(o.ref, o.currency, o.amount_micros, o.day, o.text) in (select said from alike_open where side = 'theirs')
+    or o.ref in (select ref from repeated_reference)
 ),
 likely as (
   select entry_no, ref, currency, amount_micros, null::date as day, '' as text, true as is_open

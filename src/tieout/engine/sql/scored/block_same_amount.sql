@@ -1,7 +1,7 @@
 -- step:  block_same_amount
 -- in:    block_expected, block_reported, ungrouped_expected, ungrouped_reported, run
 -- out:   same_amount(ours_row, theirs_row)
--- why:   rows of one currency whose amounts are equal but for the sign. Where more than 200 pairs share an amount they
+-- why:   rows of one currency whose amounts are equal but for the sign. Where more than 50 pairs share an amount they
 --        share the day as well, or the initials or a word of three letters within a term; where that is still crowded, the day
 --        and the initials. They lie within the window. Few rows, up to a quarter of a million pairs, are all held against each other.
 --        What rows share is told by its hash: one number is grouped and joined in half the time of its parts. What is
@@ -18,11 +18,11 @@ theirs_one as (
   where magnitude is not null
 ),
 few as (select (select count(*) from one) * (select count(*) from theirs_one) <= 250000 as is_few),
-crowded as (
-  select place
+crowded as materialized (
+  select place, ours_rows * theirs_rows > 200 as is_full
   from (select place, count(*) as ours_rows from one group by place)
   join (select place, count(*) as theirs_rows from theirs_one group by place) using (place)
-  where ours_rows * theirs_rows > 200 and not (select is_few from few)
+  where ours_rows * theirs_rows > 50 and not (select is_few from few)
 ),
 ours as (
   select *, hash(place, day) as day_place, hash(place, initials) as named_place
@@ -38,14 +38,14 @@ crowded_day as (
   select day_place
   from (select day_place, count(*) as ours_rows from ours group by day_place)
   join (select day_place, count(*) as theirs_rows from theirs group by day_place) using (day_place)
-  where ours_rows * theirs_rows > 200
+  where ours_rows * theirs_rows > 50
 ),
 -- A term can be crowded only where the initials are, over all terms.
 crowded_name as (
   select named_place
   from (select named_place, count(*) as ours_rows from ours group by named_place)
   join (select named_place, count(*) as theirs_rows from theirs group by named_place) using (named_place)
-  where ours_rows * theirs_rows > 200
+  where ours_rows * theirs_rows > 50
 ),
 near_term as (
   select entry_no, ref, day, named_place, hash(named_place, met_term) as term_place
@@ -60,7 +60,7 @@ crowded_term as (
   join (
     select term_place, count(*) as theirs_rows from theirs_term semi join crowded_name using (named_place) group by term_place
   ) using (term_place)
-  where ours_rows * theirs_rows > 200
+  where ours_rows * theirs_rows > 50
 ),
 worded as materialized (
   select o.entry_no, o.ref, o.day, o.term, o.place, u.words from ours o join ungrouped_expected u using (entry_no)
@@ -79,7 +79,7 @@ theirs_said as (
   where length(word) >= 3
 ),
 met_word as materialized (
-  select word_place, ours_rows * theirs_rows > 200 as is_crowded
+  select word_place, ours_rows * theirs_rows > 50 as is_crowded
   from (select word_place, count(*) as ours_rows from said group by word_place)
   join (select word_place, count(*) as theirs_rows from theirs_said group by word_place) using (word_place)
 ),
@@ -100,7 +100,7 @@ quiet_term_word as materialized (
     select word_place
     from (select word_place, count(*) as ours_rows from near_word group by word_place)
     join (select word_place, count(*) as theirs_rows from theirs_word group by word_place) using (word_place)
-    where ours_rows * theirs_rows <= 200
+    where ours_rows * theirs_rows <= 50
   ) using (word_place)
 ),
 quiet as materialized (from one anti join crowded using (place)),
@@ -140,6 +140,18 @@ union all
   from ours o
   join theirs t using (named_place, day)
   where o.ref is null or t.ref is null
+  union all
+  select o.entry_no, t.entry_no
+  from (from (from ours where initials = '') anti join (from crowded where is_full) using (place)) o
+  join theirs t using (place)
+  cross join run
+  where may_meet(o.ref, t.ref, o.day, t.day, window_days)
+  union all
+  select o.entry_no, t.entry_no
+  from ours o
+  join (from (from theirs where initials = '') anti join (from crowded where is_full) using (place)) t using (place)
+  cross join run
+  where may_meet(o.ref, t.ref, o.day, t.day, window_days)
   union all
   select o.entry_no, t.entry_no
   from (from ours where day is null) o

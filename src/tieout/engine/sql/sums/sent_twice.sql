@@ -58,7 +58,7 @@ alike_in_amount as (
   where (coalesce(u.currency, ''), u.amount_micros) in (select currency, amount_micros from equal where is_ours)
 ),
 coded as (
-  select is_ours, entry_no, list(distinct code) as codes
+  select is_ours, entry_no, list_distinct(list(code)) as codes
   from (select is_ours, entry_no, unnest(words) as word from alike_in_amount)
   join word_rarity using (word)
   where code is not null
