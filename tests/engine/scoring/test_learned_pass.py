@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -156,6 +157,66 @@ def test_two_files_that_share_nothing_give_no_match() -> None:
         COLUMNS,
     )
     assert pairs(reconciled(ours, theirs), "auto") == set()
+
+
+def without_texts(facts: int, seed: int, lags: tuple[int, ...]) -> tuple[Side, Side, set[tuple[int, int]]]:
+    """Return days and amounts, one in ten missing on either side, and the true pairs.
+
+    One amount in five is one of forty round ones.
+    """
+    rng = random.Random(seed)
+    sides: tuple[list[Row], list[Row]] = ([], [])
+    truth = set()
+    for number in range(facts):
+        day = FIRST_DAY + timedelta(days=rng.randrange(30))
+        cents = 2500 * rng.randrange(1, 41) if rng.random() < 0.2 else rng.randrange(500, 900_000)
+        days = (day, day + timedelta(days=rng.choice(lags)))
+        is_there = (number % 10 != 3, number % 10 != 7)
+        for side, one, is_here in zip(sides, days, is_there, strict=True):
+            side.extend([Row(day=one, currency="EUR", amount=cents * MICROS // 100)] * is_here)
+        if all(is_there):
+            truth.add((len(sides[0]), len(sides[1])))
+    ours, theirs = (Side(tuple(side), ("day", "currency", "amount")) for side in sides)
+    return ours, theirs, truth
+
+
+def times(side: Side) -> Counter[int | None]:
+    return Counter(row.amount for row in side.rows)
+
+
+@pytest.mark.parametrize(("facts", "seed"), [(3000, 7), (6000, 5)])
+def test_without_texts_a_round_amount_of_the_same_day_is_not_certain_where_partners_come_later(
+    facts: int, seed: int
+) -> None:
+    ours, theirs, truth = without_texts(facts, seed, lags=(0, 1, 1, 2, 3))
+    accepted = pairs(reconciled(ours, theirs), "auto")
+    ours_times, theirs_times = times(ours), times(theirs)
+    single = {
+        (o, t) for o, t in truth if ours_times[ours.rows[o - 1].amount] == theirs_times[theirs.rows[t - 1].amount] == 1
+    }
+    assert single <= accepted
+    assert len(accepted & truth) >= 0.95 * len(accepted)
+
+
+def test_an_amount_that_stands_once_tells_as_much_beside_round_ones_that_many_rows_have() -> None:
+    ours, theirs, truth = without_texts(12_000, seed=7, lags=(0, 1, 1, 2, 3))
+    named = tuple(replace(row, text=f"{FIRST[n % 12]} {SECOND[n % 8]} {n}") for n, row in enumerate(ours.rows))
+    silent = tuple(replace(row, text="") for row in theirs.rows)
+    accepted = pairs(reconciled(Side(named, COLUMNS), Side(silent, COLUMNS)), "auto")
+    assert len(accepted & truth) >= 0.75 * len(truth)
+    assert len(accepted & truth) >= 0.93 * len(accepted)
+
+
+def test_without_texts_rows_of_one_day_and_amount_are_certain_where_partners_come_the_same_day() -> None:
+    ours, theirs, truth = without_texts(1500, seed=11, lags=(0,))
+    accepted = pairs(reconciled(ours, theirs), "auto")
+    assert len(accepted & truth) >= 0.97 * len(truth)
+
+
+def test_a_few_rows_of_one_amount_are_each_matched_on_their_day() -> None:
+    days = [FIRST_DAY + timedelta(days=number) for number in range(9)]
+    side = Side(tuple(Row(day=day, currency="EUR", amount=5 * MICROS) for day in days), ("day", "currency", "amount"))
+    assert pairs(reconciled(side, side), "auto") == {(row, row) for row in range(1, 10)}
 
 
 def crowd(facts: int) -> tuple[Side, Side]:

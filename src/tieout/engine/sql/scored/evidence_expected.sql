@@ -3,8 +3,10 @@
 -- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, units, said, content, copy_no, amount_share)
 -- grain: one row per (entry_no)
 -- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal content are
---        numbered by copy_no. The share of its amount is that of the other rows that have it, at least that of pairs
---        that have any amount in common by chance
+--        numbered by copy_no. The share of its amount is that of the other rows that have it. Where no other has it, it
+--        is what an amount is expected to have that one row of a side has: of n rows of which so many amounts stand once
+--        and twice, 2 twice / (once n) (Turing's estimate, in Good, The Population Frequencies of Species, 1953), four
+--        times that, for rows near in time share more than any two do; no more than the pairs of any amount in common
 with
 wanted as materialized (
   select entry_no from block_expected
@@ -37,17 +39,31 @@ amount_of as (
   select coalesce(currency, ''), amount_micros, 0, 1 from ungrouped_reported
 ),
 total as (select currency, sum(ours) as ours_rows, sum(theirs) as theirs_rows from amount_of group by currency),
-amount_size as (
+amount_times as (
   select currency, amount_micros, sum(ours) as ours_times, sum(theirs) as theirs_times
   from amount_of
   where amount_micros is not null
   group by all
-  having ours_times > 0 and theirs_times > 0
 ),
+seldom as (
+  select
+    currency, count(*) filter (ours_times = 1) + count(*) filter (theirs_times = 1) as once,
+    count(*) filter (ours_times = 2) + count(*) filter (theirs_times = 2) as twice,
+    4 * (2 * twice + 1) / (greatest(once, 1) * any_value(ours_rows + theirs_rows) / 2) as seldom_share
+  from amount_times
+  join total using (currency)
+  group by currency
+),
+amount_size as (from amount_times where ours_times > 0 and theirs_times > 0),
 common as (
-  select currency, (sum(ours_times * theirs_times - 1) + 0.05) / any_value(ours_rows * theirs_rows) as chance_share
+  select
+    currency,
+    least(
+      (sum(ours_times * theirs_times - 1) + 0.05) / any_value(ours_rows * theirs_rows), any_value(seldom_share)
+    ) as chance_share
   from amount_size
   join total using (currency)
+  join seldom using (currency)
   group by currency
 ),
 amount_share as (

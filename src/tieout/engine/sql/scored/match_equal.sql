@@ -7,7 +7,9 @@
 --        without a reference meet first, for two rows that both carry one are not paired by likeness. A copy left over
 --        is held against the first row of the other side's copies (not is_match), which shows what it was taken for.
 --        An amount is needed, and a weight of something that is there. The score is 1, and so is that of all evidence
---        that is there.
+--        that is there. Rows of a day and an amount alone are not certain where partners come on other days, as amounts
+--        that stand once on either side tell (30 or more, a tenth of them on another day), and an amount of another day
+--        within the window would do as well: weights decide, unless more than 200 pairs share the day too
 with
 unreferenced as (
   select entry_no from ungrouped_expected where ref is null
@@ -15,14 +17,49 @@ unreferenced as (
   select entry_no from ungrouped_reported where ref is null
 ),
 likely as (select content from ungrouped_expected semi join ungrouped_reported using (content)),
+bare as (
+  select 'ours' as side, content, coalesce(currency, '') as currency, amount_micros, day, said
+  from ungrouped_expected
+  where coalesce(text, '') = '' and units is null
+  union all
+  select 'theirs', content, coalesce(currency, ''), amount_micros, day, said
+  from ungrouped_reported
+  where coalesce(text, '') = '' and units is null
+),
+single as (
+  select max(day) = min(day) as is_same_day
+  from (from bare cross join run where is_learned)
+  group by currency, amount_micros
+  having count(*) filter (side = 'ours') = 1 and count(*) filter (side = 'theirs') = 1
+    and date_diff('day', min(day), max(day)) <= any_value(window_days)
+),
+lagging as (select count(*) >= 30 and avg(is_same_day::integer) < 0.9 as is_so from single),
+beside as (
+  select
+    content, count(*) over same > 1 and bool_or(day is null) over same as is_undated,
+    date_diff('day', lag(day) over near_in_time, day) as days_before,
+    date_diff('day', day, lead(day) over near_in_time) as days_after
+  from (select distinct content, currency, amount_micros, day, said from bare cross join lagging where is_so)
+  window
+    same as (partition by currency, amount_micros, said),
+    near_in_time as (partition by currency, amount_micros, said order by day, content)
+),
+rivalled as (
+  select content
+  from beside
+  cross join run
+  where is_undated or coalesce(days_before <= window_days, false) or coalesce(days_after <= window_days, false)
+),
 one as (
-  select 'ours' as side, u.*, e.compared, row_number() over (order by e.source, u.entry_no) as place
+  select
+    'ours' as side, u.*, e.compared, content in (from rivalled) as is_rivalled,
+    row_number() over (order by e.source, u.entry_no) as place
   from (from ungrouped_expected where content in (from likely)) u
   join open_expected e using (entry_no)
   cross join run
   where is_scored and u.amount_micros is not null and (select count(*) from unreferenced) > 0
   union all
-  select 'theirs', u.*, e.compared, row_number() over (order by e.source, u.entry_no)
+  select 'theirs', u.*, e.compared, content in (from rivalled), row_number() over (order by e.source, u.entry_no)
   from (from ungrouped_reported where content in (from likely)) u
   join open_reported e using (entry_no)
   cross join run
@@ -38,6 +75,7 @@ class as (
   from one
   group by day, currency, amount_micros, text, units, compared
   having count(*) filter (side = 'ours') > 0 and count(*) filter (side = 'theirs') > 0
+    and not (bool_or(is_rivalled) and count(*) filter (side = 'ours') * count(*) filter (side = 'theirs') <= 200)
 ),
 copy as (
   select *, unnest(range(1, greatest(len(ours), len(theirs)) + 1)) as nth
