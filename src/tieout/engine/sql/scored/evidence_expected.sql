@@ -3,10 +3,10 @@
 -- out:   evidence_expected(entry_no, day, currency, amount_micros, text, words_in_order, initials, codes, units, said, content, copy_no, amount_share)
 -- grain: one row per (entry_no)
 -- why:   what a row of ours brings to a comparison, made once and not once a pair. Rows of equal content are
---        numbered by copy_no. The share of its amount is that of the other rows that have it. Where no other has it, it
---        is what an amount is expected to have that one row of a side has: of n rows of which so many amounts stand once
---        and twice, 2 twice / (once n) (Turing's estimate, in Good, The Population Frequencies of Species, 1953), four
---        times that, for rows near in time share more than any two do; no more than the pairs of any amount in common
+--        numbered by copy_no. The share of its amount is that of the other rows that have it, at least that of pairs
+--        that have any amount in common by chance. One that stands once on either side is told by such amounts alone: of
+--        n rows of which so many amounts stand once and twice, 2 twice / (once n) is expected to have it (Turing's estimate,
+--        in Good, The Population Frequencies of Species, 1953), four times that, for rows near in time share more
 with
 wanted as materialized (
   select entry_no from block_expected
@@ -56,25 +56,22 @@ seldom as (
 ),
 amount_size as (from amount_times where ours_times > 0 and theirs_times > 0),
 common as (
-  select
-    currency,
-    least(
-      (sum(ours_times * theirs_times - 1) + 0.05) / any_value(ours_rows * theirs_rows), any_value(seldom_share)
-    ) as chance_share
+  select currency, (sum(ours_times * theirs_times - 1) + 0.05) / any_value(ours_rows * theirs_rows) as chance_share
   from amount_size
   join total using (currency)
-  join seldom using (currency)
   group by currency
 ),
 amount_share as (
   select
     currency, amount_micros,
     greatest(
-      (ours_times + theirs_times - 2)::double / greatest(ours_rows + theirs_rows - 2, 1), chance_share::double, 1e-7
+      (ours_times + theirs_times - 2)::double / greatest(ours_rows + theirs_rows - 2, 1),
+      if(ours_times = 1 and theirs_times = 1, least(chance_share::double, seldom_share), chance_share::double), 1e-7
     ) as share
   from amount_size
   join total using (currency)
   join common using (currency)
+  join seldom using (currency)
 )
 select
   r.entry_no, r.day, coalesce(r.currency, '') as currency, r.amount_micros, coalesce(r.text, '') as text,

@@ -3,15 +3,16 @@
 -- out:   loose_row(side, entry_no, has_ref, currency, day, term, amount_micros, fee_micros, words, text, content, paired_with, pair_chance)
 -- grain: one row per (side, entry_no)
 -- why:   rows that may belong to a sum: those without a partner, and those whose partner has another amount and is not
---        beyond doubt. The term is as wide as the window of sums, half as much again as that of pairs, for the parts of
---        one payment do not all come at once
+--        beyond doubt, as no partner is whose amount is not even near. The term is as wide as the window of sums, half as
+--        much again as that of pairs, for the parts of one payment do not all come at once
 with
 pair as (
   select c.ours_row, c.theirs_row, c.score
   from scored_choice c
   join ungrouped_expected o on o.entry_no = c.ours_row
   join ungrouped_reported t on t.entry_no = c.theirs_row
-  where c.score < 0.9995 and coalesce(o.amount_micros <> t.amount_micros, false)
+  where coalesce(o.amount_micros <> t.amount_micros, false)
+    and (c.score < 0.9995 or not is_near(o.amount_micros, t.amount_micros))
 ),
 settled as (
   select ours_row, theirs_row from scored_choice anti join pair using (ours_row)
