@@ -3,7 +3,8 @@
 -- out:   same_amount(ours_row, theirs_row)
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 50 pairs share an amount they
 --        share the day as well, or the initials or a word of three letters within a term; where that is still crowded, the day
---        and the initials. They lie within the window. Few rows, up to a quarter of a million pairs, are all held against each other.
+--        and the initials; a row without a text meets all up to 200 pairs, for nothing of it is shared but the day. They lie
+--        within the window. Few rows, up to a quarter of a million pairs, are all held against each other.
 --        What rows share is told by its hash: one number is grouped and joined in half the time of its parts. What is
 --        crowded is left out before the sides meet, as the planner may not know
 with
