@@ -3,8 +3,8 @@
 -- out:   same_amount(ours_row, theirs_row)
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 50 pairs share an amount they
 --        share the day as well, or the initials or a word of three letters within a term; where that is still crowded, the day
---        and the initials; a row without a text meets all up to 200 pairs, for nothing of it is shared but the day. They lie
---        within the window. Few rows, up to a quarter of a million pairs, are all held against each other.
+--        and the initials; a row without a text, which shares nothing but the day, meets all of a term up to 5000 pairs, or
+--        the day would look like the only one. They lie within the window. Few rows, up to a quarter of a million pairs, are all held against each other.
 --        What rows share is told by its hash: one number is grouped and joined in half the time of its parts. What is
 --        crowded is left out before the sides meet, as the planner may not know
 with
@@ -19,8 +19,8 @@ theirs_one as (
   where magnitude is not null
 ),
 few as (select (select count(*) from one) * (select count(*) from theirs_one) <= 250000 as is_few),
-crowded as materialized (
-  select place, ours_rows * theirs_rows > 200 as is_full
+crowded as (
+  select place
   from (select place, count(*) as ours_rows from one group by place)
   join (select place, count(*) as theirs_rows from theirs_one group by place) using (place)
   where ours_rows * theirs_rows > 50 and not (select is_few from few)
@@ -62,6 +62,16 @@ crowded_term as (
     select term_place, count(*) as theirs_rows from theirs_term semi join crowded_name using (named_place) group by term_place
   ) using (term_place)
   where ours_rows * theirs_rows > 50
+),
+near_place as (
+  select entry_no, ref, day, initials = '' as is_silent, hash(place, unnest([term - 1, term, term + 1])) as place_term from ours
+),
+theirs_place as (select entry_no, ref, day, initials = '' as is_silent, hash(place, term) as place_term from theirs),
+crowded_place as (
+  select place_term
+  from (select place_term, count(*) as ours_rows from near_place group by place_term)
+  join (select place_term, count(*) as theirs_rows from theirs_place group by place_term) using (place_term)
+  where ours_rows * theirs_rows > 5000
 ),
 worded as materialized (
   select o.entry_no, o.ref, o.day, o.term, o.place, u.words from ours o join ungrouped_expected u using (entry_no)
@@ -143,14 +153,14 @@ union all
   where o.ref is null or t.ref is null
   union all
   select o.entry_no, t.entry_no
-  from (from (from ours where initials = '') anti join (from crowded where is_full) using (place)) o
-  join theirs t using (place)
+  from (from (from near_place where is_silent) anti join crowded_place using (place_term)) o
+  join theirs_place t using (place_term)
   cross join run
   where may_meet(o.ref, t.ref, o.day, t.day, window_days)
   union all
   select o.entry_no, t.entry_no
-  from ours o
-  join (from (from theirs where initials = '') anti join (from crowded where is_full) using (place)) t using (place)
+  from near_place o
+  join (from (from theirs_place where is_silent) anti join crowded_place using (place_term)) t using (place_term)
   cross join run
   where may_meet(o.ref, t.ref, o.day, t.day, window_days)
   union all
