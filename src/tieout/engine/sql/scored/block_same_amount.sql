@@ -3,10 +3,11 @@
 -- out:   same_amount(ours_row, theirs_row)
 -- why:   rows of one currency whose amounts are equal but for the sign. Where more than 50 pairs share an amount they
 --        share the day as well, or the initials or a word of three letters within a term; where that is still crowded, the day
---        and the initials; a row without a text, which shares nothing but the day, meets all of a term up to 5000 pairs, or
---        the day would look like the only one. They lie within the window. Few rows, up to a quarter of a million pairs, are all held against each other.
---        What rows share is told by its hash: one number is grouped and joined in half the time of its parts. What is
---        crowded is left out before the sides meet, as the planner may not know
+--        and the initials; a row without a text, which shares nothing but the day, meets all of a term up to 5000 pairs (200
+--        of more than 300,000 rows), or the day would look like the only one. They lie within the window. Few rows, up to a
+--        quarter of a million pairs, are all held against each other. What rows share is told by its hash: one
+--        number is grouped and joined in half the time of its parts. What is crowded is left out before the sides meet, as
+--        the planner may not know
 with
 one as (
   select entry_no, ref, day, term, initials, hash(currency, magnitude) as place
@@ -18,7 +19,11 @@ theirs_one as (
   from block_reported
   where magnitude is not null
 ),
-few as (select (select count(*) from one) * (select count(*) from theirs_one) <= 250000 as is_few),
+few as (
+  select
+    (select count(*) from one) * (select count(*) from theirs_one) <= 250000 as is_few,
+    if((select count(*) from one) + (select count(*) from theirs_one) <= 300000, 5000, 200) as most_silent
+),
 crowded as (
   select place
   from (select place, count(*) as ours_rows from one group by place)
@@ -71,7 +76,7 @@ crowded_place as (
   select place_term
   from (select place_term, count(*) as ours_rows from near_place group by place_term)
   join (select place_term, count(*) as theirs_rows from theirs_place group by place_term) using (place_term)
-  where ours_rows * theirs_rows > 5000
+  where ours_rows * theirs_rows > (select most_silent from few)
 ),
 worded as materialized (
   select o.entry_no, o.ref, o.day, o.term, o.place, u.words from ours o join ungrouped_expected u using (entry_no)
