@@ -33,13 +33,13 @@ single as (
   having count(*) filter (side = 'ours') = 1 and count(*) filter (side = 'theirs') = 1
     and date_diff('day', min(day), max(day)) <= any_value(window_days)
 ),
-lagging as (select count(*) >= 30 and avg(is_same_day::integer) < 0.9 as is_usual from single),
+lagging as (select count(*) >= 30 and avg(is_same_day::integer) < 0.9 as is_seen from single),
 beside as (
   select
     content, count(*) over same > 1 and bool_or(day is null) over same as is_undated,
     date_diff('day', lag(day) over near_in_time, day) as days_before,
     date_diff('day', day, lead(day) over near_in_time) as days_after
-  from (select distinct content, currency, amount_micros, day, said from bare where (select is_usual from lagging))
+  from (select distinct content, currency, amount_micros, day, said from bare where (select is_seen from lagging))
   window
     same as (partition by currency, amount_micros, said),
     near_in_time as (partition by currency, amount_micros, said order by day, content)
